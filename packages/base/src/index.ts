@@ -1,0 +1,7 @@
+export * from './clock.ts';
+export * from './digest.ts';
+export * from './duration.ts';
+export * from './errors.ts';
+export * from './files.ts';
+export * from './log.ts';
+export * from './names.ts';

@@ -1,0 +1,161 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { TagboatError } from '@tagboat/base';
+
+export interface CommandOptions {
+  readonly cwd?: string;
+  /** The whole environment of the child. Default: this process's own. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly stdin?: string | Uint8Array;
+  /** Kills the child (and what it started, where it leads a group) when aborted. */
+  readonly signal?: AbortSignal;
+  /** The child is killed after this many milliseconds. */
+  readonly timeout?: number;
+  /** Called with each piece of output as it comes. */
+  readonly onOutput?: (stream: 'stdout' | 'stderr', data: Buffer) => void;
+  /** More output than this many bytes per stream is dropped from the result (default 16 MiB). */
+  readonly maxOutput?: number;
+}
+
+export interface CommandResult {
+  /** The exit code, or 128 + the number of the signal that ended it, as a shell tells it. */
+  readonly code: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+const signalNumbers: Partial<Record<NodeJS.Signals, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGABRT: 6,
+  SIGKILL: 9,
+  SIGSEGV: 11,
+  SIGPIPE: 13,
+  SIGTERM: 15,
+};
+
+/** The code a shell shows for a process that ended this way. */
+export function exitCode(code: number | null, signal: NodeJS.Signals | null): number {
+  return code ?? 128 + (signal ? (signalNumbers[signal] ?? 0) : 0);
+}
+
+const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
+
+/**
+ * The command line with `setpriv --pdeathsig KILL` in front where the host has it, so that the kernel ends the child
+ * when this process dies, however it dies.
+ */
+export function tiedToParent(command: string, args: readonly string[]): readonly [string, string[]] {
+  return setpriv ? [setpriv, ['--pdeathsig', 'KILL', '--', command, ...args]] : [command, [...args]];
+}
+
+/** Sends a signal to the whole process group that the child leads; a group that is gone is fine. */
+export function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/**
+ * Runs a command to its end and returns its exit code and output, whatever the code is. The child leads its own
+ * process group and dies with this process.
+ * @throws `CommandNotFound` when it cannot be started; `Timeout`; `Cancelled` when the signal aborts.
+ */
+export function runCommand(
+  command: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
+  const { promise, resolve, reject } = Promise.withResolvers<CommandResult>();
+  if (options.signal?.aborted) {
+    reject(new TagboatError(`${command} was cancelled`, { reason: 'Cancelled' }));
+    return promise;
+  }
+  const [file, fileArgs] = tiedToParent(command, args);
+  const child = spawn(file, fileArgs, {
+    cwd: options.cwd,
+    env: options.env as NodeJS.ProcessEnv,
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  let ended: TagboatError | undefined;
+  const end = (error: TagboatError) => {
+    ended ??= error;
+    signalGroup(child, 'SIGKILL');
+  };
+  const abort = () => end(new TagboatError(`${command} was cancelled`, { reason: 'Cancelled' }));
+  options.signal?.addEventListener('abort', abort, { once: true });
+  const timer =
+    options.timeout === undefined
+      ? undefined
+      : setTimeout(
+          () =>
+            end(
+              new TagboatError(`${command} did not finish within ${options.timeout} ms`, {
+                reason: 'Timeout',
+              }),
+            ),
+          options.timeout,
+        );
+  const stdout = collect(child, 'stdout', options);
+  const stderr = collect(child, 'stderr', options);
+  child.stdin?.on('error', () => undefined);
+  child.stdin?.end(options.stdin);
+  const settle = (then: () => void) => {
+    clearTimeout(timer);
+    options.signal?.removeEventListener('abort', abort);
+    then();
+  };
+  child.on('error', (error) =>
+    settle(() =>
+      reject(
+        new TagboatError(`cannot start ${command}: ${error.message}`, {
+          reason: 'CommandNotFound',
+          cause: error,
+        }),
+      ),
+    ),
+  );
+  child.on('close', (code, signal) => {
+    const result = { code: exitCode(code, signal), stdout: stdout(), stderr: stderr().toString('utf8') };
+    settle(() => {
+      if (ended) reject(ended);
+      else if (file !== command && result.code === 127 && /failed to execute/.test(result.stderr))
+        reject(new TagboatError(`cannot start ${command}: no such program`, { reason: 'CommandNotFound' }));
+      else resolve(result);
+    });
+  });
+  return promise;
+}
+
+/** Runs a command that must succeed. @throws `CommandFailed` with the end of its stderr when its code is not 0. */
+export async function runChecked(
+  command: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
+  const result = await runCommand(command, args, options);
+  if (result.code !== 0) {
+    const tail = result.stderr.trim().split('\n').slice(-5).join('\n');
+    throw new TagboatError(`${command} ${args[0] ?? ''} ended with code ${result.code}: ${tail}`, {
+      reason: 'CommandFailed',
+    });
+  }
+  return result;
+}
+
+function collect(child: ChildProcess, name: 'stdout' | 'stderr', options: CommandOptions): () => Buffer {
+  const parts: Buffer[] = [];
+  let size = 0;
+  const limit = options.maxOutput ?? 16 * 2 ** 20;
+  child[name]?.on('data', (data: Buffer) => {
+    options.onOutput?.(name, data);
+    if (size < limit) parts.push(data);
+    size += data.length;
+  });
+  return () => Buffer.concat(parts).subarray(0, limit);
+}
