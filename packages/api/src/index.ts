@@ -1,0 +1,6 @@
+export * from './core.ts';
+export * from './kinds.ts';
+export * from './object.ts';
+export * from './selector.ts';
+export * from './tagboat.ts';
+export * from './yaml.ts';

@@ -1,0 +1,154 @@
+import { invalid } from '@tagboat/base';
+import type { KubernetesObject } from './object.ts';
+
+/** One kind as the API serves it (meta/v1 APIResource, with its group and version). */
+export interface ResourceType {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly namespaced: boolean;
+  readonly subresources: readonly ('status' | 'scale')[];
+}
+
+interface TypeOptions {
+  readonly plural?: string;
+  readonly shortNames?: readonly string[];
+  readonly namespaced?: boolean;
+  readonly subresources?: readonly ('status' | 'scale')[];
+}
+
+function define(apiVersion: string, kind: string, options: TypeOptions = {}): ResourceType {
+  const { group, version } = parseApiVersion(apiVersion);
+  return {
+    group,
+    version,
+    kind,
+    plural: options.plural ?? `${kind.toLowerCase()}s`,
+    singular: kind.toLowerCase(),
+    shortNames: options.shortNames ?? [],
+    namespaced: options.namespaced ?? true,
+    subresources: options.subresources ?? ['status'],
+  };
+}
+
+/** `apps/v1` -> group `apps`, version `v1`; `v1` is the core group, whose name is empty. */
+export function parseApiVersion(apiVersion: string): { group: string; version: string } {
+  const parts = apiVersion.split('/');
+  if (parts.length > 2 || parts.some((part) => part === ''))
+    throw invalid(`expected an apiVersion "group/version" or "v1", found "${apiVersion}"`);
+  return parts.length === 1 ? { group: '', version: parts[0]! } : { group: parts[0]!, version: parts[1]! };
+}
+
+export function apiVersionOf(type: Pick<ResourceType, 'group' | 'version'>): string {
+  return type.group === '' ? type.version : `${type.group}/${type.version}`;
+}
+
+/** The kinds that are built in; each name is the kind's own. */
+export const kinds = {
+  Namespace: define('v1', 'Namespace', { namespaced: false, shortNames: ['ns'] }),
+  ConfigMap: define('v1', 'ConfigMap', { shortNames: ['cm'], subresources: [] }),
+  Secret: define('v1', 'Secret', { subresources: [] }),
+  ServiceAccount: define('v1', 'ServiceAccount', { shortNames: ['sa'], subresources: [] }),
+  PersistentVolumeClaim: define('v1', 'PersistentVolumeClaim', { shortNames: ['pvc'] }),
+  Pod: define('v1', 'Pod', { shortNames: ['po'] }),
+  Service: define('v1', 'Service', { shortNames: ['svc'] }),
+  Event: define('v1', 'Event', { shortNames: ['ev'], subresources: [] }),
+  Deployment: define('apps/v1', 'Deployment', { shortNames: ['deploy'], subresources: ['status', 'scale'] }),
+  ReplicaSet: define('apps/v1', 'ReplicaSet', { shortNames: ['rs'], subresources: ['status', 'scale'] }),
+  Job: define('batch/v1', 'Job'),
+  CronJob: define('batch/v1', 'CronJob', { shortNames: ['cj'] }),
+  Ingress: define('networking.k8s.io/v1', 'Ingress', { plural: 'ingresses', shortNames: ['ing'] }),
+  CustomResourceDefinition: define('apiextensions.k8s.io/v1', 'CustomResourceDefinition', {
+    namespaced: false,
+    shortNames: ['crd', 'crds'],
+  }),
+  Task: define('tekton.dev/v1', 'Task', { subresources: [] }),
+  Pipeline: define('tekton.dev/v1', 'Pipeline', { subresources: [] }),
+  TaskRun: define('tekton.dev/v1', 'TaskRun', { shortNames: ['tr', 'trs'] }),
+  PipelineRun: define('tekton.dev/v1', 'PipelineRun', { shortNames: ['pr', 'prs'] }),
+  StepAction: define('tekton.dev/v1beta1', 'StepAction', { subresources: [] }),
+  Application: define('argoproj.io/v1alpha1', 'Application', {
+    shortNames: ['app', 'apps'],
+    subresources: [],
+  }),
+  AppProject: define('argoproj.io/v1alpha1', 'AppProject', {
+    shortNames: ['appproj', 'appprojs'],
+    subresources: [],
+  }),
+  InferenceService: define('serving.kserve.io/v1beta1', 'InferenceService', { shortNames: ['isvc'] }),
+  ServingRuntime: define('serving.kserve.io/v1alpha1', 'ServingRuntime', { subresources: [] }),
+  Notebook: define('kubeflow.org/v1', 'Notebook'),
+  Repository: define('tagboat.dev/v1alpha1', 'Repository', { plural: 'repositories', shortNames: ['repo'] }),
+  Model: define('tagboat.dev/v1alpha1', 'Model'),
+  /** What was done about one ref at one commit; outlives the run, so that a tag is never handled twice. */
+  HandledRef: define('tagboat.dev/v1alpha1', 'HandledRef', { subresources: [] }),
+  /** One finished training or evaluation: parameters, metrics and digests; outlives the run. */
+  Experiment: define('tagboat.dev/v1alpha1', 'Experiment', { subresources: [] }),
+} as const satisfies Record<string, ResourceType>;
+
+/** Names one object: its type, namespace ('' for cluster-scoped kinds) and name. */
+export interface ResourceKey {
+  readonly type: ResourceType;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export function keyOf(type: ResourceType, object: KubernetesObject): ResourceKey {
+  return {
+    type,
+    namespace: type.namespaced ? (object.metadata.namespace ?? '') : '',
+    name: object.metadata.name,
+  };
+}
+
+/** `group/plural`: the same for every version of a kind, since they are one set of objects. */
+export function typeId(type: Pick<ResourceType, 'group' | 'plural'>): string {
+  return `${type.group}/${type.plural}`;
+}
+
+export function keyText(key: ResourceKey): string {
+  return `${typeId(key.type)}/${key.namespace}/${key.name}`;
+}
+
+/** `Kind namespace/name`, as messages name an object. */
+export function describeKey(key: ResourceKey): string {
+  return `${key.type.kind} ${key.namespace === '' ? '' : `${key.namespace}/`}${key.name}`;
+}
+
+/** The types known to one server: the built-in kinds and what CustomResourceDefinitions add. */
+export class TypeRegistry {
+  readonly #byKind = new Map<string, ResourceType>();
+
+  constructor(types: Iterable<ResourceType> = Object.values(kinds)) {
+    for (const type of types) this.add(type);
+  }
+
+  add(type: ResourceType): void {
+    this.#byKind.set(`${apiVersionOf(type)}/${type.kind}`, type);
+  }
+
+  remove(type: ResourceType): void {
+    this.#byKind.delete(`${apiVersionOf(type)}/${type.kind}`);
+  }
+
+  all(): ResourceType[] {
+    return [...this.#byKind.values()];
+  }
+
+  find(apiVersion: string, kind: string): ResourceType | undefined {
+    return this.#byKind.get(`${apiVersion}/${kind}`);
+  }
+
+  /** The type of an object. @throws `Invalid` for a kind that nothing serves. */
+  of(object: Pick<KubernetesObject, 'apiVersion' | 'kind'>): ResourceType {
+    const type = this.find(object.apiVersion, object.kind);
+    if (!type)
+      throw invalid(`no kind "${object.kind}" in apiVersion "${object.apiVersion}" is served here`, {
+        hint: 'see: tagboat api-resources',
+      });
+    return type;
+  }
+}

@@ -1,0 +1,54 @@
+import type { Condition, KubernetesObject } from './object.ts';
+
+export interface RepositorySpec {
+  /** A git URL to follow; absent: hosted here, at `/git/<namespace>/<name>.git`. */
+  url?: string;
+  /** Whose pushes this repository holds: a `source` triggers runs, a `deployment` never does. */
+  role?: 'source' | 'deployment';
+  /** How often to look at an outside URL without being nudged; default 60 s. */
+  intervalSeconds?: number;
+  credentialsFrom?: { secretName: string };
+}
+
+export interface RepositoryStatus {
+  url?: string;
+  defaultBranch?: string;
+  /** Full ref name -> commit it names (annotated tags peeled). */
+  refs?: Record<string, string>;
+  /** Refs that were there when an outside repository was first seen, and so are recorded but not run. */
+  observedAt?: string;
+  conditions?: Condition[];
+}
+
+export type Repository = KubernetesObject<RepositorySpec, RepositoryStatus>;
+
+export interface HandledRefSpec {
+  repository: string;
+  ref: string;
+  commit: string;
+  /** Order of first sight within the repository. */
+  sequence: number;
+  /** The PipelineRuns made for it; empty with a reason. */
+  pipelineRuns: string[];
+  reason?: string;
+}
+
+export type HandledRef = KubernetesObject<HandledRefSpec>;
+
+export interface ExperimentSpec {
+  model: string;
+  pipelineRun: string;
+  repository: string;
+  commit: string;
+  tag?: string;
+  parameters: Record<string, unknown>;
+  metrics: Record<string, number | null>;
+  data: Record<string, string>;
+  modelDigest?: string;
+  imageDigest?: string;
+  notebook?: string;
+  reused?: boolean;
+  verdict?: string;
+}
+
+export type Experiment = KubernetesObject<ExperimentSpec>;

@@ -1,0 +1,83 @@
+import { invalid, type Location } from '@tagboat/base';
+import { isAlias, LineCounter, type Node, parseAllDocuments, visit } from 'yaml';
+import type { KubernetesObject } from './object.ts';
+
+/** A parsed document that still knows where each value stood. */
+export interface SourceDocument<T = unknown> {
+  readonly value: T;
+  /** Where the value at this path stands; of the nearest parent where it is absent. */
+  locate(path: readonly (string | number)[]): Location;
+}
+
+const maxSize = 4 * 2 ** 20;
+
+/**
+ * Reads every document of a YAML (or JSON) text, as kubectl does: YAML 1.1 scalars, no aliases in bulk.
+ * @throws `Invalid` with file:line:column for a syntax error, a repeated key, or an alias bomb.
+ */
+export function parseYaml(text: string, file: string): SourceDocument[] {
+  if (text.length > maxSize)
+    throw invalid(`expected at most ${maxSize} bytes of YAML, found ${text.length}`, { location: { file } });
+  const lines = new LineCounter();
+  const at = (offset: number): Location => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line, column: col };
+  };
+  const documents = parseAllDocuments(text, {
+    lineCounter: lines,
+    version: '1.1',
+    strict: true,
+    uniqueKeys: true,
+  });
+  if (!Array.isArray(documents)) return [];
+  const result: SourceDocument[] = [];
+  for (const document of documents) {
+    const error = document.errors[0];
+    if (error)
+      throw invalid(error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, ''), {
+        location: at(error.pos[0]),
+      });
+    let aliases = 0;
+    visit(document, { Alias: () => void aliases++ });
+    if (aliases > 100)
+      throw invalid(`expected at most 100 YAML aliases, found ${aliases}`, { location: { file } });
+    if (document.contents === null) continue;
+    const value: unknown = document.toJS({ maxAliasCount: 1000 });
+    result.push({
+      value,
+      locate(path) {
+        for (let length = path.length; length >= 0; length--) {
+          const node = (length === 0 ? document.contents : document.getIn(path.slice(0, length), true)) as
+            | Node
+            | null
+            | undefined;
+          if (node && !isAlias(node) && node.range) return at(node.range[0]);
+        }
+        return { file, line: 1, column: 1 };
+      },
+    });
+  }
+  return result;
+}
+
+/** Every Kubernetes object in a YAML text; a `List` is flattened. @throws `Invalid` where a document is not an object with apiVersion, kind and metadata.name. */
+export function parseManifests(text: string, file: string): KubernetesObject[] {
+  return parseYaml(text, file).flatMap((document) => {
+    const value = document.value as Partial<KubernetesObject> & { items?: KubernetesObject[] };
+    if (
+      value === null ||
+      typeof value !== 'object' ||
+      typeof value.apiVersion !== 'string' ||
+      typeof value.kind !== 'string'
+    )
+      throw invalid('expected a Kubernetes object with apiVersion and kind', {
+        location: document.locate([]),
+      });
+    if (value.kind === 'List') return value.items ?? [];
+    if (typeof value.metadata?.name !== 'string' && typeof value.metadata?.generateName !== 'string')
+      throw invalid(`expected metadata.name in this ${value.kind}`, {
+        location: document.locate(['metadata']),
+      });
+    return [value as KubernetesObject];
+  });
+}

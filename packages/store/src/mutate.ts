@@ -1,0 +1,68 @@
+import { describeKey, type KubernetesObject, type ResourceKey } from '@tagboat/api';
+import { isReason, notFound } from '@tagboat/base';
+import type { Reader, Writer } from './types.ts';
+
+const attempts = 20;
+
+// biome-ignore lint/suspicious/noConfusingVoidType: most changes return nothing at all
+type Change<T> = (draft: T) => void | boolean;
+
+/** Reads, changes a copy, writes; starts over when somebody else was first. A change that returns false writes nothing. */
+export function mutate<T extends KubernetesObject>(
+  store: Reader & Writer,
+  key: ResourceKey,
+  change: Change<T>,
+): Promise<T> {
+  return retrying(store, key, change, (draft) => store.update(draft));
+}
+
+/** `mutate` for the status subresource. */
+export function mutateStatus<T extends KubernetesObject>(
+  store: Reader & Writer,
+  key: ResourceKey,
+  change: Change<T>,
+): Promise<T> {
+  return retrying(store, key, change, (draft) => store.updateStatus(draft));
+}
+
+async function retrying<T extends KubernetesObject>(
+  store: Reader & Writer,
+  key: ResourceKey,
+  change: Change<T>,
+  write: (draft: T) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const current = await store.get<T>(key);
+    if (!current) throw notFound(`${describeKey(key)} does not exist`);
+    const draft = structuredClone(current);
+    if (change(draft) === false) return current;
+    try {
+      return await write(draft);
+    } catch (error) {
+      if (!isReason(error, 'Conflict') || attempt === attempts) throw error;
+    }
+  }
+}
+
+/** Creates the object, or returns the one of that name that is already there: safe to repeat after a crash. */
+export async function createIfAbsent<T extends KubernetesObject>(
+  store: Reader & Writer,
+  key: ResourceKey,
+  object: T,
+): Promise<T> {
+  try {
+    return await store.create(object);
+  } catch (error) {
+    if (!isReason(error, 'AlreadyExists')) throw error;
+    return (await store.get<T>(key)) ?? createIfAbsent(store, key, object);
+  }
+}
+
+/** Deletes the object if it is there. */
+export async function deleteIfPresent(store: Writer, key: ResourceKey): Promise<void> {
+  try {
+    await store.delete(key);
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error;
+  }
+}

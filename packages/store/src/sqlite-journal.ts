@@ -1,0 +1,157 @@
+import { DatabaseSync } from 'node:sqlite';
+import { Worker } from 'node:worker_threads';
+import { TagboatError } from '@tagboat/base';
+import type { Secrets } from './encryption.ts';
+import type { Journal, JournalRecord } from './types.ts';
+
+/** Raised with every change of the tables; `migrations` leads from each version to the next. */
+const schemaVersion = 1;
+const migrations: readonly string[] = [
+  `CREATE TABLE objects (type TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, revision INTEGER NOT NULL, json TEXT NOT NULL,
+     PRIMARY KEY (type, namespace, name)) WITHOUT ROWID;
+   CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+   INSERT INTO counters VALUES ('revision', 1);`,
+];
+const secretType = '/secrets';
+
+interface Waiter {
+  resolve: () => void;
+  reject: (error: Error) => void;
+}
+
+/** Objects in SQLite; each append is one synchronised transaction in a worker thread, so a slow disk stalls no request. */
+export class SqliteJournal implements Journal {
+  readonly #path: string;
+  readonly #secrets: Secrets;
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiter>();
+  #next = 0;
+  #initial: JournalRecord[] | undefined;
+  #revision: number;
+
+  private constructor(path: string, secrets: Secrets) {
+    this.#path = path;
+    this.#secrets = secrets;
+    const { records, revision } = readAll(path, secrets);
+    this.#initial = records;
+    this.#revision = revision;
+    this.#worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), { workerData: { path } });
+  }
+
+  static async open(path: string, secrets: Secrets): Promise<SqliteJournal> {
+    const journal = new SqliteJournal(path, secrets);
+    await journal.#ready();
+    return journal;
+  }
+
+  *load(): Iterable<JournalRecord> {
+    yield* this.#initial ?? [];
+    this.#initial = undefined;
+  }
+
+  revision(): number {
+    return this.#revision;
+  }
+
+  append(records: readonly JournalRecord[]): Promise<void> {
+    const stored = records.map((record) =>
+      record.type === secretType && record.json !== null
+        ? { ...record, json: this.#secrets.encrypt(record.json) }
+        : record,
+    );
+    return this.#call({ append: stored });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#call({ close: true });
+    await this.#worker.terminate();
+  }
+
+  async #ready(): Promise<void> {
+    this.#worker.on('message', ({ id, error }: { id: number; error?: string }) => {
+      const waiter = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      if (error === undefined) waiter?.resolve();
+      else waiter?.reject(storeError(this.#path, error));
+    });
+    const fail = (error: Error) => {
+      for (const waiter of this.#waiting.values()) waiter.reject(storeError(this.#path, error.message));
+      this.#waiting.clear();
+    };
+    this.#worker.on('error', (error) => fail(error as Error));
+    this.#worker.on('exit', () => fail(new Error('its thread has ended')));
+    this.#worker.unref();
+    await this.#call({ open: true });
+  }
+
+  #call(message: object): Promise<void> {
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#worker.ref();
+      const settle = (then: () => void) => {
+        if (this.#waiting.size === 0) this.#worker.unref();
+        then();
+      };
+      this.#waiting.set(id, {
+        resolve: () => settle(resolve),
+        reject: (error) => settle(() => reject(error)),
+      });
+      this.#worker.postMessage({ id, ...message });
+    });
+  }
+}
+
+function readAll(path: string, secrets: Secrets): { records: JournalRecord[]; revision: number } {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path);
+    database.exec('PRAGMA busy_timeout=0; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
+    migrate(database, path);
+    const rows = database
+      .prepare('SELECT type, namespace, name, revision, json FROM objects')
+      .all() as unknown as JournalRecord[];
+    const { value } = database.prepare("SELECT value FROM counters WHERE name = 'revision'").get() as {
+      value: number;
+    };
+    return {
+      records: rows.map((row) =>
+        row.type === secretType ? { ...row, json: secrets.decrypt(row.json!) } : row,
+      ),
+      revision: value,
+    };
+  } catch (error) {
+    throw error instanceof TagboatError ? error : storeError(path, (error as Error).message);
+  } finally {
+    database?.close();
+  }
+}
+
+function migrate(database: DatabaseSync, path: string): void {
+  const { user_version: found } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+  if (found > schemaVersion)
+    throw new TagboatError(
+      `${path} was written by a newer Tagboat (schema ${found}; this one knows ${schemaVersion})`,
+      { reason: 'NewerSchema', hint: 'install the newer version again', retryable: false },
+    );
+  for (let version = found; version < schemaVersion; version++)
+    database.exec(`BEGIN IMMEDIATE; ${migrations[version]}; PRAGMA user_version = ${version + 1}; COMMIT`);
+}
+
+function storeError(path: string, message: string): TagboatError {
+  if (/locked|busy/i.test(message))
+    return new TagboatError(`the store ${path} is in use by another Tagboat`, {
+      reason: 'Locked',
+      hint: 'stop the other one, or set TAGBOAT_HOME to another directory',
+    });
+  if (/full|ENOSPC/i.test(message))
+    return new TagboatError(`the disk under ${path} is full`, {
+      reason: 'DiskFull',
+      hint: 'free some space',
+    });
+  if (/malformed|not a database|corrupt/i.test(message))
+    return new TagboatError(`the store ${path} is damaged: ${message}`, {
+      reason: 'Corrupt',
+      hint: 'restore a backup',
+    });
+  return new TagboatError(`the store ${path} failed: ${message}`, { reason: 'StoreFailed' });
+}

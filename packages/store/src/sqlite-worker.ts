@@ -1,0 +1,51 @@
+import { DatabaseSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { JournalRecord } from './types.ts';
+
+interface Request {
+  readonly id: number;
+  readonly open?: true;
+  readonly append?: readonly JournalRecord[];
+  readonly close?: true;
+}
+
+const port = parentPort!;
+const database = new DatabaseSync((workerData as { path: string }).path);
+
+function open(): void {
+  // The exclusive lock is held until the process ends: two servers can never share one store.
+  database.exec(
+    'PRAGMA busy_timeout=0; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE; COMMIT',
+  );
+}
+
+function append(records: readonly JournalRecord[]): void {
+  const put = database.prepare(
+    'INSERT INTO objects VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET revision = excluded.revision, json = excluded.json',
+  );
+  const remove = database.prepare('DELETE FROM objects WHERE type = ? AND namespace = ? AND name = ?');
+  const count = database.prepare("UPDATE counters SET value = ? WHERE name = 'revision'");
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    for (const { revision, type, namespace, name, json } of records) {
+      if (json === null) remove.run(type, namespace, name);
+      else put.run(type, namespace, name, revision, json);
+    }
+    count.run(records.at(-1)!.revision);
+    database.exec('COMMIT');
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+port.on('message', (request: Request) => {
+  try {
+    if (request.open) open();
+    else if (request.append) append(request.append);
+    else if (request.close) database.close();
+    port.postMessage({ id: request.id });
+  } catch (error) {
+    port.postMessage({ id: request.id, error: (error as Error).message });
+  }
+});
