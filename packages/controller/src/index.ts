@@ -1,0 +1,4 @@
+export * from './controller.ts';
+export * from './garbage-collector.ts';
+export * from './inform.ts';
+export { WorkQueue } from './work-queue.ts';
