@@ -3,4 +3,5 @@ export * from './kinds.ts';
 export * from './object.ts';
 export * from './selector.ts';
 export * from './tagboat.ts';
+export * from './tekton.ts';
 export * from './yaml.ts';

@@ -1,0 +1,259 @@
+import type { Container, PodSpec, Volume } from './core.ts';
+import type { Condition, KubernetesObject } from './object.ts';
+
+export type ParamValue = string | string[] | Record<string, string>;
+
+export interface Param {
+  name: string;
+  value: ParamValue;
+}
+
+export interface ParamSpec {
+  name: string;
+  type?: 'string' | 'array' | 'object';
+  description?: string;
+  default?: ParamValue;
+  enum?: string[];
+  properties?: Record<string, { type?: string }>;
+}
+
+export interface WhenExpression {
+  input?: string;
+  operator?: 'in' | 'notin';
+  values?: string[];
+  cel?: string;
+}
+
+export interface Step extends Omit<Container, 'name' | 'resources'> {
+  name?: string;
+  script?: string;
+  timeout?: string;
+  onError?: 'continue' | 'stopAndFail';
+  ref?: { name?: string; resolver?: string; params?: Param[] };
+  params?: Param[];
+  results?: TaskResult[];
+  when?: WhenExpression[];
+  workspaces?: { name: string; mountPath: string }[];
+  computeResources?: Container['resources'];
+  stdoutConfig?: { path: string };
+  stderrConfig?: { path: string };
+}
+
+export interface TaskResult {
+  name: string;
+  type?: 'string' | 'array' | 'object';
+  description?: string;
+  properties?: Record<string, { type?: string }>;
+  value?: ParamValue;
+}
+
+export interface WorkspaceDeclaration {
+  name: string;
+  description?: string;
+  mountPath?: string;
+  readOnly?: boolean;
+  optional?: boolean;
+}
+
+export interface WorkspaceBinding {
+  name: string;
+  subPath?: string;
+  emptyDir?: object;
+  persistentVolumeClaim?: { claimName: string };
+  volumeClaimTemplate?: { metadata?: { name?: string; labels?: Record<string, string> }; spec: object };
+  configMap?: Volume['configMap'];
+  secret?: Volume['secret'];
+  projected?: Volume['projected'];
+}
+
+export interface Sidecar extends Omit<Container, 'resources'> {
+  script?: string;
+  computeResources?: Container['resources'];
+}
+
+export interface TaskSpec {
+  description?: string;
+  displayName?: string;
+  params?: ParamSpec[];
+  results?: TaskResult[];
+  steps: Step[];
+  stepTemplate?: Partial<Container>;
+  sidecars?: Sidecar[];
+  volumes?: Volume[];
+  workspaces?: WorkspaceDeclaration[];
+}
+
+export type Task = KubernetesObject<TaskSpec>;
+
+export interface PipelineTask {
+  name: string;
+  displayName?: string;
+  description?: string;
+  taskRef?: { name?: string; kind?: string; apiVersion?: string; resolver?: string; params?: Param[] };
+  taskSpec?: TaskSpec & {
+    metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
+    apiVersion?: string;
+    kind?: string;
+    spec?: unknown;
+  };
+  pipelineRef?: { name?: string };
+  pipelineSpec?: PipelineSpec;
+  params?: Param[];
+  when?: WhenExpression[];
+  runAfter?: string[];
+  retries?: number;
+  timeout?: string;
+  onError?: 'continue' | 'stopAndFail';
+  workspaces?: { name: string; workspace?: string; subPath?: string }[];
+  matrix?: { params?: Param[]; include?: { name?: string; params?: Param[] }[] };
+}
+
+export interface PipelineSpec {
+  description?: string;
+  displayName?: string;
+  params?: ParamSpec[];
+  workspaces?: { name: string; description?: string; optional?: boolean }[];
+  tasks: PipelineTask[];
+  finally?: PipelineTask[];
+  results?: { name: string; type?: string; description?: string; value: ParamValue }[];
+}
+
+export type Pipeline = KubernetesObject<PipelineSpec>;
+
+export interface PipelineRunSpec {
+  pipelineRef?: { name?: string; resolver?: string; params?: Param[] };
+  pipelineSpec?: PipelineSpec;
+  params?: Param[];
+  workspaces?: WorkspaceBinding[];
+  timeouts?: { pipeline?: string; tasks?: string; finally?: string };
+  taskRunTemplate?: { serviceAccountName?: string; podTemplate?: Partial<PodSpec> };
+  taskRunSpecs?: {
+    pipelineTaskName: string;
+    serviceAccountName?: string;
+    podTemplate?: Partial<PodSpec>;
+    computeResources?: Container['resources'];
+    stepSpecs?: { name: string; computeResources?: Container['resources'] }[];
+    sidecarSpecs?: { name: string; computeResources?: Container['resources'] }[];
+    metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
+  }[];
+  status?: 'Cancelled' | 'CancelledRunFinally' | 'StoppedRunFinally' | 'PipelineRunPending' | '';
+}
+
+export interface ChildReference {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  displayName?: string;
+  pipelineTaskName: string;
+  whenExpressions?: WhenExpression[];
+}
+
+export interface SkippedTask {
+  name: string;
+  reason: string;
+  whenExpressions?: WhenExpression[];
+}
+
+export interface PipelineRunStatus {
+  observedGeneration?: number;
+  conditions?: Condition[];
+  startTime?: string;
+  completionTime?: string;
+  finallyStartTime?: string;
+  pipelineSpec?: PipelineSpec;
+  childReferences?: ChildReference[];
+  skippedTasks?: SkippedTask[];
+  results?: { name: string; value: ParamValue }[];
+  provenance?: object;
+}
+
+export type PipelineRun = KubernetesObject<PipelineRunSpec, PipelineRunStatus>;
+
+export interface TaskRunSpec {
+  taskRef?: { name?: string; kind?: string; resolver?: string; params?: Param[] };
+  taskSpec?: TaskSpec;
+  params?: Param[];
+  workspaces?: WorkspaceBinding[];
+  serviceAccountName?: string;
+  timeout?: string;
+  retries?: number;
+  podTemplate?: Partial<PodSpec>;
+  computeResources?: Container['resources'];
+  stepSpecs?: { name: string; computeResources?: Container['resources'] }[];
+  sidecarSpecs?: { name: string; computeResources?: Container['resources'] }[];
+  status?: 'TaskRunCancelled' | 'TaskRunPending' | '';
+  statusMessage?: string;
+}
+
+export interface StepState {
+  name: string;
+  container: string;
+  imageID?: string;
+  waiting?: object;
+  running?: { startedAt: string };
+  terminated?: {
+    exitCode: number;
+    reason?: string;
+    message?: string;
+    startedAt?: string;
+    finishedAt?: string;
+  };
+  terminationReason?: string;
+  results?: TaskResult[];
+}
+
+export interface TaskRunStatus {
+  observedGeneration?: number;
+  conditions?: Condition[];
+  podName?: string;
+  startTime?: string;
+  completionTime?: string;
+  steps?: StepState[];
+  sidecars?: object[];
+  results?: TaskResult[];
+  taskSpec?: TaskSpec;
+  retriesStatus?: TaskRunStatus[];
+  artifacts?: object;
+  provenance?: object;
+}
+
+export type TaskRun = KubernetesObject<TaskRunSpec, TaskRunStatus>;
+
+/**
+ * How a node runs the containers of a task's pod: one after the other, which on a cluster Tekton's entrypoint does.
+ * Stored as JSON in the pod annotation `tagboat.dev/steps`. Containers that are not steps are sidecars: they run
+ * alongside and are stopped when the last step has ended.
+ */
+export interface PodSteps {
+  readonly steps: readonly PodStep[];
+  /** Task results, read from `/tekton/results/<name>` after each step. */
+  readonly results: readonly { name: string; type: string }[];
+}
+
+export interface PodStep {
+  readonly container: string;
+  /** Placed as an executable file and run with the container's args; its first line is a shebang. */
+  readonly script?: string;
+  readonly onError?: 'continue' | 'stopAndFail';
+  readonly timeoutMilliseconds?: number;
+  /** Step results, read from `/tekton/steps/<container>/results/<name>`. */
+  readonly results?: readonly { name: string; type: string }[];
+  readonly when?: readonly WhenExpression[];
+  readonly stdoutPath?: string;
+  readonly stderrPath?: string;
+}
+
+export const podStepsAnnotation = 'tagboat.dev/steps';
+
+/** One entry of a step container's termination message, which is a JSON list of these (Tekton's `RunResult`). */
+export interface RunResult {
+  readonly key: string;
+  readonly value: string;
+  /** 1: task result, 4: step result, 3: internal (`StartedAt`, `ExitCode`, `Reason`). */
+  readonly type: 1 | 3 | 4;
+}
+
+/** A param value type as declared or as its default or value shows. */
+export function typeOfParam(value: ParamValue | undefined): 'string' | 'array' | 'object' {
+  return Array.isArray(value) ? 'array' : value !== null && typeof value === 'object' ? 'object' : 'string';
+}
