@@ -57,13 +57,19 @@ export interface Container {
   livenessProbe?: Probe;
   startupProbe?: Probe;
   terminationMessagePath?: string;
+  terminationMessagePolicy?: string;
+  imagePullPolicy?: string;
+  lifecycle?: { preStop?: unknown; postStart?: unknown };
+  volumeDevices?: unknown[];
+  restartPolicy?: string;
+  tty?: boolean;
+  stdin?: boolean;
   securityContext?: {
     runAsUser?: number;
     runAsGroup?: number;
     readOnlyRootFilesystem?: boolean;
     [field: string]: unknown;
   };
-  [field: string]: unknown;
 }
 
 export interface KeyToPath {
