@@ -1,0 +1,25 @@
+import type { Pod } from '@tagboat/api';
+import type { Clock, Logger } from '@tagboat/base';
+import type { ResourceStore } from '@tagboat/store';
+import type { AddressPool } from './addresses.ts';
+import type { ContainerDriver } from './driver.ts';
+import type { ImageSource } from './images.ts';
+import type { NodeLayout } from './layout.ts';
+import type { Slots } from './slots.ts';
+
+/** What running a pod needs. */
+export interface NodeContext {
+  readonly store: ResourceStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly layout: NodeLayout;
+  readonly driver: ContainerDriver;
+  /** Why a better driver is not used; shown as a condition of every pod. */
+  readonly driverNote: string | undefined;
+  readonly images: ImageSource;
+  readonly tokenFor: (pod: Pod) => string;
+  /** Environment every container gets, such as `TAGBOAT_URL`. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly addresses: AddressPool;
+  readonly slots: Slots;
+}

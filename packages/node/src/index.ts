@@ -1,0 +1,115 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { kinds, type PersistentVolumeClaim, type Pod } from '@tagboat/api';
+import type { Clock, Logger } from '@tagboat/base';
+import { Controller } from '@tagboat/controller';
+import { mutateStatus, type ResourceStore } from '@tagboat/store';
+import { AddressPool } from './addresses.ts';
+import type { NodeContext } from './context.ts';
+import type { ContainerDriver } from './driver.ts';
+import type { HostTools } from './host-tools.ts';
+import type { ImageSource } from './images.ts';
+import { NodeLayout } from './layout.ts';
+import { LogReader } from './logs.ts';
+import { PodReconciler } from './pod-controller.ts';
+import { ProcessDriver } from './process-driver.ts';
+import { reapLeftovers } from './reap.ts';
+import { probeSandbox, SandboxDriver } from './sandbox-driver.ts';
+import { Slots } from './slots.ts';
+
+export { type HostTools, hostEnvironment, hostTools } from './host-tools.ts';
+export type { ImageConfig, ImageSource, ResolvedImage } from './images.ts';
+export { NodeLayout } from './layout.ts';
+export { type LogOptions, LogReader } from './logs.ts';
+export { sharedClaimAnnotation } from './volumes.ts';
+
+export interface NodeOptions {
+  readonly store: ResourceStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** `TAGBOAT_HOME`. */
+  readonly home: string;
+  readonly images: ImageSource;
+  readonly tokenFor: (pod: Pod) => string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly tools: HostTools;
+  /** Absent: `sandbox` where it works, else `process`. */
+  readonly driver?: 'sandbox' | 'process';
+}
+
+export interface Node extends AsyncDisposable {
+  readonly driver: ContainerDriver['name'];
+  /** Why `sandbox` is not used, where it is not. */
+  readonly driverNote: string | undefined;
+  readonly logs: LogReader;
+}
+
+/** Starts running this machine's pods; ends first what an earlier life left behind. */
+export async function startNode(options: NodeOptions): Promise<Node> {
+  const { store, clock, log, home } = options;
+  const layout = new NodeLayout(home);
+  await mkdir(layout.pods, { recursive: true });
+  const leftovers = new Set(await readdir(layout.pods));
+  await reapLeftovers(leftovers, log);
+  for (const uid of leftovers) await rm(layout.pod(uid), { recursive: true, force: true });
+  const note =
+    options.driver === 'process'
+      ? 'the process driver was asked for'
+      : await probeSandbox(options.tools, join(layout.pods, 'probe'));
+  const driver = note === undefined ? new SandboxDriver(options.tools) : new ProcessDriver(options.tools);
+  const context: NodeContext = {
+    store,
+    clock,
+    log,
+    layout,
+    driver,
+    driverNote: note,
+    images: options.images,
+    tokenFor: options.tokenFor,
+    environment: options.environment,
+    addresses: new AddressPool(),
+    slots: new Slots(Math.max(2, availableParallelism())),
+  };
+  const reconciler = new PodReconciler(context);
+  const pods = new Controller({
+    name: 'pods',
+    reader: store,
+    type: kinds.Pod,
+    reconciler,
+    clock,
+    log,
+  }).start();
+  const claims = claimController(context).start();
+  return {
+    driver: driver.name,
+    driverNote: note,
+    logs: new LogReader(layout),
+    async [Symbol.asyncDispose]() {
+      await pods[Symbol.asyncDispose]();
+      await claims[Symbol.asyncDispose]();
+      await reconciler[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Claims are directories: bound when made, removed with the claim. */
+function claimController({ store, layout, clock, log }: NodeContext): Controller {
+  return new Controller({
+    name: 'claims',
+    reader: store,
+    type: kinds.PersistentVolumeClaim,
+    clock,
+    log,
+    reconciler: {
+      async reconcile(key) {
+        const claim = await store.get<PersistentVolumeClaim>(key);
+        if (!claim) await rm(layout.claim(key.namespace, key.name), { recursive: true, force: true });
+        else if (claim.status?.phase !== 'Bound')
+          await mutateStatus<PersistentVolumeClaim>(store, key, (draft) => {
+            draft.status = { ...draft.status, phase: 'Bound' };
+          });
+      },
+    },
+  });
+}

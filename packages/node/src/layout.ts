@@ -1,0 +1,35 @@
+import { join } from 'node:path';
+
+/** Where a node keeps what pods use, below one directory (`TAGBOAT_HOME`). */
+export class NodeLayout {
+  readonly home: string;
+
+  constructor(home: string) {
+    this.home = home;
+  }
+
+  pod(uid: string): string {
+    return join(this.home, 'volumes', 'pods', uid);
+  }
+
+  get pods(): string {
+    return join(this.home, 'volumes', 'pods');
+  }
+
+  claim(namespace: string, name: string): string {
+    return join(this.home, 'volumes', 'claims', namespace, name);
+  }
+
+  get claims(): string {
+    return join(this.home, 'volumes', 'claims');
+  }
+
+  /** Logs outlive the pod object, so they stand under its name; `uid` tells two pods of one name apart. */
+  podLogs(namespace: string, name: string): string {
+    return join(this.home, 'logs', namespace, name);
+  }
+
+  containerLog(namespace: string, pod: string, container: string): string {
+    return join(this.podLogs(namespace, pod), `${container}.log`);
+  }
+}

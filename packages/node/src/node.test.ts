@@ -1,0 +1,175 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { kinds, type Pod, type PodSteps, podStepsAnnotation } from '@tagboat/api';
+import { silentLogger, systemClock } from '@tagboat/base';
+import { ObjectStore } from '@tagboat/store';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { hostTools, type Node, startNode } from './index.ts';
+import { SecretMask } from './logs.ts';
+import { planRoot } from './plan-root.ts';
+import { rewriter } from './process-driver.ts';
+
+let home: string;
+let store: ObjectStore;
+let node: Node;
+
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'tagboat-node-'));
+  store = new ObjectStore({});
+});
+afterEach(async () => {
+  await node[Symbol.asyncDispose]();
+  await store[Symbol.asyncDispose]();
+  await rm(home, { recursive: true, force: true });
+});
+
+async function start(driver?: 'process'): Promise<Node> {
+  node = await startNode({
+    store,
+    clock: systemClock,
+    log: silentLogger,
+    home,
+    images: () => Promise.reject(new Error('no images here')),
+    tokenFor: () => 'the-token',
+    environment: { TAGBOAT_URL: 'http://127.0.0.1:1' },
+    tools: hostTools({ tagboat: ['/bin/echo', 'tagboat'], directories: [], python: async () => undefined }),
+    ...(driver ? { driver } : {}),
+  });
+  return node;
+}
+
+function stepPod(
+  name: string,
+  scripts: Record<string, string>,
+  more: Partial<PodSteps['steps'][number]> = {},
+): Pod {
+  const names = Object.keys(scripts);
+  const steps: PodSteps = {
+    steps: names.map((step) => ({ container: `step-${step}`, script: scripts[step]!, ...more })),
+    results: [{ name: 'out', type: 'string' }],
+  };
+  const mounts = ['workspace', 'home', 'results', 'steps'].map((volume) => ({
+    name: volume,
+    mountPath: volume === 'workspace' ? '/workspace' : `/tekton/${volume}`,
+  }));
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'demo', annotations: { [podStepsAnnotation]: JSON.stringify(steps) } },
+    spec: {
+      restartPolicy: 'Never',
+      containers: names.map((step) => ({
+        name: `step-${step}`,
+        image: 'bash',
+        workingDir: '/workspace',
+        env: [{ name: 'HOME', value: '/tekton/home' }],
+        volumeMounts: mounts,
+      })),
+      volumes: ['workspace', 'home', 'results', 'steps'].map((volume) => ({ name: volume, emptyDir: {} })),
+    },
+  };
+}
+
+async function finished(name: string): Promise<Pod> {
+  const key = { type: kinds.Pod, namespace: 'demo', name };
+  const isDone = (pod: Pod | undefined) => ['Succeeded', 'Failed'].includes(pod?.status?.phase ?? '');
+  const listed = await store.list<Pod>(kinds.Pod, { namespace: 'demo' });
+  for await (const { object } of store.watch<Pod>(
+    kinds.Pod,
+    { namespace: 'demo', name },
+    { from: listed.resourceVersion },
+  )) {
+    const now = await store.get<Pod>(key);
+    if (isDone(now)) return now!;
+    if (isDone(object)) return object;
+  }
+  throw new Error('the watch ended');
+}
+
+async function run(pod: Pod): Promise<Pod> {
+  const waiting = finished(pod.metadata.name);
+  await store.create(pod);
+  return waiting;
+}
+
+async function logOf(pod: string, container: string): Promise<string> {
+  let text = '';
+  for await (const part of node.logs.read({ namespace: 'demo', pod, container })) text += part;
+  return text;
+}
+
+describe.each([['process'], [undefined]] as const)('a node with the driver %s', (driver) => {
+  it('runs steps in order with shared files, results and logs', async () => {
+    await start(driver);
+    const pod = await run(
+      stepPod('two', {
+        one: '#!/bin/sh\necho from one > /workspace/file; pwd\nprintf 42 > /tekton/results/out',
+        two: '#!/bin/sh\ncat /workspace/file; cat /var/run/secrets/kubernetes.io/serviceaccount/token; echo; tagboat x',
+      }),
+    );
+    expect(pod.status?.phase).toBe('Succeeded');
+    const message = pod.status?.containerStatuses?.[0]?.state?.terminated?.message ?? '';
+    expect(JSON.parse(message)).toContainEqual({ key: 'out', value: '42', type: 1 });
+    expect(await logOf('two', 'step-two')).toBe('from one\n***\ntagboat x\n');
+  });
+
+  it('fails at the step that fails, and skips the rest', async () => {
+    await start(driver);
+    const pod = await run(
+      stepPod('bad', { one: '#!/bin/sh\necho why >&2; exit 3', two: '#!/bin/sh\necho no' }),
+    );
+    expect(pod.status).toMatchObject({ phase: 'Failed', message: 'why' });
+    const codes = pod.status?.containerStatuses?.map((status) => status.state?.terminated?.exitCode);
+    expect(codes).toEqual([3, 1]);
+  });
+
+  it('goes on after an ignored error and ends a step at its timeout', async () => {
+    await start(driver);
+    const ignored = await run(
+      stepPod('ignored', { one: '#!/bin/sh\nexit 3', two: '#!/bin/sh\ntrue' }, { onError: 'continue' }),
+    );
+    expect(ignored.status?.phase).toBe('Succeeded');
+    const late = await run(stepPod('late', { one: '#!/bin/sh\nsleep 600' }, { timeoutMilliseconds: 200 }));
+    expect(late.status?.message).toBe('the step timed out');
+  });
+
+  it('names an image it cannot have', async () => {
+    await start(driver);
+    const pod = stepPod('image', { one: '#!/bin/sh\ntrue' });
+    pod.spec!.containers[0]!.image = 'registry.example/some/thing:1';
+    expect((await run(pod)).status?.phase).toBe('Failed');
+  });
+});
+
+describe('planRoot', () => {
+  it('opens up directories that mounts lie in, and binds the rest', async () => {
+    await start('process');
+    const entries: Record<string, string[]> = { '/img/': ['opt', 'usr'], '/img/opt': ['a', 'b'] };
+    const operations = planRoot({
+      base: '/img',
+      list: (path) => (entries[path] ?? []).map((name) => ({ name, kind: 'directory' as const })),
+      mounts: [
+        { hostPath: '/h', mountPath: '/opt/a', readOnly: false },
+        { hostPath: '/w', mountPath: '/workspace', readOnly: false },
+      ],
+    });
+    expect(operations.filter(({ kind }) => kind === 'bind').map(({ path }) => path)).toEqual([
+      '/opt/b',
+      '/usr',
+      '/opt/a',
+      '/workspace',
+    ]);
+  });
+});
+
+describe('pure parts', () => {
+  it('masks secrets and rewrites whole paths only', async () => {
+    await start('process');
+    expect(new SecretMask(['hunter22']).apply('x hunter22 y')).toBe('x *** y');
+    const rewrite = rewriter([{ mountPath: '/workspace', hostPath: '/h/w', readOnly: false }]);
+    expect(rewrite('cd /workspace/x && ls /workspaces --d=/workspace /a/workspace')).toBe(
+      'cd /h/w/x && ls /workspaces --d=/h/w /a/workspace',
+    );
+  });
+});

@@ -1,0 +1,97 @@
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TagboatError } from '@tagboat/base';
+import { type ContainerDriver, type ContainerRequest, podMarker, type RunningContainer } from './driver.ts';
+import { type HostTools, hostEnvironment } from './host-tools.ts';
+import { spawnContainer } from './spawn-container.ts';
+import type { Mount } from './volumes.ts';
+
+/**
+ * Runs containers as plain processes of the host, for hosts without namespaces. Paths that the container would see
+ * (`/workspace`, `/tekton`, an image's `/opt`) are replaced by the host's in commands, scripts and the environment.
+ */
+export class ProcessDriver implements ContainerDriver {
+  readonly name = 'process';
+  readonly isolatesFiles = false;
+  readonly #tools: HostTools;
+
+  constructor(tools: HostTools) {
+    this.#tools = tools;
+  }
+
+  async start(
+    request: ContainerRequest,
+    output: (stream: 'stdout' | 'stderr', data: Uint8Array) => void,
+  ): Promise<RunningContainer> {
+    const rewrite = rewriter([...request.mounts, ...imageMounts(request)]);
+    const bin = join(request.directory, 'bin');
+    await mkdir(bin, { recursive: true });
+    await this.#tools.writeLaunchers(bin);
+    const environment: Record<string, string> = {
+      ...hostEnvironment(),
+      TMPDIR: await privateDirectory(join(request.directory, 'tmp')),
+    };
+    for (const [name, value] of Object.entries(request.environment)) environment[name] = rewrite(value);
+    environment[podMarker] = request.podUid;
+    environment.PATH = [bin, environment.PATH ?? '', this.#tools.path].filter(Boolean).join(':');
+    if (request.image.kind === 'rootfs') await this.#python(request, bin);
+    const command = request.command.map(rewrite) as [string, ...string[]];
+    for (const mount of request.mounts) await rewriteScripts(mount, rewrite);
+    const cwd = rewrite(request.workingDir);
+    await mkdir(cwd, { recursive: true }).catch(() => undefined);
+    return spawnContainer({ command, environment, cwd, output });
+  }
+
+  /** An image's Python environment run by the host's Python of the same version: its own may lack its libraries here. */
+  async #python(request: ContainerRequest, bin: string): Promise<void> {
+    if (request.image.kind !== 'rootfs') return;
+    const environment = join(request.image.directory, 'opt/tagboat/environment');
+    const config = await readFile(join(environment, 'pyvenv.cfg'), 'utf8').catch(() => undefined);
+    const version = config && /^version(?:_info)?\s*=\s*(\d+\.\d+)/m.exec(config)?.[1];
+    if (!version) return;
+    const python = await this.#tools.python(version);
+    if (!python)
+      throw new TagboatError(`the image needs Python ${version}, which this host does not have`, {
+        reason: 'ImagePullFailed',
+        hint: `install Python ${version}, or a container engine`,
+      });
+    const packages = join(environment, 'lib', `python${version}`, 'site-packages');
+    const text = `#!/bin/sh\nPYTHONPATH=${shellQuote(packages)}\${PYTHONPATH:+:$PYTHONPATH} exec ${shellQuote(python)} "$@"\n`;
+    for (const name of ['python', 'python3', `python${version}`]) {
+      await writeFile(join(bin, name), text);
+      await chmod(join(bin, name), 0o755);
+    }
+  }
+}
+
+const imageMounts = ({ image }: ContainerRequest): Mount[] =>
+  image.kind === 'host'
+    ? []
+    : [{ hostPath: join(image.directory, 'opt'), mountPath: '/opt', readOnly: true }];
+
+/** Replaces mount paths by host paths, longest first, where they stand as whole path components. */
+export function rewriter(mounts: readonly Mount[]): (text: string) => string {
+  const byPath = new Map([...mounts].reverse().map((mount) => [mount.mountPath, mount.hostPath]));
+  const paths = [...byPath.keys()].sort((a, b) => b.length - a.length);
+  if (paths.length === 0) return (text) => text;
+  const escaped = paths.map((path) => path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const pattern = new RegExp(`(?<![\\w.\\/-])(${escaped.join('|')})(?=/|$|[^\\w.-])`, 'g');
+  return (text) => text.replace(pattern, (path) => byPath.get(path)!);
+}
+
+async function rewriteScripts(mount: Mount, rewrite: (text: string) => string): Promise<void> {
+  if (mount.mountPath !== '/tekton/scripts') return;
+  for (const name of await readdir(mount.hostPath)) {
+    const path = join(mount.hostPath, name);
+    const text = await readFile(path, 'utf8');
+    const changed = rewrite(text);
+    if (changed !== text) await writeFile(path, changed);
+  }
+}
+
+async function privateDirectory(path: string): Promise<string> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  return path;
+}
+
+export const shellQuote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
