@@ -1,0 +1,162 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { isReason, safeJoin, TagboatError } from '@tagboat/base';
+import { type Credentials, checkUrl, git } from './git.ts';
+
+/** The files of a branch while a change is made. */
+export interface WorkingTree {
+  readonly directory: string;
+  /** The commit the change starts from; undefined in an empty repository. */
+  readonly parent: string | undefined;
+  read(path: string): Promise<string | undefined>;
+  write(path: string, content: string | Uint8Array): Promise<void>;
+  remove(path: string): Promise<void>;
+  list(path?: string): Promise<string[]>;
+}
+
+export interface CommitRequest {
+  readonly url: string;
+  readonly branch: string;
+  readonly credentials?: Credentials;
+  readonly author?: { readonly name: string; readonly email: string };
+  readonly message: string | (() => string);
+  /** Makes the change; called again from the start when somebody else pushed in between. */
+  readonly change: (tree: WorkingTree) => Promise<void>;
+  /** How often to start over (default 10). */
+  readonly attempts?: number;
+  /** Also pushes the commit to this ref, such as `refs/tags/v1`. */
+  readonly alsoTo?: string;
+}
+
+export interface CommitResult {
+  readonly commit: string;
+  /** False: the change changed nothing, and `commit` is what was there. */
+  readonly changed: boolean;
+}
+
+/**
+ * Commits a change to a branch of any git URL, and pushes it: compare-and-swap, since a push that is not a
+ * fast-forward is refused and the change made anew on what is there then. Works on an empty repository.
+ */
+export async function commitFiles(request: CommitRequest): Promise<CommitResult> {
+  const attempts = request.attempts ?? 10;
+  for (let attempt = 1; ; attempt++) {
+    const directory = await mkdtemp(join(tmpdir(), 'tagboat-commit-'));
+    try {
+      return await commitOnce(request, directory);
+    } catch (error) {
+      if (!isReason(error, 'Conflict') || attempt === attempts) throw error;
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  }
+}
+
+async function commitOnce(request: CommitRequest, directory: string): Promise<CommitResult> {
+  const { url, branch, credentials } = request;
+  const remote = { cwd: directory, ...(credentials ? { credentials } : {}) };
+  await git(['init', '--quiet', '--', directory]);
+  const parent = await checkOut(request, directory);
+  await request.change(treeIn(directory, parent));
+  await git(['add', '--all'], { cwd: directory });
+  const status = await git(['status', '--porcelain'], { cwd: directory });
+  if (status.stdout.length === 0 && parent !== undefined) return { commit: parent, changed: false };
+  const message = typeof request.message === 'string' ? request.message : request.message();
+  const author = request.author;
+  const environment: Record<string, string> = author
+    ? { GIT_AUTHOR_NAME: author.name, GIT_AUTHOR_EMAIL: author.email }
+    : {};
+  await git(['commit', '--quiet', '--allow-empty', '--no-verify', '--no-gpg-sign', '-F', '-'], {
+    cwd: directory,
+    stdin: message,
+    environment,
+  });
+  const commit = (await git(['rev-parse', 'HEAD'], { cwd: directory })).stdout.toString('utf8').trim();
+  const targets = [`HEAD:refs/heads/${branch}`, ...(request.alsoTo ? [`HEAD:${request.alsoTo}`] : [])];
+  await git(['push', '--quiet', '--atomic', '--', checkUrl(url), ...targets], remote);
+  return { commit, changed: true };
+}
+
+async function checkOut(
+  { url, branch, credentials }: CommitRequest,
+  directory: string,
+): Promise<string | undefined> {
+  const remote = { cwd: directory, ...(credentials ? { credentials } : {}) };
+  try {
+    await git(
+      ['fetch', '--quiet', '--depth=50', '--no-tags', '--', checkUrl(url), `refs/heads/${branch}`],
+      remote,
+    );
+  } catch (error) {
+    if (!(error instanceof TagboatError) || !/couldn't find remote ref/.test(error.message)) throw error;
+    await git(['symbolic-ref', 'HEAD', `refs/heads/${branch}`], { cwd: directory });
+    return undefined;
+  }
+  await git(['checkout', '--quiet', '-B', branch, 'FETCH_HEAD'], { cwd: directory });
+  return (await git(['rev-parse', 'HEAD'], { cwd: directory })).stdout.toString('utf8').trim();
+}
+
+function treeIn(directory: string, parent: string | undefined): WorkingTree {
+  return {
+    directory,
+    parent,
+    read: (path) =>
+      readFile(safeJoin(directory, path), 'utf8').catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+        throw error;
+      }),
+    async write(path, content) {
+      const file = safeJoin(directory, path);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, content);
+    },
+    remove: (path) => rm(safeJoin(directory, path), { recursive: true, force: true }),
+    async list(path = '') {
+      const { stdout } = await git(['ls-files', '-z', '--cached', '--others', '--', path || '.'], {
+        cwd: directory,
+      });
+      return stdout.toString('utf8').split('\0').filter(Boolean).sort();
+    },
+  };
+}
+
+export interface RevertRequest extends Omit<CommitRequest, 'change' | 'message'> {
+  readonly commit: string;
+  /** Lines after git's own "This reverts commit", such as trailers. */
+  readonly trailers?: readonly string[];
+}
+
+/** Pushes a `git revert` of one commit. @throws `Conflict` when it cannot be reverted cleanly */
+export async function revertCommit(request: RevertRequest): Promise<CommitResult> {
+  const directory = await mkdtemp(join(tmpdir(), 'tagboat-revert-'));
+  try {
+    const { url, branch, commit, credentials, trailers = [] } = request;
+    const remote = { cwd: directory, ...(credentials ? { credentials } : {}) };
+    await git(['clone', '--quiet', '--branch', branch, '--', checkUrl(url), directory], remote);
+    await git(['revert', '--no-edit', commit], { cwd: directory }).catch((cause: unknown) => {
+      throw new TagboatError(
+        `commit ${commit.slice(0, 10)} cannot be reverted cleanly: later commits changed the same lines`,
+        {
+          reason: 'RevertFailed',
+          hint: 'promote the version you want instead',
+          cause,
+        },
+      );
+    });
+    if (trailers.length > 0) {
+      const message = (await git(['log', '-1', '--format=%B'], { cwd: directory })).stdout
+        .toString('utf8')
+        .trim();
+      await git(['commit', '--quiet', '--amend', '--no-verify', '-F', '-'], {
+        cwd: directory,
+        stdin: `${message}\n\n${trailers.join('\n')}\n`,
+      });
+    }
+    await git(['push', '--quiet', '--', url, `HEAD:refs/heads/${branch}`], remote);
+    const head = (await git(['rev-parse', 'HEAD'], { cwd: directory })).stdout.toString('utf8').trim();
+    return { commit: head, changed: true };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,76 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Commit, checkUrl, commitFiles, fetchMirror, git, lsRemote, readLog, revertCommit } from './index.ts';
+
+let directory: string;
+let url: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tagboat-git-'));
+  url = join(directory, 'origin.git');
+  await git(['init', '--quiet', '--bare', url]);
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+const put = (path: string, text: string, message = `write ${path}`) =>
+  commitFiles({ url, branch: 'main', message, change: (tree) => tree.write(path, text) });
+
+describe('commitFiles', () => {
+  it('starts an empty repository and says when nothing changed', async () => {
+    const first = await put('a.txt', 'one');
+    expect(first.changed).toBe(true);
+    expect(await put('a.txt', 'one')).toEqual({ commit: first.commit, changed: false });
+    const { refs, defaultBranch } = await lsRemote(url);
+    expect(refs).toEqual({ 'refs/heads/main': first.commit });
+    expect(defaultBranch).toBe('main');
+  });
+
+  it('makes the change anew when somebody else was first', async () => {
+    await put('a.txt', '1');
+    let calls = 0;
+    await commitFiles({
+      url,
+      branch: 'main',
+      message: 'mine',
+      change: async (tree) => {
+        if (calls++ === 0) await put('b.txt', 'theirs');
+        await tree.write('a.txt', `${await tree.read('a.txt')}2`);
+      },
+    });
+    expect(calls).toBe(2);
+    await fetchMirror(url, join(directory, 'mirror'));
+    const commit = await Commit.at(join(directory, 'mirror'), 'main');
+    expect([await commit.readText('a.txt'), await commit.readText('b.txt')]).toEqual(['12', 'theirs']);
+  });
+});
+
+describe('reading', () => {
+  it('lists, exports and logs with trailers', async () => {
+    await put('src/x.py', 'x', 'First\n\nTagboat-Run: r-1\nTagboat-Tag: v1');
+    const mirror = join(directory, 'mirror');
+    await fetchMirror(url, mirror);
+    const commit = await Commit.at(mirror, 'main');
+    expect((await commit.files()).map(({ path, mode }) => [path, mode])).toEqual([['src/x.py', '100644']]);
+    await commit.export(join(directory, 'out'), ['src/x.py']);
+    expect(await readFile(join(directory, 'out/src/x.py'), 'utf8')).toBe('x');
+    const [entry] = await readLog(mirror, { revision: 'main' });
+    expect(entry?.trailers).toEqual({ 'Tagboat-Run': 'r-1', 'Tagboat-Tag': 'v1' });
+  });
+
+  it('reverts a commit', async () => {
+    await put('a', '1');
+    const second = await put('a', '2');
+    await revertCommit({ url, branch: 'main', commit: second.commit, trailers: ['Tagboat-Rollback: yes'] });
+    const mirror = join(directory, 'mirror');
+    await fetchMirror(url, mirror);
+    expect(await (await Commit.at(mirror, 'main')).readText('a')).toBe('1');
+    expect((await readLog(mirror, { revision: 'main' }))[0]?.trailers['Tagboat-Rollback']).toBe('yes');
+  });
+
+  it('refuses what is no URL, and names what is missing', async () => {
+    expect(() => checkUrl('--upload-pack=x')).toThrow(/not a git URL/);
+    await expect(lsRemote(join(directory, 'none'))).rejects.toMatchObject({ reason: 'NotFound' });
+    await expect(Commit.at(url, 'nope')).rejects.toMatchObject({ reason: 'NotFound' });
+  });
+});

@@ -1,0 +1,132 @@
+import { TagboatError } from '@tagboat/base';
+import { type CommandOptions, type CommandResult, runCommand } from '@tagboat/process';
+
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface GitOptions {
+  readonly cwd?: string;
+  readonly credentials?: Credentials;
+  readonly signal?: AbortSignal;
+  readonly stdin?: string | Uint8Array;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly timeout?: number;
+  readonly onOutput?: CommandOptions['onOutput'];
+}
+
+const networkTimeout = 300_000;
+
+/**
+ * Runs git so that it never asks, never runs hooks of a repository it reads, and never sees credentials on its command
+ * line. Without credentials the user's own helpers and ssh agent apply.
+ * @throws `TagboatError` in words for people when git fails
+ */
+export async function git(args: readonly string[], options: GitOptions = {}): Promise<CommandResult> {
+  const result = await runCommand('git', args, {
+    cwd: options.cwd,
+    env: gitEnvironment(options),
+    stdin: options.stdin,
+    signal: options.signal,
+    timeout: options.timeout ?? networkTimeout,
+    maxOutput: 256 * 2 ** 20,
+    onOutput: options.onOutput,
+  });
+  if (result.code !== 0) throw explain(args, result.stderr);
+  return result;
+}
+
+/** The environment of every git that Tagboat starts. */
+export function gitEnvironment(
+  options: Pick<GitOptions, 'credentials' | 'environment'> = {},
+): NodeJS.ProcessEnv {
+  const settings: [string, string][] = [
+    ['core.hooksPath', '/dev/null'],
+    ['safe.directory', '*'],
+    ['advice.detachedHead', 'false'],
+    ['gc.auto', '0'],
+    ['protocol.ext.allow', 'never'],
+    ['init.defaultBranch', 'main'],
+  ];
+  if (options.credentials) {
+    const { username, password } = options.credentials;
+    const token = Buffer.from(`${username}:${password}`).toString('base64');
+    settings.push(['http.extraHeader', `Authorization: Basic ${token}`], ['credential.helper', '']);
+  }
+  const config: Record<string, string> = { GIT_CONFIG_COUNT: String(settings.length) };
+  for (const [index, [key, value]] of settings.entries()) {
+    config[`GIT_CONFIG_KEY_${index}`] = key;
+    config[`GIT_CONFIG_VALUE_${index}`] = value;
+  }
+  return {
+    ...process.env,
+    ...config,
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_OPTIONAL_LOCKS: '0',
+    LC_ALL: 'C.UTF-8',
+    GIT_AUTHOR_NAME: 'Tagboat',
+    GIT_AUTHOR_EMAIL: 'tagboat@localhost',
+    GIT_COMMITTER_NAME: 'Tagboat',
+    GIT_COMMITTER_EMAIL: 'tagboat@localhost',
+    ...options.environment,
+  };
+}
+
+const explanations: readonly [RegExp, string, string, string | undefined][] = [
+  [
+    /Authentication failed|could not read Username|403|401|Permission denied/i,
+    'Unauthorized',
+    'the git server refused the credentials',
+    'check the credentials of this repository',
+  ],
+  [
+    /Could not resolve host: ([^\s;]+)/i,
+    'Unavailable',
+    'the host of the git URL cannot be found',
+    'check the URL and the network',
+  ],
+  [
+    /Connection refused|Failed to connect|Connection timed out|unable to access/i,
+    'Unavailable',
+    'the git server cannot be reached',
+    'check that it runs and the URL',
+  ],
+  [
+    /not found|does not appear to be a git repository|does not exist/i,
+    'NotFound',
+    'there is no git repository there',
+    'check the URL',
+  ],
+  [
+    /non-fast-forward|fetch first|failed to update ref|cannot lock ref|stale info|incorrect old value/i,
+    'Conflict',
+    'somebody else pushed in between',
+    undefined,
+  ],
+];
+
+function explain(args: readonly string[], stderr: string): TagboatError {
+  const tail = stderr
+    .trim()
+    .split('\n')
+    .slice(-4)
+    .join('\n')
+    .replace(/\/\/[^/@\s]+@/g, '//***@');
+  for (const [pattern, reason, message, hint] of explanations)
+    if (pattern.test(stderr)) return new TagboatError(`${message}: ${tail}`, { reason, hint });
+  return new TagboatError(`git ${args.find((arg) => !arg.startsWith('-')) ?? ''} failed: ${tail}`, {
+    reason: 'GitFailed',
+  });
+}
+
+/** Refuses what git would take for an option or a command. @throws `Invalid` */
+export function checkUrl(url: string): string {
+  if (url.startsWith('-') || /^ext::|\0|\n/.test(url))
+    throw new TagboatError(`"${url}" is not a git URL`, {
+      reason: 'Invalid',
+      retryable: false,
+      hint: 'use https://, ssh://, git@host:path or a path',
+    });
+  return url;
+}

@@ -1,0 +1,4 @@
+export * from './commit.ts';
+export { type Credentials, checkUrl, git, gitEnvironment } from './git.ts';
+export { fetchMirror, lsRemote, parseRefs, type RemoteRefs } from './remote.ts';
+export * from './tree.ts';

@@ -1,0 +1,155 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { invalid, notFound, safeJoin, TagboatError } from '@tagboat/base';
+import { runCommand } from '@tagboat/process';
+import { git, gitEnvironment } from './git.ts';
+
+export interface TreeFile {
+  readonly path: string;
+  /** `100644`, `100755` (executable), `120000` (link), `160000` (submodule). */
+  readonly mode: string;
+  /** The blob's object id, which names its content. */
+  readonly id: string;
+  readonly size: number;
+}
+
+/** One commit of a repository on this machine, bare or not. */
+export class Commit {
+  readonly repository: string;
+  readonly id: string;
+
+  private constructor(repository: string, id: string) {
+    this.repository = repository;
+    this.id = id;
+  }
+
+  /** @throws `NotFound` when the revision names no commit */
+  static async at(repository: string, revision: string): Promise<Commit> {
+    const { code, stdout } = await runCommand(
+      'git',
+      ['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`],
+      { cwd: repository, env: gitEnvironment() },
+    );
+    if (code !== 0) throw notFound(`there is no commit "${revision}" in this repository`);
+    return new Commit(repository, stdout.toString('utf8').trim());
+  }
+
+  /** All files below `path`, sorted. */
+  async files(path = ''): Promise<TreeFile[]> {
+    const where = path === '' || path === '.' ? [] : ['--', `${path}/`];
+    const { stdout } = await git(['ls-tree', '-r', '-z', '-l', '--full-tree', this.id, ...where], {
+      cwd: this.repository,
+    });
+    return stdout
+      .toString('utf8')
+      .split('\0')
+      .filter(Boolean)
+      .map((line) => {
+        const [head, name] = [line.slice(0, line.indexOf('\t')), line.slice(line.indexOf('\t') + 1)];
+        const [mode, , id, size] = head.split(/\s+/);
+        return { path: name, mode: mode!, id: id!, size: Number(size) || 0 };
+      });
+  }
+
+  /** The content of a file, or undefined where there is none. */
+  async read(path: string): Promise<Buffer | undefined> {
+    const { code, stdout } = await runCommand('git', ['cat-file', 'blob', `${this.id}:${path}`], {
+      cwd: this.repository,
+      env: gitEnvironment(),
+      maxOutput: 2 ** 30,
+    });
+    return code === 0 ? stdout : undefined;
+  }
+
+  async readText(path: string): Promise<string | undefined> {
+    return (await this.read(path))?.toString('utf8');
+  }
+
+  /**
+   * Writes the given files (all by default) into an empty directory. Links that lead outside are refused.
+   * @throws `Invalid`
+   */
+  async export(directory: string, paths?: readonly string[]): Promise<void> {
+    const files = await this.files();
+    const wanted = paths ? new Set(paths) : undefined;
+    for (const file of files) {
+      if (wanted && !wanted.has(file.path)) continue;
+      safeJoin(directory, file.path);
+      if (file.mode === '120000') await this.#checkLink(file.path);
+    }
+    await mkdir(directory, { recursive: true });
+    const index = join(directory, '.export-index');
+    const environment = { GIT_INDEX_FILE: index, GIT_WORK_TREE: directory };
+    const options = { cwd: this.repository, environment };
+    await git(['read-tree', this.id], options);
+    try {
+      if (wanted)
+        await git(['checkout-index', '-z', '-f', '-q', '--stdin'], {
+          ...options,
+          stdin: [...wanted].join('\0'),
+        });
+      else await git(['checkout-index', '-a', '-f', '-q'], options);
+    } finally {
+      await rm(index, { force: true });
+    }
+  }
+
+  async #checkLink(path: string): Promise<void> {
+    const target = (await this.readText(path)) ?? '';
+    if (target.startsWith('/')) throw invalid(`the link ${path} leads outside the repository, to ${target}`);
+    safeJoin('/r', join(path, '..', target).replace(/^\//, ''));
+  }
+
+  /** Full message and its trailers. */
+  async message(): Promise<string> {
+    return (await git(['log', '-1', '--format=%B', this.id], { cwd: this.repository })).stdout
+      .toString('utf8')
+      .trim();
+  }
+}
+
+export interface LogEntry {
+  readonly commit: string;
+  readonly author: string;
+  /** RFC 3339. */
+  readonly date: string;
+  readonly subject: string;
+  readonly body: string;
+  readonly trailers: Record<string, string>;
+}
+
+/** Commits reachable from a revision, newest first. */
+export async function readLog(
+  repository: string,
+  options: { revision: string; path?: string; limit?: number },
+): Promise<LogEntry[]> {
+  const { revision, path, limit = 1000 } = options;
+  const format = '%H%x00%an%x00%cI%x00%s%x00%b%x00%(trailers:only,unfold)%x01';
+  const { stdout } = await git(
+    ['log', `-n${limit}`, `--format=${format}`, '--end-of-options', revision, ...(path ? ['--', path] : [])],
+    { cwd: repository },
+  );
+  return stdout
+    .toString('utf8')
+    .split('\x01')
+    .map((entry) => entry.replace(/^\n/, '').split('\0'))
+    .filter((fields) => fields.length >= 6)
+    .map(([commit, author, date, subject, body, trailers]) => ({
+      commit: commit!,
+      author: author!,
+      date: date!,
+      subject: subject!,
+      body: body!,
+      trailers: parseTrailers(trailers!),
+    }));
+}
+
+function parseTrailers(text: string): Record<string, string> {
+  const lines = text.split('\n').map((line) => /^([\w-]+):\s*(.*)$/.exec(line));
+  return Object.fromEntries(lines.flatMap((match) => (match ? [[match[1]!, match[2]!]] : [])));
+}
+
+/** For callers that must tell "nothing there yet" from other errors. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof TagboatError && error.reason === 'NotFound';
+}
