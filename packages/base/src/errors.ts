@@ -69,3 +69,24 @@ export function describeError(error: unknown): string {
   }
   return error instanceof Error ? error.message : String(error);
 }
+
+const httpStatuses: Readonly<Record<string, number>> = {
+  Invalid: 400,
+  BadRequest: 400,
+  Unauthorized: 401,
+  Forbidden: 403,
+  NotFound: 404,
+  Conflict: 409,
+  AlreadyExists: 409,
+  Expired: 410,
+  TooLarge: 413,
+  Unprocessable: 422,
+  Unavailable: 503,
+};
+
+/** The HTTP status that goes with an error's reason; 500 for what nobody expected. */
+export function httpStatusOf(error: unknown): number {
+  if (error instanceof TagboatError) return httpStatuses[error.reason] ?? 500;
+  const code = (error as { statusCode?: unknown } | undefined)?.statusCode;
+  return typeof code === 'number' ? code : 500;
+}

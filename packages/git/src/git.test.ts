@@ -1,0 +1,65 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { kinds, type Repository } from '@tagboat/api';
+import { silentLogger, systemClock } from '@tagboat/base';
+import { commitFiles, lsRemote } from '@tagboat/git-client';
+import { ObjectStore } from '@tagboat/store';
+import Fastify from 'fastify';
+import { expect, it } from 'vitest';
+import { Hosting, repositoryController, smartHttp } from './index.ts';
+
+it('takes a push over HTTP and records the refs, peeled', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'tagboat-hosting-'));
+  const store = new ObjectStore({});
+  const hosting = new Hosting(directory);
+  const app = Fastify();
+  const key = { type: kinds.Repository, namespace: 'demo', name: 'app' };
+  let controller: ReturnType<typeof repositoryController> | undefined;
+  try {
+    await app.register(
+      (scope) =>
+        smartHttp(scope, {
+          open: async (namespace, name) => (name === 'app' ? hosting.ensure(namespace, name) : undefined),
+          pushed: async () => controller?.enqueue(key),
+          log: silentLogger,
+        }),
+      { prefix: '/git' },
+    );
+    const base = `${await app.listen({ port: 0, host: '127.0.0.1' })}/git`;
+    controller = repositoryController({
+      store,
+      hosting,
+      baseUrl: base,
+      clock: systemClock,
+      log: silentLogger,
+    }).start();
+    await store.create<Repository>({
+      apiVersion: 'tagboat.dev/v1alpha1',
+      kind: 'Repository',
+      metadata: { name: 'app', namespace: 'demo' },
+      spec: {},
+    });
+    const url = `${base}/demo/app.git`;
+    const listed = await store.list(kinds.Repository);
+    const { commit } = await commitFiles({
+      url,
+      branch: 'main',
+      message: 'one',
+      alsoTo: 'refs/tags/v1',
+      change: (tree) => tree.write('a', 'x'.repeat(300_000)),
+    });
+    for await (const { object } of store.watch<Repository>(
+      kinds.Repository,
+      {},
+      { from: listed.resourceVersion },
+    ))
+      if (object.status?.refs?.['refs/tags/v1'] === commit) break;
+    expect((await lsRemote(url)).refs['refs/heads/main']).toBe(commit);
+    await expect(lsRemote(`${base}/demo/other.git`)).rejects.toMatchObject({ reason: 'NotFound' });
+  } finally {
+    await controller?.[Symbol.asyncDispose]();
+    await app.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+});

@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { invalid } from '@tagboat/base';
+import { git } from '@tagboat/git-client';
+
+const nameForm = /^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/;
+
+/** The bare repositories that are hosted here, one directory each. */
+export class Hosting {
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** @throws `Invalid` for names that are not plain */
+  path(namespace: string, name: string): string {
+    for (const part of [namespace, name])
+      if (!nameForm.test(part) || part.includes('..'))
+        throw invalid(`expected a repository name of small letters, digits, "-" and ".", found "${part}"`);
+    return join(this.#directory, namespace, `${name}.git`);
+  }
+
+  /** The repository, made when it is not there: a rename at the end, so that a kill leaves nothing half made. */
+  async ensure(namespace: string, name: string): Promise<string> {
+    const path = this.path(namespace, name);
+    if (existsSync(path)) return path;
+    const temporary = `${path}.${process.pid}.new`;
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(dirname(path), { recursive: true });
+    await git(['init', '--quiet', '--bare', '--initial-branch=main', temporary]);
+    const settings = {
+      'core.fsync': 'all',
+      'core.logAllRefUpdates': 'always',
+      'receive.fsckObjects': 'true',
+      'receive.advertisePushOptions': 'true',
+      'uploadpack.allowFilter': 'true',
+      'uploadpack.allowReachableSHA1InWant': 'true',
+      'http.receivepack': 'true',
+    };
+    for (const [key, value] of Object.entries(settings))
+      await git(['config', key, value], { cwd: temporary });
+    await rename(temporary, path);
+    return path;
+  }
+
+  async remove(namespace: string, name: string): Promise<void> {
+    await rm(this.path(namespace, name), { recursive: true, force: true });
+  }
+
+  /** Full ref name -> commit, annotated tags peeled; refs that name no commit are left out. */
+  async refs(
+    namespace: string,
+    name: string,
+  ): Promise<{ refs: Record<string, string>; defaultBranch: string }> {
+    const path = await this.ensure(namespace, name);
+    const format = '%(refname) %(objecttype) %(objectname) %(*objecttype) %(*objectname)';
+    const { stdout } = await git(['for-each-ref', `--format=${format}`], { cwd: path });
+    const refs: Record<string, string> = {};
+    for (const line of stdout.toString('utf8').split('\n').filter(Boolean)) {
+      const [ref, type, id, peeledType, peeled] = line.split(' ');
+      if (type === 'commit') refs[ref!] = id!;
+      else if (peeledType === 'commit') refs[ref!] = peeled!;
+    }
+    const head = await git(['symbolic-ref', '--short', 'HEAD'], { cwd: path });
+    return {
+      refs,
+      defaultBranch: await this.#defaultBranch(path, head.stdout.toString('utf8').trim(), refs),
+    };
+  }
+
+  /** HEAD follows the first branch that is pushed, so that a clone of a repository pushed as `master` checks out. */
+  async #defaultBranch(path: string, head: string, refs: Record<string, string>): Promise<string> {
+    if (refs[`refs/heads/${head}`]) return head;
+    const branches = Object.keys(refs).flatMap((ref) => /^refs\/heads\/(.+)$/.exec(ref)?.[1] ?? []);
+    const first = branches.find((branch) => branch === 'master') ?? branches[0];
+    if (!first) return head;
+    await git(['symbolic-ref', 'HEAD', `refs/heads/${first}`], { cwd: path });
+    return first;
+  }
+}

@@ -1,0 +1,143 @@
+import {
+  kinds,
+  type Repository,
+  type RepositoryStatus,
+  type ResourceKey,
+  type Secret,
+  withCondition,
+} from '@tagboat/api';
+import {
+  type Clock,
+  canonicalJson,
+  describeError,
+  isReason,
+  type Logger,
+  TagboatError,
+  timestamp,
+} from '@tagboat/base';
+import { Controller, type Result } from '@tagboat/controller';
+import { type Credentials, lsRemote } from '@tagboat/git-client';
+import { mutateStatus, type ResourceStore } from '@tagboat/store';
+import type { Hosting } from './hosting.ts';
+
+export interface RepositoryControllerOptions {
+  readonly store: ResourceStore;
+  readonly hosting: Hosting;
+  /** The URL of `/git` on the main port. */
+  readonly baseUrl: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const defaultInterval = 60;
+
+/** Keeps `Repository.status.refs` true: of hosted repositories after each push, of outside ones by looking. */
+export function repositoryController(options: RepositoryControllerOptions): Controller {
+  return new Controller({
+    name: 'repository',
+    reader: options.store,
+    type: kinds.Repository,
+    clock: options.clock,
+    log: options.log,
+    reconciler: { reconcile: (key) => observe(options, key) },
+  });
+}
+
+async function observe(options: RepositoryControllerOptions, key: ResourceKey): Promise<Result> {
+  const { store, hosting, baseUrl } = options;
+  const repository = await store.get<Repository>(key);
+  if (!repository) {
+    await hosting.remove(key.namespace, key.name);
+    return undefined;
+  }
+  const url = repository.spec?.url;
+  if (url === undefined) {
+    const seen = await hosting.refs(key.namespace, key.name);
+    await record(options, key, { ...seen, url: `${baseUrl}/${key.namespace}/${key.name}.git` });
+    return undefined;
+  }
+  const interval = (repository.spec?.intervalSeconds ?? defaultInterval) * 1000;
+  try {
+    const credentials = await credentialsOf(store, repository);
+    const seen = await lsRemote(url, credentials ? { credentials } : {});
+    await record(options, key, { ...seen, url });
+  } catch (error) {
+    if (!(error instanceof TagboatError)) throw error;
+    await fail(options, key, error);
+  }
+  return { again: interval };
+}
+
+/** Username and password of the Secret a Repository names (`kubernetes.io/basic-auth`, or a `token`). */
+export async function credentialsOf(
+  store: ResourceStore,
+  repository: Repository,
+): Promise<Credentials | undefined> {
+  const name = repository.spec?.credentialsFrom?.secretName;
+  if (!name) return undefined;
+  const namespace = repository.metadata.namespace ?? '';
+  const secret = await store.get<Secret>({ type: kinds.Secret, namespace, name });
+  if (!secret)
+    throw new TagboatError(`there is no Secret "${name}" in ${namespace}`, {
+      reason: 'MissingSecret',
+      hint: `tagboat secret set ${name} username=... password=...`,
+    });
+  const read = (key: string) => {
+    const value = secret.data?.[key];
+    return value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8').trim();
+  };
+  return { username: read('username') ?? 'git', password: read('password') ?? read('token') ?? '' };
+}
+
+async function record(
+  options: RepositoryControllerOptions,
+  key: ResourceKey,
+  seen: { refs: Record<string, string>; defaultBranch: string | undefined; url: string },
+): Promise<void> {
+  const now = timestamp(options.clock);
+  await ignoringGone(
+    mutateStatus<Repository>(options.store, key, (draft) => {
+      const before = draft.status ?? {};
+      const next: RepositoryStatus = {
+        ...before,
+        ...seen,
+        defaultBranch: seen.defaultBranch,
+        observedAt: before.observedAt ?? now,
+        conditions: withCondition(
+          before.conditions,
+          { type: 'Ready', status: 'True', reason: 'Observed', message: '' },
+          now,
+        ),
+      };
+      if (canonicalJson(next) === canonicalJson(before)) return false;
+      draft.status = next;
+      return undefined;
+    }),
+  );
+}
+
+async function fail(
+  options: RepositoryControllerOptions,
+  key: ResourceKey,
+  error: TagboatError,
+): Promise<void> {
+  const message = describeError(error);
+  const now = timestamp(options.clock);
+  await ignoringGone(
+    mutateStatus<Repository>(options.store, key, (draft) => {
+      const condition = { type: 'Ready', status: 'False' as const, reason: error.reason, message };
+      const before = draft.status?.conditions?.find(({ type }) => type === 'Ready');
+      if (before?.status === 'False' && before.message === message) return false;
+      draft.status = { ...draft.status, conditions: withCondition(draft.status?.conditions, condition, now) };
+      return undefined;
+    }),
+  );
+}
+
+async function ignoringGone(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error;
+  }
+}

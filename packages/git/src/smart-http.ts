@@ -1,0 +1,112 @@
+import { spawn } from 'node:child_process';
+import type { IncomingMessage } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { describeError, httpStatusOf, type Logger, notFound } from '@tagboat/base';
+import { gitEnvironment } from '@tagboat/git-client';
+import { signalGroup, tiedToParent } from '@tagboat/process';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+export interface SmartHttpOptions {
+  /** The bare repository on disk, or undefined where there is none. `push`: somebody wants to push to it. */
+  readonly open: (namespace: string, name: string, push: boolean) => Promise<string | undefined>;
+  /** Called when a push has ended. */
+  readonly pushed: (namespace: string, name: string) => Promise<void>;
+  readonly log: Logger;
+}
+
+interface Params {
+  namespace: string;
+  repository: string;
+}
+
+/** git's smart HTTP protocol (Documentation/gitprotocol-http) by the real `git upload-pack` and `receive-pack`. */
+export async function smartHttp(app: FastifyInstance, options: SmartHttpOptions): Promise<void> {
+  // Bodies are streamed to git as they come.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+  app.setErrorHandler((error, _request, reply) =>
+    reply.code(httpStatusOf(error)).type('text/plain').send(`${describeError(error)}\n`),
+  );
+  app.get<{ Params: Params; Querystring: { service?: string } }>(
+    '/:namespace/:repository/info/refs',
+    async (request, reply) => {
+      const service = /^git-(upload-pack|receive-pack)$/.exec(request.query.service ?? '')?.[1];
+      if (!service)
+        return reply.code(403).send('only the smart protocol is served here: use git 1.6.6 or later\n');
+      const directory = await find(request.params, service, options);
+      const head = `# service=git-${service}\n`;
+      const length = (head.length + 4).toString(16).padStart(4, '0');
+      start(reply, `application/x-git-${service}-advertisement`);
+      reply.raw.write(`${length}${head}0000`);
+      await serve({ request, reply, directory, service, args: ['--advertise-refs'] }, options.log);
+      return reply;
+    },
+  );
+  for (const service of ['upload-pack', 'receive-pack'])
+    app.post<{ Params: Params }>(`/:namespace/:repository/git-${service}`, async (request, reply) => {
+      const directory = await find(request.params, service, options);
+      start(reply, `application/x-git-${service}-result`);
+      await serve({ request, reply, directory, service, args: [] }, options.log, async () => {
+        if (service === 'receive-pack')
+          await options.pushed(request.params.namespace, plain(request.params.repository));
+      });
+      return reply;
+    });
+}
+
+const plain = (repository: string) => repository.replace(/\.git$/, '');
+
+async function find(params: Params, service: string, options: SmartHttpOptions): Promise<string> {
+  const name = plain(params.repository);
+  const directory = await options.open(params.namespace, name, service === 'receive-pack');
+  if (!directory) throw notFound(`there is no repository ${params.namespace}/${name}`);
+  return directory;
+}
+
+function start(reply: FastifyReply, type: string): void {
+  reply.hijack();
+  reply.raw.writeHead(200, { 'content-type': type, 'cache-control': 'no-cache' });
+}
+
+interface Exchange {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly directory: string;
+  readonly service: string;
+  readonly args: readonly string[];
+}
+
+async function serve(exchange: Exchange, log: Logger, finished?: () => Promise<void>): Promise<void> {
+  const { request, reply, directory, service, args } = exchange;
+  const protocol = request.headers['git-protocol'];
+  const [file, words] = tiedToParent('git', [service, '--stateless-rpc', ...args, directory]);
+  const child = spawn(file, words, {
+    env: gitEnvironment({ environment: typeof protocol === 'string' ? { GIT_PROTOCOL: protocol } : {} }),
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  let errors = '';
+  child.stderr.on('data', (data: Buffer) => {
+    errors = (errors + data.toString('utf8')).slice(-4000);
+  });
+  reply.raw.on('close', () => signalGroup(child, 'SIGTERM'));
+  const ended = new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? 1)));
+  const body = request.method === 'POST' ? bodyOf(request) : undefined;
+  const feeding = body ? pipeline(body, child.stdin) : Promise.resolve(void child.stdin.end());
+  feeding.catch((error: unknown) => log.debug('a git client went away', { error }));
+  child.stdout.pipe(reply.raw, { end: false });
+  const code = await ended;
+  if (code !== 0) log.warn(`git ${service} ended with code ${code}: ${errors.trim()}`, { directory });
+  try {
+    await finished?.();
+  } catch (error) {
+    log.error(`after a push: ${describeError(error)}`, { directory });
+  }
+  reply.raw.end();
+}
+
+function bodyOf(request: FastifyRequest): NodeJS.ReadableStream {
+  const raw = request.body as IncomingMessage;
+  return request.headers['content-encoding'] === 'gzip' ? raw.pipe(createGunzip()) : raw;
+}
