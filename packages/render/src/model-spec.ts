@@ -1,0 +1,80 @@
+import type { Condition, KubernetesObject } from '@tagboat/api';
+
+/** One way to run something: exactly one of the three is there. */
+export interface TrainStep {
+  readonly notebook?: string;
+  readonly script?: string;
+  readonly command?: readonly string[];
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+export interface DataSource {
+  readonly name: string;
+  /** Where the data stands in the working directory; without `url` or `command` a tracked file. */
+  readonly path: string;
+  readonly url?: string;
+  readonly command?: readonly string[];
+  readonly refresh?: 'onRetrain' | 'never';
+  readonly credentialsFrom?: { readonly secretName: string };
+}
+
+export interface Gate {
+  readonly metric: string;
+  readonly min?: number;
+  readonly max?: number;
+  readonly direction?: 'maximize' | 'minimize';
+  readonly notWorseThanDeployedBy?: number;
+}
+
+export interface Deploy {
+  readonly environment: string;
+  readonly repo?: string;
+  readonly path?: string;
+  readonly image?: string;
+  readonly namespace?: string;
+  readonly via: 'commit' | 'promotion';
+}
+
+/** The declared loop of one model, with every default filled in. */
+export interface ModelSpec {
+  readonly tags: readonly string[];
+  readonly context: string;
+  readonly environment: { readonly python?: string; readonly file?: string };
+  readonly data: readonly DataSource[];
+  readonly train?: {
+    readonly steps: readonly TrainStep[];
+    readonly inputs?: readonly string[];
+    readonly outputs: readonly string[];
+    readonly resources: Readonly<Record<string, string>>;
+    readonly timeout: string;
+    readonly reuse: 'auto' | 'never';
+  };
+  readonly artifact: { readonly path: string };
+  readonly evaluate?: {
+    readonly step: TrainStep;
+    readonly metrics: string;
+    readonly gates: readonly Gate[];
+    readonly timeout: string;
+  };
+  readonly image: { readonly strategy: 'Source'; readonly base: string };
+  readonly serve?: {
+    readonly predictor?: string;
+    readonly format?: 'sklearn';
+    readonly replicas: number;
+    readonly inputs?: readonly string[];
+    readonly resources: Readonly<Record<string, string>>;
+  };
+  readonly deploy: readonly Deploy[];
+  readonly retrain: { readonly schedule?: string; readonly onDrift?: boolean };
+}
+
+export interface ModelStatus {
+  readonly conditions?: Condition[];
+  readonly notices?: readonly string[];
+  readonly repository?: string;
+  readonly commit?: string;
+  readonly lastRetrain?: { readonly at: string; readonly outcome: string; readonly message: string };
+  readonly lastScheduled?: string;
+}
+
+export type Model = KubernetesObject<ModelSpec & { repository: string }, ModelStatus>;

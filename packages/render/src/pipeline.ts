@@ -1,0 +1,168 @@
+import type { Param, Pipeline, PipelineRunSpec, PipelineSpec, PipelineTask } from '@tagboat/api';
+import type { ModelSpec } from './model-spec.ts';
+import { builtInTask, type TaskName } from './tasks.ts';
+
+/** What a run is about. */
+export type RunKind = 'release' | 'check' | 'retrain' | 'candidate';
+
+export interface RunContext {
+  /** The project: a namespace. */
+  readonly project: string;
+  readonly model: string;
+  readonly repositoryUrl: string;
+  readonly commit: string;
+  /** The tag, or a name for what has none. */
+  readonly tag: string;
+  /** Order of first sight of the tag. */
+  readonly sequence: number;
+  readonly branch: string;
+  /** Registry host and port, without scheme. */
+  readonly registry: string;
+  readonly deploymentUrl: string;
+  /** Only for candidates: the tag to give. */
+  readonly nextTag?: string;
+}
+
+const declared = [
+  'project',
+  'model',
+  'url',
+  'revision',
+  'tag',
+  'sequence',
+  'branch',
+  'registry',
+  'deployment',
+  'next-tag',
+] as const;
+
+interface TaskUse {
+  readonly task: TaskName;
+  readonly after?: readonly string[];
+  readonly results?: Readonly<Record<string, string>>;
+  readonly timeout?: string;
+}
+
+/** The tasks of a run in order: each waits for the one before it. */
+function usesOf(kind: RunKind, spec: ModelSpec): TaskUse[] {
+  const environment = { environment: '$(tasks.environment.results.environment)' };
+  const model = { 'model-digest': '$(tasks.train.results.model-digest)' };
+  const start: TaskUse[] = [{ task: 'clone' }, { task: 'environment' }];
+  if (kind === 'check') return [...start, { task: 'check' }];
+  if (kind === 'retrain') return [{ task: 'clone' }, { task: 'candidate' }];
+  const evaluated: TaskUse[] = [
+    ...start,
+    { task: 'train', results: environment, timeout: spec.train?.timeout ?? '1h' },
+    { task: 'evaluate', results: { ...environment, ...model }, timeout: spec.evaluate?.timeout ?? '1h' },
+  ];
+  if (kind === 'candidate') return [...evaluated, { task: 'tag' }];
+  return [
+    ...evaluated,
+    { task: 'build', results: { ...environment, ...model } },
+    {
+      task: 'release',
+      results: {
+        ...model,
+        'image-digest': '$(tasks.build.results.image-digest)',
+        metrics: '$(tasks.evaluate.results.metrics)',
+        data: '$(tasks.train.results.data)',
+      },
+    },
+  ];
+}
+
+/** The standard meaning of each task param, where a run does not give another. */
+const common: Readonly<Record<string, string>> = {
+  project: '$(params.project)',
+  model: '$(params.model)',
+  url: '$(params.url)',
+  revision: '$(params.revision)',
+  tag: '$(params.tag)',
+  sequence: '$(params.sequence)',
+  branch: '$(params.branch)',
+  registry: '$(params.registry)',
+  deployment: '$(params.deployment)',
+  'tag-name': '$(params.next-tag)',
+  run: '$(context.pipelineRun.name)',
+};
+
+/** The pipeline of one kind of run. `embed`: with the tasks' text in it, else by reference to Tasks of the cluster. */
+export function pipelineSpec(kind: RunKind, spec: ModelSpec, embed: boolean): PipelineSpec {
+  const uses = usesOf(kind, spec);
+  const tasks = uses.map((use, index): PipelineTask => {
+    const task = builtInTask(use.task);
+    const params: Param[] = (task.spec?.params ?? []).map(({ name }) => ({
+      name,
+      value: use.results?.[name] ?? common[name] ?? '',
+    }));
+    return {
+      name: use.task,
+      displayName: task.metadata.annotations?.['tekton.dev/displayName'] ?? use.task,
+      ...(embed ? { taskSpec: task.spec! } : { taskRef: { kind: 'Task', name: task.metadata.name } }),
+      ...(params.length > 0 ? { params } : {}),
+      ...(index > 0 ? { runAfter: [uses[index - 1]!.task] } : {}),
+      ...(use.timeout ? { timeout: use.timeout } : {}),
+      workspaces: (task.spec?.workspaces ?? []).map(({ name }) => ({ name, workspace: name })),
+    };
+  });
+  return {
+    params: declared.map((name) => ({ name, type: 'string', default: '' })),
+    workspaces: [{ name: 'source' }, { name: 'environments' }],
+    tasks,
+    results: uses.flatMap(({ task }) =>
+      (builtInTask(task).spec?.results ?? []).map(({ name }) => ({
+        name: `${task}-${name}`,
+        value: `$(tasks.${task}.results.${name})`,
+      })),
+    ),
+  };
+}
+
+/** The same as a Pipeline of its own, for a cluster. */
+export function pipelineObject(kind: RunKind, name: string, spec: ModelSpec): Pipeline {
+  return {
+    apiVersion: 'tekton.dev/v1',
+    kind: 'Pipeline',
+    metadata: { name },
+    spec: pipelineSpec(kind, spec, false),
+  };
+}
+
+/** Name of the claim that all runs of a project share for their Python environments. */
+export const environmentsClaim = 'environments';
+
+/** The spec of a run. */
+export function runSpec(kind: RunKind, spec: ModelSpec, context: RunContext): PipelineRunSpec {
+  return { pipelineSpec: pipelineSpec(kind, spec, true), ...runBindings(context) };
+}
+
+/** Params and workspaces of a run. */
+export function runBindings(
+  context: RunContext,
+): Pick<PipelineRunSpec, 'params' | 'workspaces' | 'timeouts'> {
+  const values: Record<(typeof declared)[number], string> = {
+    project: context.project,
+    model: context.model,
+    url: context.repositoryUrl,
+    revision: context.commit,
+    tag: context.tag,
+    sequence: String(context.sequence),
+    branch: context.branch,
+    registry: context.registry,
+    deployment: context.deploymentUrl,
+    'next-tag': context.nextTag ?? '',
+  };
+  return {
+    params: declared.map((name) => ({ name, value: values[name] })),
+    workspaces: [
+      {
+        name: 'source',
+        volumeClaimTemplate: {
+          spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '5Gi' } } },
+        },
+      },
+      { name: 'environments', persistentVolumeClaim: { claimName: environmentsClaim } },
+    ],
+    timeouts: { pipeline: '0' },
+  };
+}
