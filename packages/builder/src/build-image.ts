@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { arch } from 'node:os';
+import { basename } from 'node:path';
+import { canonicalJson, type Digest, digestOf, sha256 } from '@tagboat/base';
+import {
+  type Descriptor,
+  directoryEntries,
+  type ImageConfiguration,
+  type ImageManifest,
+  type Layer,
+  type LayerEntry,
+  mediaTypes,
+  parseManifest,
+  parseReference,
+  type RegistryClient,
+} from '@tagboat/oci';
+import { environmentLayer, imagePaths } from './environment-layer.ts';
+import { type CapturedBase, readCached, writeCached } from './host-python.ts';
+
+export interface RegistryBase {
+  readonly client: RegistryClient;
+  readonly reference: string;
+  readonly python: string;
+  readonly version: string;
+}
+
+export interface BuildOptions {
+  readonly client: RegistryClient;
+  readonly repository: string;
+  readonly tags: readonly string[];
+  readonly base: { readonly captured: CapturedBase } | { readonly registry: RegistryBase };
+  readonly environment: { readonly directory: string; readonly key: string };
+  /** A directory whose files all go into the image. */
+  readonly app: string;
+  readonly model: string;
+  /** The directory that holds the model server's package. */
+  readonly server: string;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Layers are kept here by what they were made from. */
+  readonly cacheDirectory: string;
+  readonly onProgress?: (message: string) => void;
+}
+
+export interface BuiltImage {
+  readonly digest: Digest;
+  /** Compressed bytes of all layers. */
+  readonly size: number;
+}
+
+interface Base {
+  readonly descriptors: readonly Descriptor[];
+  readonly layers: readonly Layer[];
+  readonly diffIds: readonly Digest[];
+  readonly config: ImageConfiguration['config'];
+  readonly python: string;
+  readonly version: string;
+}
+
+/**
+ * Builds and pushes an image without a daemon: base, environment, server, source and model, one layer each. The same
+ * inputs give the same digest.
+ */
+export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
+  const { client, repository, onProgress = () => undefined } = options;
+  const base = await baseOf(options);
+  onProgress('environment layer');
+  const environment = await environmentLayer({
+    ...options.environment,
+    version: base.version,
+    python: base.python,
+    cacheDirectory: options.cacheDirectory,
+  });
+  const place = (path: string) => path.slice(1);
+  const server = await cachedLayer(
+    options,
+    await directoryEntries(options.server, place(imagePaths.server), isSource),
+  );
+  const app = await cachedLayer(
+    options,
+    await directoryEntries(options.app, place(imagePaths.app), isSource),
+  );
+  const modelPath = `${place(imagePaths.model)}/${basename(options.model)}`;
+  const model = await cachedLayer(options, [{ kind: 'file', path: modelPath, source: options.model }]);
+  const own = [environment, server, app, model];
+  const config = configuration(options, base, own);
+  const configBytes = new TextEncoder().encode(canonicalJson(config));
+  const configDescriptor = {
+    mediaType: mediaTypes.config,
+    digest: sha256(configBytes),
+    size: configBytes.length,
+  };
+  const manifest: ImageManifest = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.manifest,
+    config: configDescriptor,
+    layers: [...base.descriptors, ...own.map(({ descriptor }) => descriptor)],
+  };
+  onProgress('push');
+  for (const layer of [...base.layers, ...own])
+    await client.putBlob(repository, layer.descriptor, { path: layer.path });
+  await client.putBlob(repository, configDescriptor, { bytes: configBytes });
+  const bytes = new TextEncoder().encode(canonicalJson(manifest));
+  const digest = sha256(bytes);
+  for (const reference of [digest, ...options.tags])
+    await client.putManifest(repository, reference, { bytes, mediaType: mediaTypes.manifest });
+  return { digest, size: manifest.layers.reduce((sum, { size }) => sum + size, 0) };
+}
+
+const isSource = (path: string) => !/(^|\/)(__pycache__|\.git)(\/|$)|\.pyc$/.test(path);
+
+async function baseOf({ base, client, repository }: BuildOptions): Promise<Base> {
+  if ('captured' in base) {
+    const { layers, environment, python, version } = base.captured;
+    return {
+      descriptors: layers.map(({ descriptor }) => descriptor),
+      layers,
+      diffIds: layers.map(({ diffId }) => diffId),
+      config: { Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`) },
+      python,
+      version,
+    };
+  }
+  const { reference, python, version } = base.registry;
+  const from = base.registry.client;
+  const { repository: source, tag, digest } = parseReference(reference);
+  const found = await from.getManifest(source, digest ?? tag ?? 'latest');
+  if (!found) throw new Error(`there is no base image ${reference}`);
+  const manifest = parseManifest<ImageManifest>(found);
+  const config = JSON.parse(
+    Buffer.from(await from.getBlob(source, manifest.config.digest)).toString('utf8'),
+  ) as ImageConfiguration;
+  for (const layer of manifest.layers)
+    if (!(await client.hasBlob(repository, layer.digest)))
+      await client.putBlob(repository, layer, { bytes: await from.getBlob(source, layer.digest) });
+  return {
+    descriptors: manifest.layers,
+    layers: [],
+    diffIds: config.rootfs.diff_ids,
+    config: config.config,
+    python,
+    version,
+  };
+}
+
+/** A layer by the content of its entries, made once. */
+async function cachedLayer(options: BuildOptions, entries: readonly LayerEntry[]): Promise<Layer> {
+  const hash = createHash('sha256').update('layer 3\n');
+  for (const entry of [...entries].sort((a, b) => (a.path < b.path ? -1 : 1))) {
+    hash.update(`${entry.kind} ${entry.path} ${entry.kind === 'link' ? entry.target : ''}\n`);
+    if (entry.kind !== 'file') continue;
+    hash.update(entry.executable ? 'x' : '-');
+    const bytes = typeof entry.source === 'string' ? await readFile(entry.source) : entry.source;
+    hash.update(sha256(bytes));
+  }
+  const key = digestOf(hash);
+  return (await readCached(options.cacheDirectory, key)) ?? writeCached(options.cacheDirectory, key, entries);
+}
+
+function configuration(options: BuildOptions, base: Base, own: readonly Layer[]): ImageConfiguration {
+  const inherited = new Map(
+    (base.config.Env ?? []).map((line) => [
+      line.slice(0, line.indexOf('=')),
+      line.slice(line.indexOf('=') + 1),
+    ]),
+  );
+  const path = inherited.get('PATH') ?? '/usr/local/bin:/usr/bin:/bin';
+  const variables: Record<string, string> = {
+    ...Object.fromEntries(inherited),
+    PATH: `${imagePaths.environment}/bin:${path}`,
+    PYTHONPATH: `${imagePaths.server}:${imagePaths.app}`,
+    PYTHONDONTWRITEBYTECODE: '1',
+    PYTHONUNBUFFERED: '1',
+    HOME: '/tmp',
+    TAGBOAT_APP_DIR: imagePaths.app,
+    MODEL_PATH: `${imagePaths.model}/${basename(options.model)}`,
+    PORT: '8080',
+    ...options.variables,
+  };
+  return {
+    architecture: arch() === 'arm64' ? 'arm64' : 'amd64',
+    os: 'linux',
+    created: '1970-01-01T00:00:00Z',
+    config: {
+      Env: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
+      Cmd: ['python', '-m', 'tagboat_serve'],
+      WorkingDir: imagePaths.app,
+      User: '1001:0',
+      ExposedPorts: { '8080/tcp': {} },
+      Labels: { ...options.labels },
+    },
+    rootfs: { type: 'layers', diff_ids: [...base.diffIds, ...own.map(({ diffId }) => diffId)] },
+  };
+}

@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Digest, sha256 } from '@tagboat/base';
+import { directoryEntries, type Layer, type LayerEntry } from '@tagboat/oci';
+import { readCached, writeCached } from './host-python.ts';
+
+/** Where things are in every image that Tagboat builds. */
+export const imagePaths = {
+  environment: '/opt/tagboat/environment',
+  app: '/opt/tagboat/app',
+  model: '/opt/tagboat/model',
+  server: '/opt/tagboat/server',
+} as const;
+
+const dropped =
+  /(^|\/)__pycache__(\/|$)|\.pyc$|(^|\/)(INSTALLER|REQUESTED|direct_url\.json|uv_cache\.json)$|(^|\/)_virtualenv\.(py|pth)$/;
+
+/**
+ * The layer of a Python environment: its packages at one fixed path, without what depends on where or by which tool
+ * it was installed, so that two hosts make the same digest.
+ */
+export async function environmentLayer(options: {
+  readonly directory: string;
+  readonly key: string;
+  /** Such as `3.11`. */
+  readonly version: string;
+  /** The interpreter in the image. */
+  readonly python: string;
+  readonly cacheDirectory: string;
+}): Promise<Layer> {
+  const { directory, key, version, python, cacheDirectory } = options;
+  const cacheKey: Digest = sha256(`environment 3 ${key} ${version} ${python}`);
+  const cached = await readCached(cacheDirectory, cacheKey);
+  if (cached) return cached;
+  const root = imagePaths.environment.slice(1);
+  const packages = `lib/python${version}/site-packages`;
+  const entries: LayerEntry[] = [];
+  for (const entry of await directoryEntries(
+    join(directory, packages),
+    `${root}/${packages}`,
+    (path) => !dropped.test(path),
+  ))
+    entries.push(/\.dist-info\/RECORD$/.test(entry.path) ? await plainRecord(entry) : entry);
+  const config = `home = ${python.replace(/\/[^/]*$/, '')}\ninclude-system-site-packages = false\nversion = ${version}\n`;
+  entries.push(
+    { kind: 'file', path: `${root}/pyvenv.cfg`, source: new TextEncoder().encode(config) },
+    { kind: 'link', path: `${root}/bin/python`, target: python },
+    { kind: 'link', path: `${root}/bin/python3`, target: 'python' },
+    { kind: 'link', path: `${root}/bin/python${version}`, target: 'python' },
+  );
+  return writeCached(cacheDirectory, cacheKey, entries);
+}
+
+/** RECORD without compiled files, scripts (whose first line names the host's path) and what `dropped` drops. */
+async function plainRecord(entry: LayerEntry): Promise<LayerEntry> {
+  if (entry.kind !== 'file' || typeof entry.source !== 'string') return entry;
+  const lines = (await readFile(entry.source, 'utf8')).split(/\r?\n/).filter((line) => {
+    const path = line.split(',')[0]!.replaceAll('"', '');
+    return path !== '' && !path.startsWith('../') && !path.startsWith('/') && !dropped.test(path);
+  });
+  return { ...entry, source: new TextEncoder().encode(`${lines.sort().join('\n')}\n`) };
+}

@@ -1,0 +1,13 @@
+export * from './artifact.ts';
+export {
+  directoryEntries,
+  type Layer,
+  type LayerEntry,
+  type UnpackLimits,
+  unpackLayer,
+  writeLayer,
+} from './layer.ts';
+export * from './reference.ts';
+export * from './registry-client.ts';
+export * from './types.ts';
+export * from './unpack-image.ts';

@@ -1,0 +1,84 @@
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { arch } from 'node:os';
+import { join } from 'node:path';
+import { type Digest, hexOf, notFound, TagboatError, writeFileAtomic } from '@tagboat/base';
+import { unpackLayer } from './layer.ts';
+import { type FetchedManifest, parseManifest, type RegistryClient } from './registry-client.ts';
+import { type ImageConfiguration, type ImageIndex, type ImageManifest, mediaTypes } from './types.ts';
+
+export interface UnpackedImage {
+  readonly digest: Digest;
+  /** The root file system. */
+  readonly directory: string;
+  readonly config: ImageConfiguration['config'];
+}
+
+const unpacking = new Map<string, Promise<UnpackedImage>>();
+
+/**
+ * Unpacks an image below `cache`, once per digest; `cache/<hex>/rootfs` appears whole or not at all.
+ * @throws `NotFound`, `Invalid`
+ */
+export async function unpackImage(
+  client: RegistryClient,
+  source: { repository: string; reference: string },
+  cache: string,
+): Promise<UnpackedImage> {
+  const manifest = await imageManifest(client, source);
+  const running = unpacking.get(manifest.digest) ?? unpack(client, source.repository, manifest, cache);
+  unpacking.set(manifest.digest, running);
+  return running.finally(() => unpacking.delete(manifest.digest));
+}
+
+async function imageManifest(
+  client: RegistryClient,
+  { repository, reference }: { repository: string; reference: string },
+): Promise<FetchedManifest> {
+  const found = await client.getManifest(repository, reference);
+  if (!found) throw notFound(`there is no image ${repository}:${reference} in the registry ${client.host}`);
+  if (found.mediaType !== mediaTypes.index && found.mediaType !== mediaTypes.dockerIndex) return found;
+  const wanted = arch() === 'arm64' ? 'arm64' : 'amd64';
+  const entry = parseManifest<ImageIndex>(found).manifests.find(
+    ({ platform }) => platform?.os === 'linux' && platform.architecture === wanted,
+  );
+  if (!entry)
+    throw new TagboatError(`${repository}:${reference} has no image for linux/${wanted}`, {
+      reason: 'NotFound',
+      retryable: false,
+    });
+  return imageManifest(client, { repository, reference: entry.digest });
+}
+
+async function unpack(
+  client: RegistryClient,
+  repository: string,
+  fetched: FetchedManifest,
+  cache: string,
+): Promise<UnpackedImage> {
+  const manifest = parseManifest<ImageManifest>(fetched);
+  const target = join(cache, hexOf(fetched.digest));
+  const directory = join(target, 'rootfs');
+  const configuration = JSON.parse(
+    Buffer.from(await client.getBlob(repository, manifest.config.digest)).toString('utf8'),
+  ) as ImageConfiguration;
+  const result = { digest: fetched.digest, directory, config: configuration.config };
+  if (existsSync(join(target, 'complete'))) return result;
+  const temporary = join(cache, `.${hexOf(fetched.digest)}.${process.pid}`);
+  await rm(temporary, { recursive: true, force: true });
+  await mkdir(join(temporary, 'rootfs'), { recursive: true });
+  try {
+    for (const layer of manifest.layers) {
+      const file = join(temporary, 'layer');
+      await client.downloadBlob(repository, layer.digest, file);
+      await unpackLayer(createReadStream(file), join(temporary, 'rootfs'));
+      await rm(file);
+    }
+    await writeFileAtomic(join(temporary, 'complete'), fetched.digest);
+    await rm(target, { recursive: true, force: true });
+    await rename(temporary, target);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+  return result;
+}

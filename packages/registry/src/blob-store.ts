@@ -1,0 +1,191 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type Digest, digestOf, hexOf, syncDirectory, TagboatError, writeFileAtomic } from '@tagboat/base';
+
+/** An error of the distribution spec ("Error Codes"). */
+export class DistributionError extends TagboatError {
+  readonly code: string;
+  readonly status: number;
+
+  constructor(status: number, code: string, message: string) {
+    super(message, { reason: code, retryable: false });
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/**
+ * Blobs, manifests and tags below one directory. What is acknowledged is on disk: written under a temporary name,
+ * verified against its digest, synced, renamed.
+ */
+export class BlobStore {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  blobPath(digest: Digest): string {
+    const hex = hexOf(digest);
+    return join(this.#root, 'sha256', hex.slice(0, 2), hex);
+  }
+
+  /** Whether the repository holds the blob; a blob of another repository is not shown. */
+  async hasBlob(repository: string, digest: Digest): Promise<number | undefined> {
+    if (!existsSync(this.#link(repository, digest))) return undefined;
+    return (await stat(this.blobPath(digest)).catch(() => undefined))?.size;
+  }
+
+  readBlob(digest: Digest, range?: { start: number; end: number }): Readable {
+    return createReadStream(this.blobPath(digest), range);
+  }
+
+  async link(repository: string, digest: Digest): Promise<void> {
+    const path = this.#link(repository, digest);
+    if (!existsSync(path)) await writeFileAtomic(path, '');
+  }
+
+  async unlink(repository: string, digest: Digest): Promise<boolean> {
+    const path = this.#link(repository, digest);
+    const found = existsSync(path);
+    await rm(path, { force: true });
+    return found;
+  }
+
+  /** Starts an upload. @returns its id */
+  async startUpload(): Promise<string> {
+    const id = randomUUID();
+    await mkdir(join(this.#root, 'uploads'), { recursive: true });
+    await (await open(this.#upload(id), 'wx')).close();
+    return id;
+  }
+
+  /** Bytes that an upload has; undefined where there is no such upload. */
+  async uploadSize(id: string): Promise<number | undefined> {
+    if (!/^[0-9a-f-]{36}$/.test(id)) return undefined;
+    return (await stat(this.#upload(id)).catch(() => undefined))?.size;
+  }
+
+  async append(id: string, data: Readable): Promise<number> {
+    await pipeline(data, createWriteStream(this.#upload(id), { flags: 'a', flush: true }));
+    return (await stat(this.#upload(id))).size;
+  }
+
+  async cancelUpload(id: string): Promise<void> {
+    await rm(this.#upload(id), { force: true });
+  }
+
+  /** Ends an upload. @throws `DIGEST_INVALID` when its bytes are others */
+  async finishUpload(repository: string, id: string, digest: Digest): Promise<void> {
+    const hash = createHash('sha256');
+    for await (const chunk of createReadStream(this.#upload(id))) hash.update(chunk as Buffer);
+    const found = digestOf(hash);
+    if (found !== digest) {
+      await this.cancelUpload(id);
+      throw new DistributionError(
+        400,
+        'DIGEST_INVALID',
+        `expected the digest ${digest}, the upload has ${found}`,
+      );
+    }
+    const path = this.blobPath(digest);
+    await mkdir(dirname(path), { recursive: true });
+    await rename(this.#upload(id), path);
+    await syncDirectory(dirname(path));
+    await this.link(repository, digest);
+  }
+
+  async putManifest(
+    repository: string,
+    digest: Digest,
+    manifest: { bytes: Uint8Array; mediaType: string },
+  ): Promise<void> {
+    await writeFileAtomic(this.blobPath(digest), manifest.bytes);
+    await writeFileAtomic(this.#manifest(repository, digest), manifest.mediaType);
+  }
+
+  async manifest(
+    repository: string,
+    digest: Digest,
+  ): Promise<{ bytes: Buffer; mediaType: string } | undefined> {
+    const mediaType = await readFile(this.#manifest(repository, digest), 'utf8').catch(() => undefined);
+    return mediaType === undefined ? undefined : { mediaType, bytes: await readFile(this.blobPath(digest)) };
+  }
+
+  async removeManifest(repository: string, digest: Digest): Promise<boolean> {
+    const path = this.#manifest(repository, digest);
+    const found = existsSync(path);
+    await rm(path, { force: true });
+    for (const tag of await this.tags(repository))
+      if ((await this.resolveTag(repository, tag)) === digest) await this.removeTag(repository, tag);
+    return found;
+  }
+
+  async setTag(repository: string, tag: string, digest: Digest): Promise<void> {
+    await writeFileAtomic(join(this.#repository(repository), '_tags', tag), digest);
+  }
+
+  async removeTag(repository: string, tag: string): Promise<boolean> {
+    const path = join(this.#repository(repository), '_tags', tag);
+    const found = existsSync(path);
+    await rm(path, { force: true });
+    return found;
+  }
+
+  async resolveTag(repository: string, tag: string): Promise<Digest | undefined> {
+    const text = await readFile(join(this.#repository(repository), '_tags', tag), 'utf8').catch(
+      () => undefined,
+    );
+    return text as Digest | undefined;
+  }
+
+  /** Sorted. */
+  async tags(repository: string): Promise<string[]> {
+    const names = await readdir(join(this.#repository(repository), '_tags')).catch(() => []);
+    return names.filter((name) => !name.startsWith('.')).sort();
+  }
+
+  async manifests(repository: string): Promise<Digest[]> {
+    const names = await readdir(join(this.#repository(repository), '_manifests')).catch(() => []);
+    return names.filter((name) => /^[0-9a-f]{64}$/.test(name)).map((name) => `sha256:${name}` as Digest);
+  }
+
+  exists(repository: string): boolean {
+    return existsSync(this.#repository(repository));
+  }
+
+  /** The names of all repositories, sorted. */
+  async repositories(): Promise<string[]> {
+    const names: string[] = [];
+    const visit = async (relative: string) => {
+      const entries = await readdir(join(this.#root, 'repositories', relative), {
+        withFileTypes: true,
+      }).catch(() => []);
+      if (entries.some(({ name }) => name === '_manifests')) names.push(relative);
+      for (const entry of entries)
+        if (entry.isDirectory() && !entry.name.startsWith('_')) await visit(join(relative, entry.name));
+    };
+    await visit('');
+    return names.sort();
+  }
+
+  #repository(repository: string): string {
+    return join(this.#root, 'repositories', repository);
+  }
+
+  #manifest(repository: string, digest: Digest): string {
+    return join(this.#repository(repository), '_manifests', hexOf(digest));
+  }
+
+  #link(repository: string, digest: Digest): string {
+    return join(this.#repository(repository), '_blobs', hexOf(digest));
+  }
+
+  #upload(id: string): string {
+    return join(this.#root, 'uploads', id);
+  }
+}

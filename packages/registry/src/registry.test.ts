@@ -1,0 +1,96 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sha256, silentLogger } from '@tagboat/base';
+import { pullArtifact, pushArtifact, RegistryClient } from '@tagboat/oci';
+import Fastify from 'fastify';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BlobStore, registryPlugin } from './index.ts';
+
+const app = Fastify();
+let directory: string;
+let url: string;
+let client: RegistryClient;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tagboat-registry-'));
+  const store = new BlobStore(join(directory, 'blobs'));
+  await app.register((scope) => registryPlugin(scope, { store, log: silentLogger }), { prefix: '/v2' });
+  url = await app.listen({ port: 0, host: '127.0.0.1' });
+  client = new RegistryClient({ url });
+});
+afterAll(async () => {
+  await app.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+describe('registry', () => {
+  it('keeps artifacts by digest and tag, the same files giving the same digest', async () => {
+    const path = join(directory, 'model.bin');
+    await writeFile(path, 'weights');
+    const artifact = {
+      repository: 'demo/m/model',
+      tags: ['v1'],
+      artifactType: 'application/x.model',
+      files: [{ name: 'models/m.bin', path }],
+      annotations: { a: 'b' },
+    };
+    const digest = await pushArtifact(client, artifact);
+    expect(await pushArtifact(client, artifact)).toBe(digest);
+    const pulled = await pullArtifact(
+      client,
+      { repository: 'demo/m/model', reference: 'v1' },
+      join(directory, 'out'),
+    );
+    expect(pulled).toMatchObject({ digest, annotations: { a: 'b' }, files: ['models/m.bin'] });
+    expect(await readFile(join(directory, 'out/models/m.bin'), 'utf8')).toBe('weights');
+    expect(await client.tags('demo/m/model')).toEqual(['v1']);
+  });
+
+  it('takes uploads in chunks and refuses a gap and a wrong digest', async () => {
+    const start = await fetch(`${url}/v2/a/b/blobs/uploads/`, { method: 'POST' });
+    const location = url + start.headers.get('location');
+    const patch = (range: string, body: string) =>
+      fetch(location, {
+        method: 'PATCH',
+        headers: { 'content-range': range, 'content-type': 'application/octet-stream' },
+        body,
+      });
+    expect((await patch('0-2', 'abc')).headers.get('range')).toBe('0-2');
+    expect((await patch('9-11', 'xyz')).status).toBe(416);
+    const end = await fetch(`${location}?digest=${sha256('abcdef')}`, { method: 'PUT', body: 'def' });
+    expect(end.status).toBe(201);
+    const part = await fetch(`${url}/v2/a/b/blobs/${sha256('abcdef')}`, { headers: { range: 'bytes=1-3' } });
+    expect([part.status, await part.text()]).toEqual([206, 'bcd']);
+    const wrong = await fetch(`${url}/v2/a/b/blobs/uploads/?digest=${sha256('x')}`, {
+      method: 'POST',
+      body: 'y',
+    });
+    expect(await wrong.json()).toMatchObject({ errors: [{ code: 'DIGEST_INVALID' }] });
+  });
+
+  it('shows a blob only in repositories that hold it, and mounts', async () => {
+    const data = bytes('shared');
+    const digest = sha256(data);
+    await client.putBlob('one', { digest, size: data.length }, { bytes: data });
+    expect(await client.hasBlob('two', digest)).toBe(false);
+    const mounted = await fetch(`${url}/v2/two/blobs/uploads/?mount=${digest}&from=one`, { method: 'POST' });
+    expect(mounted.status).toBe(201);
+    expect(await client.hasBlob('two', digest)).toBe(true);
+  });
+
+  it('refuses manifests that name absent blobs, bad names and unknown tags', async () => {
+    const missing = JSON.stringify({
+      schemaVersion: 2,
+      config: { digest: sha256('no'), size: 2, mediaType: 'x' },
+    });
+    const put = await fetch(`${url}/v2/one/manifests/t`, { method: 'PUT', body: missing });
+    expect([put.status, await put.json()]).toMatchObject([
+      404,
+      { errors: [{ code: 'MANIFEST_BLOB_UNKNOWN' }] },
+    ]);
+    expect((await fetch(`${url}/v2/UPPER/manifests/t`)).status).toBe(400);
+    expect(await client.getManifest('one', 'nope')).toBeUndefined();
+  });
+});
