@@ -56,7 +56,7 @@ it.skipIf(!root)('captures a Python that runs in a root of its own (needs root f
   const program =
     'import json, ssl, sqlite3, hashlib, asyncio, ctypes; print(json.dumps(sqlite3.sqlite_version_info[0]))';
   const output = execFileSync('chroot', ['--userspec=1234:0', rootfs, base.python, '-c', program], {
-    env: { ...base.environment, PATH: '/usr/local/bin' },
+    env: { ...base.environment, PATH: '/usr/sbin:/usr/local/bin' },
   });
   expect(output.toString().trim()).toBe('3');
   expect((await captureHostPython('python3', join(directory, 'again'))).layers[0]?.descriptor).toEqual(
