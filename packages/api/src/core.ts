@@ -140,6 +140,8 @@ export interface PodStatus {
   message?: string;
   conditions?: Condition[];
   podIP?: string;
+  /** Where the host's network is shared and a pod cannot have the port it declares: the one it has. */
+  hostPort?: number;
   hostIP?: string;
   startTime?: string;
   initContainerStatuses?: ContainerStatus[];

@@ -157,6 +157,7 @@ export class ServicePodWorker extends PodWorker {
     await this.report({
       phase: 'Running',
       podIP: this.#address!.ip,
+      ...(process.platform === 'linux' ? {} : { hostPort: this.#address!.port }),
       conditions: [
         { type: 'Initialized', status: 'True', lastTransitionTime: now },
         { type: 'ContainersReady', status, ...reason, lastTransitionTime: now },

@@ -1,0 +1,60 @@
+const limits = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+interface Series {
+  readonly codes: Map<number, number>;
+  readonly buckets: number[];
+  seconds: number;
+  predictions: number;
+}
+
+/** Requests per service: counts by status code and a latency histogram, as Prometheus text. */
+export class GatewayMetrics {
+  readonly #series = new Map<string, Series>();
+
+  observe(target: { namespace: string; name: string; path: string }, code: number, seconds: number): void {
+    const id = `namespace="${target.namespace}",name="${target.name}"`;
+    let series = this.#series.get(id);
+    if (!series) {
+      series = {
+        codes: new Map(),
+        buckets: new Array<number>(limits.length + 1).fill(0),
+        seconds: 0,
+        predictions: 0,
+      };
+      this.#series.set(id, series);
+    }
+    series.codes.set(code, (series.codes.get(code) ?? 0) + 1);
+    series.seconds += seconds;
+    const index = limits.findIndex((limit) => seconds <= limit);
+    const bucket = index < 0 ? limits.length : index;
+    series.buckets[bucket] = (series.buckets[bucket] ?? 0) + 1;
+    if (
+      code === 200 &&
+      /^\/(predict|invocations|v2\/models\/[^/]+(\/versions\/[^/]+)?\/infer)$/.test(target.path)
+    )
+      series.predictions++;
+  }
+
+  text(): string {
+    const lines: string[] = [];
+    const family = (name: string, type: string, help: string) =>
+      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+    family('tagboat_requests_total', 'counter', 'Requests to served apps, by status code.');
+    for (const [id, { codes }] of this.#series)
+      for (const [code, count] of codes) lines.push(`tagboat_requests_total{${id},code="${code}"} ${count}`);
+    family('tagboat_predictions_total', 'counter', 'Predictions that were answered.');
+    for (const [id, { predictions }] of this.#series)
+      lines.push(`tagboat_predictions_total{${id}} ${predictions}`);
+    const name = 'tagboat_request_duration_seconds';
+    family(name, 'histogram', 'Time from a request to the end of its answer.');
+    for (const [id, { buckets, seconds }] of this.#series) {
+      let total = 0;
+      for (const [index, count] of buckets.entries()) {
+        total += count;
+        lines.push(`${name}_bucket{${id},le="${limits[index] ?? '+Inf'}"} ${total}`);
+      }
+      lines.push(`${name}_sum{${id}} ${seconds}`, `${name}_count{${id}} ${total}`);
+    }
+    return `${lines.join('\n')}\n`;
+  }
+}
