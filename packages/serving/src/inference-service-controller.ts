@@ -1,0 +1,233 @@
+import {
+  type Condition,
+  type Container,
+  controllerOf,
+  type Deployment,
+  findCondition,
+  type KubernetesObject,
+  keyOf,
+  kinds,
+  ownedBy,
+  type PodSpec,
+  type ResourceKey,
+  type ResourceType,
+  type Service,
+  withCondition,
+} from '@tagboat/api';
+import { type Clock, canonicalJson, type Logger, TagboatError, timestamp } from '@tagboat/base';
+import { Controller, type Result } from '@tagboat/controller';
+import { createIfAbsent, mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
+
+export interface ServingOptions {
+  readonly store: ResourceStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The URL of the apps port. */
+  readonly appsUrl: string;
+}
+
+interface Predictor extends PodSpec {
+  minReplicas?: number;
+}
+
+/** serving.kserve.io/v1beta1 InferenceService, as far as it is acted on. */
+export type InferenceService = KubernetesObject<
+  { predictor: Predictor },
+  {
+    observedGeneration?: number;
+    url?: string;
+    address?: { url: string };
+    conditions?: Condition[];
+    modelStatus?: {
+      transitionStatus: string;
+      states: { activeModelState: string; targetModelState: string };
+    };
+  }
+>;
+
+const labelName = 'serving.kserve.io/inferenceservice';
+
+/** Runs InferenceServices as Deployments with a Service (KServe's raw deployment mode). */
+export function inferenceServiceController(options: ServingOptions): Controller {
+  return new Controller({
+    name: 'inferenceservice',
+    reader: options.store,
+    type: kinds.InferenceService,
+    clock: options.clock,
+    log: options.log,
+    reconciler: { reconcile: (key) => reconcile(options, key) },
+    watches: [
+      {
+        type: kinds.Deployment,
+        keys: (deployment) => {
+          const owner = controllerOf(deployment);
+          return owner?.kind === 'InferenceService'
+            ? [
+                {
+                  type: kinds.InferenceService,
+                  namespace: deployment.metadata.namespace ?? '',
+                  name: owner.name,
+                },
+              ]
+            : [];
+        },
+      },
+    ],
+  });
+}
+
+async function reconcile(options: ServingOptions, key: ResourceKey): Promise<Result> {
+  const { store } = options;
+  const service = await store.get<InferenceService>(key);
+  if (!service || service.metadata.deletionTimestamp) return undefined;
+  try {
+    const deployment = await apply<Deployment>(store, kinds.Deployment, deploymentFor(service));
+    await apply<Service>(store, kinds.Service, serviceFor(service));
+    await report(options, key, conditionsOf(deployment));
+  } catch (error) {
+    if (!(error instanceof TagboatError) || error.retryable) throw error;
+    await report(options, key, [
+      { type: 'PredictorReady', status: 'False', reason: error.reason, message: error.message },
+      { type: 'Ready', status: 'False', reason: error.reason, message: error.message },
+    ]);
+  }
+  return undefined;
+}
+
+/** The Deployment of an InferenceService; a new version takes over before the old one ends. @throws `Invalid` */
+export function deploymentFor(service: InferenceService): Deployment {
+  const { minReplicas, containers, ...pod } = service.spec?.predictor ?? { containers: [] };
+  if (!containers?.length)
+    throw new TagboatError(
+      `InferenceService ${service.metadata.name}: expected predictor.containers, found none`,
+      {
+        reason: 'Unsupported',
+        retryable: false,
+        hint: 'model formats with a runtime of their own are not served here yet',
+      },
+    );
+  const labels = {
+    app: `isvc.${service.metadata.name}`,
+    [labelName]: service.metadata.name,
+    component: 'predictor',
+  };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: predictorMetadata(service),
+    spec: {
+      replicas: minReplicas ?? 1,
+      selector: { matchLabels: { app: labels.app } },
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+      template: {
+        metadata: { labels },
+        spec: {
+          terminationGracePeriodSeconds: 30,
+          ...pod,
+          containers: containers.map((container, index) =>
+            index === 0 ? withDefaults(container, service) : container,
+          ),
+        },
+      },
+    },
+  };
+}
+
+function withDefaults(container: Container, service: InferenceService): Container {
+  const port = container.ports?.[0]?.containerPort ?? 8080;
+  const given = new Set((container.env ?? []).map(({ name }) => name));
+  const added = [{ name: 'MODEL_NAME', value: service.metadata.name }].filter(({ name }) => !given.has(name));
+  return {
+    readinessProbe: { httpGet: { path: '/v2/health/ready', port } },
+    ...container,
+    ports: container.ports ?? [{ containerPort: port, protocol: 'TCP' }],
+    env: [...(container.env ?? []), ...added],
+  };
+}
+
+function serviceFor(service: InferenceService): Service {
+  const port = service.spec?.predictor.containers?.[0]?.ports?.[0]?.containerPort ?? 8080;
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: predictorMetadata(service),
+    spec: {
+      selector: { app: `isvc.${service.metadata.name}` },
+      ports: [{ name: 'http', port: 80, targetPort: port, protocol: 'TCP' }],
+    },
+  };
+}
+
+const predictorMetadata = (service: InferenceService) => ({
+  name: `${service.metadata.name}-predictor`,
+  namespace: service.metadata.namespace ?? '',
+  labels: { [labelName]: service.metadata.name },
+  ownerReferences: [ownedBy(service)],
+});
+
+/** Creates the object, or makes its spec this one; what others added beside is kept. */
+async function apply<T extends KubernetesObject>(
+  store: ResourceStore,
+  type: ResourceType,
+  wanted: T,
+): Promise<T> {
+  const key = keyOf(type, wanted);
+  const stored = await createIfAbsent(store, key, wanted);
+  if (canonicalJson(stored.spec) === canonicalJson(wanted.spec)) return stored;
+  return mutate<T>(store, key, (draft) => {
+    draft.spec = wanted.spec;
+    draft.metadata.labels = { ...draft.metadata.labels, ...wanted.metadata.labels };
+  });
+}
+
+function conditionsOf(deployment: Deployment): Condition[] {
+  const { status = {}, metadata, spec } = deployment;
+  const replicas = spec?.replicas ?? 1;
+  const rolledOut =
+    status.observedGeneration === metadata.generation &&
+    (status.updatedReplicas ?? 0) >= replicas &&
+    (status.availableReplicas ?? 0) >= replicas &&
+    (status.replicas ?? 0) === replicas;
+  const progress = findCondition(status.conditions, 'Progressing');
+  const message = rolledOut ? '' : (progress?.message ?? 'waiting for the predictor');
+  const reason = progress?.status === 'False' ? 'ProgressDeadlineExceeded' : 'PredictorNotReady';
+  const state = rolledOut ? { status: 'True' as const } : { status: 'False' as const, reason, message };
+  return [
+    { type: 'PredictorReady', ...state },
+    { type: 'IngressReady', status: (status.availableReplicas ?? 0) > 0 ? 'True' : 'False' },
+    { type: 'Ready', ...state },
+  ];
+}
+
+async function report(
+  options: ServingOptions,
+  key: ResourceKey,
+  conditions: readonly Condition[],
+): Promise<void> {
+  const now = timestamp(options.clock);
+  const url = `${options.appsUrl}/${key.namespace}/${key.name}`;
+  await mutateStatus<InferenceService>(options.store, key, (draft) => {
+    const ready = conditions.find(({ type }) => type === 'Ready')?.status === 'True';
+    const before = draft.status ?? {};
+    const next = {
+      ...before,
+      observedGeneration: draft.metadata.generation ?? 0,
+      url,
+      address: { url },
+      conditions: conditions.reduce(
+        (all, condition) => withCondition(all, condition, now),
+        before.conditions ?? [],
+      ),
+      modelStatus: {
+        transitionStatus: ready ? 'UpToDate' : 'InProgress',
+        states: {
+          activeModelState: ready ? 'Loaded' : 'Pending',
+          targetModelState: ready ? 'Loaded' : 'Loading',
+        },
+      },
+    };
+    if (canonicalJson(next) === canonicalJson(before)) return false;
+    draft.status = next;
+    return undefined;
+  });
+}
