@@ -46,13 +46,17 @@ export function parseCondaSpec(text: string): CondaSpec {
 
 function readCondaPackage(draft: Draft, text: string, source: Location): void {
   const { name, specifier } = parseCondaSpec(text);
-  if (specifier === undefined) draft.problems.push({ what: `${text}: a version that pip cannot express`, source });
+  if (specifier === undefined)
+    draft.problems.push({ what: `${text}: a version that pip cannot express`, source });
   else if (name === 'python') {
     // conda's `3.11` is any 3.11; `==3.11.*` says the same in PEP 440.
     draft.pythonRequires = { specifier, source };
   } else if (withoutMeaning.has(name)) return;
   else if (!sameOnPyPI.has(name))
-    draft.problems.push({ what: `${text}: a package of conda that is not known under this name on PyPI`, source });
+    draft.problems.push({
+      what: `${text}: a package of conda that is not known under this name on PyPI`,
+      source,
+    });
   else draft.lines.push(requirementLine(`${name}${specifier}`, source));
 }
 

@@ -36,7 +36,9 @@ export function finishDraft(draft: Draft, file: string): Requirements {
   const { problems, ...requirements } = draft;
   const first = problems[0];
   if (first) {
-    const list = problems.map(({ what, source }) => `\n  ${source.file}:${source.line ?? 1}: ${what}`).join('');
+    const list = problems
+      .map(({ what, source }) => `\n  ${source.file}:${source.line ?? 1}: ${what}`)
+      .join('');
     throw invalid(`${file} asks for what pip cannot give:${list}`, {
       location: first.source,
       hint: 'name packages of PyPI instead, or put what is needed into a requirements.txt',

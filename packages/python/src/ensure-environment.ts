@@ -1,10 +1,131 @@
-import { TagboatError } from '@tagboat/base';
-import type { EnsureEnvironmentOptions, Environment } from './types.ts';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { syncDirectory, systemClock, TagboatError, writeFileAtomic } from '@tagboat/base';
+import { environmentKey } from './environment-key.ts';
+import { explainUv } from './explain.ts';
+import { indexSettings, settingsEnvironment } from './index-settings.ts';
+import { resolveInterpreter } from './interpreter.ts';
+import { acquireLock } from './kernel-lock.ts';
+import { lockWith } from './lock.ts';
+import { createReporter, type Reporter } from './progress.ts';
+import { readRequirements } from './read-requirements.ts';
+import type { EnsureEnvironmentOptions, Environment, Interpreter, Requirements } from './types.ts';
+import { ensureUv, runUv } from './uv.ts';
+
+const marker = '.complete';
 
 /**
  * The Python environment for these requirements, made if it is not there. Callers in any number of processes share one.
  * When it is there already, nothing is started and the network is not used.
+ * @throws what `readRequirements`, `resolveInterpreter` and `lockEnvironment` throw; `Cancelled`
  */
-export async function ensureEnvironment(_options: EnsureEnvironmentOptions): Promise<Environment> {
-  throw new TagboatError('not there yet', { reason: 'NotImplemented' });
+export async function ensureEnvironment(options: EnsureEnvironmentOptions): Promise<Environment> {
+  const clock = options.clock ?? systemClock;
+  using reporter = createReporter(options.onProgress, clock);
+  const requirements =
+    'lines' in options.requirements
+      ? options.requirements
+      : await readRequirements(options.requirements.directory, options.requirements.file);
+  const wanted = options.python ?? requirements.pythonRequires?.specifier;
+  const interpreter = await resolveInterpreter({
+    ...(wanted === undefined ? {} : { wanted: asSpecifier(wanted) }),
+    ...(requirements.pythonRequires ? { source: requirements.pythonRequires.source } : {}),
+    cacheDirectory: options.cacheDirectory,
+    ...(options.env ? { env: options.env } : {}),
+  });
+  const lock = options.lockText ?? (await lockWith({ ...options, requirements, interpreter }, reporter));
+  const key = environmentKey(lock, interpreter);
+  const directory = join(options.environmentsDirectory, key);
+  const result = {
+    key,
+    directory,
+    python: join(directory, 'bin', 'python'),
+    lock,
+    interpreter,
+    requirements,
+  };
+  if (existsSync(join(directory, marker))) return { ...result, reused: true };
+  using _lock = await acquireLock(join(options.environmentsDirectory, '.locks', key), {
+    clock,
+    ...(options.signal ? { signal: options.signal } : {}),
+    onWait: () =>
+      reporter.say({ phase: 'wait', message: 'waits while another run makes the same environment' }),
+  });
+  if (existsSync(join(directory, marker))) return { ...result, reused: true };
+  await install({ options, requirements, interpreter, lock, directory, reporter });
+  reporter.say({ phase: 'ready', message: 'the environment is ready' });
+  return { ...result, reused: false };
+}
+
+/** A bare `3.11` means any 3.11. */
+function asSpecifier(wanted: string): string {
+  return /^\d+\.\d+$/.test(wanted) ? `==${wanted}.*` : wanted;
+}
+
+interface Installation {
+  readonly options: EnsureEnvironmentOptions;
+  readonly requirements: Requirements;
+  readonly interpreter: Interpreter;
+  readonly lock: string;
+  readonly directory: string;
+  readonly reporter: Reporter;
+}
+
+async function install(installation: Installation): Promise<void> {
+  const { options, requirements, interpreter, lock, directory, reporter } = installation;
+  const temporary = `${directory}.new`;
+  await rm(temporary, { recursive: true, force: true });
+  await mkdir(options.environmentsDirectory, { recursive: true });
+  const uv = await ensureUv(options, interpreter, reporter);
+  const env = options.env ?? process.env;
+  const settings = await indexSettings(env, requirements);
+  const environment = settingsEnvironment(settings, env);
+  const made = await runUv({
+    uv,
+    options,
+    env: environment,
+    args: ['venv', '--python', interpreter.path, '--no-project', '--relocatable', temporary],
+  });
+  if (made.code !== 0)
+    throw new TagboatError(`cannot make a Python environment: ${made.stderr.trim()}`, {
+      reason: 'EnvironmentFailed',
+    });
+  const total = lock.split('\n').filter((line) => /^[A-Za-z0-9]/.test(line)).length;
+  reporter.say({
+    phase: 'install',
+    message: `downloads and installs ${total} packages`,
+    packagesDone: 0,
+    packagesTotal: total,
+  });
+  const file = join(temporary, 'requirements.lock');
+  await writeFileAtomic(file, lock);
+  const installed = await runUv({
+    uv,
+    options,
+    env: environment,
+    onLine: (line) => {
+      const text = line.trim();
+      if (/^(Downloading|Downloaded|Building|Built|Prepared|Installed|Resolved|Bytecode)/.test(text))
+        reporter.say({ phase: 'install', message: text, packagesTotal: total });
+    },
+    args: [
+      'pip',
+      'install',
+      '--python',
+      join(temporary, 'bin', 'python'),
+      '--no-deps',
+      '--compile-bytecode',
+      ...(lock.includes('--hash=') ? ['--require-hashes'] : []),
+      ...(settings.noIndex ? ['--no-index'] : []),
+      ...settings.noBinary.flatMap((name) => ['--no-binary', name]),
+      '-r',
+      file,
+    ],
+  });
+  if (installed.code !== 0) throw explainUv(installed.stderr, requirements);
+  await writeFileAtomic(join(temporary, marker), await readFile(file));
+  await rm(directory, { recursive: true, force: true });
+  await rename(temporary, directory);
+  await syncDirectory(options.environmentsDirectory);
 }

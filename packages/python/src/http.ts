@@ -38,7 +38,9 @@ async function agentFor(url: URL, options: HttpOptions): Promise<http.Agent> {
   const { settings, env } = options;
   const proxyEnv = settings.proxy ? { HTTPS_PROXY: settings.proxy, HTTP_PROXY: settings.proxy, ...env } : env;
   if (url.protocol === 'http:') return new http.Agent({ proxyEnv: proxyEnv as NodeJS.ProcessEnv });
-  const rejectUnauthorized = !settings.trustedHosts.some((host) => host === url.hostname || host === url.host);
+  const rejectUnauthorized = !settings.trustedHosts.some(
+    (host) => host === url.hostname || host === url.host,
+  );
   const ca = await trusted(settings);
   return new https.Agent({ ca, rejectUnauthorized, proxyEnv: proxyEnv as NodeJS.ProcessEnv });
 }
@@ -100,7 +102,10 @@ export async function httpGet(address: string, options: HttpOptions): Promise<ht
 }
 
 /** GETs a text. @throws as `httpGet`. */
-export async function httpText(address: string, options: HttpOptions): Promise<{ text: string; type: string }> {
+export async function httpText(
+  address: string,
+  options: HttpOptions,
+): Promise<{ text: string; type: string }> {
   const response = await httpGet(address, options);
   const parts: Buffer[] = [];
   let size = 0;

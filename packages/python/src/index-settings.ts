@@ -39,7 +39,8 @@ export function parsePipConfig(text: string): Record<string, string> {
     } else if (relevant && setting) {
       last = setting[1]!.replace(/_/g, '-');
       settings[last] = setting[2]!.trim();
-    } else if (relevant && last && /^\s/.test(line)) settings[last] = `${settings[last]}\n${line.trim()}`.trim();
+    } else if (relevant && last && /^\s/.test(line))
+      settings[last] = `${settings[last]}\n${line.trim()}`.trim();
   }
   return settings;
 }
@@ -100,7 +101,8 @@ export async function indexSettings(env: Env, requirements?: Requirements): Prom
     extraIndexUrls: [...own('extra-index-url'), ...words(machineExtra)],
     findLinks: [...(requirements ? linkLocations(requirements, env) : []), ...words(machineLinks)],
     trustedHosts: [...own('trusted-host'), ...words(machineHosts)],
-    noIndex: own('no-index').length > 0 || /^(1|true|yes|on)$/i.test(env.PIP_NO_INDEX ?? config['no-index'] ?? ''),
+    noIndex:
+      own('no-index').length > 0 || /^(1|true|yes|on)$/i.test(env.PIP_NO_INDEX ?? config['no-index'] ?? ''),
     noBinary: own('no-binary').flatMap(words),
     onlyBinary: own('only-binary').flatMap(words),
     pre: own('pre').length > 0,
@@ -122,7 +124,8 @@ export function settingsIdentity(settings: IndexSettings): string {
 
 /** The settings as environment variables that both uv and pip read; they are not seen in a list of processes. */
 export function settingsEnvironment(settings: IndexSettings, env: Env): Record<string, string | undefined> {
-  const join = (values: readonly string[], separator: string) => (values.length > 0 ? values.join(separator) : undefined);
+  const join = (values: readonly string[], separator: string) =>
+    values.length > 0 ? values.join(separator) : undefined;
   const proxies = settings.proxy
     ? { HTTPS_PROXY: env.HTTPS_PROXY ?? settings.proxy, HTTP_PROXY: env.HTTP_PROXY ?? settings.proxy }
     : {};

@@ -32,11 +32,15 @@ async function runProbe(path: string): Promise<Interpreter | undefined> {
 }
 
 /** What is remembered of a probe holds while the file is the same. */
-async function probeRemembered(path: string, cacheDirectory: string | undefined): Promise<Interpreter | undefined> {
+async function probeRemembered(
+  path: string,
+  cacheDirectory: string | undefined,
+): Promise<Interpreter | undefined> {
   const found = await stat(path).catch(() => undefined);
   if (!found) return undefined;
   const identity = [path, found.ino, found.size, found.mtimeMs, found.ctimeMs].map(String);
-  const file = cacheDirectory && join(cacheDirectory, 'interpreters', `${shortHash(['1', ...identity], 16)}.json`);
+  const file =
+    cacheDirectory && join(cacheDirectory, 'interpreters', `${shortHash(['1', ...identity], 16)}.json`);
   const remembered = file && (await readFile(file, 'utf8').catch(() => undefined));
   if (remembered) return JSON.parse(remembered) as Interpreter;
   const interpreter = await runProbe(path);
@@ -81,7 +85,8 @@ export async function resolveInterpreter(options: ResolveInterpreterOptions = {}
   for (const path of await interpreterCandidates(env)) {
     const interpreter = await probeRemembered(path, cacheDirectory);
     if (!interpreter) continue;
-    if (satisfies(interpreter.version, `>=${oldest}`) && satisfies(interpreter.version, wanted)) return interpreter;
+    if (satisfies(interpreter.version, `>=${oldest}`) && satisfies(interpreter.version, wanted))
+      return interpreter;
     found.push(interpreter);
   }
   throw missing(options, found);

@@ -27,10 +27,13 @@ export async function addLocalProject(draft: Draft, text: string, source: Locati
       hint: 'only directories of the repository itself can be used',
     });
   if (!(await isDirectory(full)))
-    throw invalid(`expected "${text}" to be a directory with Python code; a package file cannot be used here`, {
-      location: source,
-      hint: 'name the package and its version, and give the directory of its file as --find-links',
-    });
+    throw invalid(
+      `expected "${text}" to be a directory with Python code; a package file cannot be used here`,
+      {
+        location: source,
+        hint: 'name the package and its version, and give the directory of its file as --find-links',
+      },
+    );
   const hasSource = await isDirectory(join(full, 'src'));
   const isPackage = (await stat(join(full, 'src', '__init__.py')).catch(() => undefined)) !== undefined;
   const importRoot = hasSource && !isPackage ? join(inside || '.', 'src') : inside || '.';

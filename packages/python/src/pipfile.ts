@@ -23,7 +23,8 @@ const markerKeys = [
 function markerOf(entry: Table): string {
   const parts = typeof entry.markers === 'string' ? [entry.markers] : [];
   for (const key of markerKeys)
-    if (typeof entry[key] === 'string') parts.push(`${key} ${/^[<>=!~]/.test(entry[key]) ? '' : '== '}${entry[key]}`);
+    if (typeof entry[key] === 'string')
+      parts.push(`${key} ${/^[<>=!~]/.test(entry[key]) ? '' : '== '}${entry[key]}`);
   return parts.length > 1 ? parts.map((part) => `(${part})`).join(' and ') : (parts[0] ?? '');
 }
 
@@ -41,7 +42,8 @@ function specifierOf(entry: Table): string {
 async function readEntry(draft: Draft, name: string, value: unknown, source: Location): Promise<void> {
   const entry = isTable(value) ? value : { version: value };
   if (typeof entry.path === 'string') return addLocalProject(draft, entry.path, source);
-  if (typeof entry.file === 'string' && !/^https?:/.test(entry.file)) return addLocalProject(draft, entry.file, source);
+  if (typeof entry.file === 'string' && !/^https?:/.test(entry.file))
+    return addLocalProject(draft, entry.file, source);
   const extras = Array.isArray(entry.extras) && entry.extras.length > 0 ? `[${entry.extras.join(',')}]` : '';
   const text = formatRequirement({ name, extras, specifier: specifierOf(entry), marker: markerOf(entry) });
   const hashes = Array.isArray(entry.hashes) ? entry.hashes.map(String) : [];
@@ -80,7 +82,10 @@ export async function readPipfile(draft: Draft, file: string): Promise<void> {
   if (root.pipenv && isTable(root.pipenv) && root.pipenv.allow_prereleases === true)
     draft.options.push({ name: 'pre', value: '', source: locate('pipenv', /^\s*allow_prereleases/m) });
   for (const [name, value] of Object.entries(tableAt(root, 'packages'))) {
-    const key = new RegExp(String.raw`^\s*["']?${escaped(name)}["']?\s*=|^\s*\[packages\.["']?${escaped(name)}`, 'm');
+    const key = new RegExp(
+      String.raw`^\s*["']?${escaped(name)}["']?\s*=|^\s*\[packages\.["']?${escaped(name)}`,
+      'm',
+    );
     await readEntry(draft, name, value, locate('packages', key));
   }
 }

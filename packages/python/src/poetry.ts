@@ -48,7 +48,10 @@ function pythonMarker(specifiers: string): string {
     .map((part) => /^(\D+)(.*)$/.exec(part))
     .filter((match) => match !== null)
     .map((match) => {
-      const variable = match[2]!.split('.').length > 2 && !match[2]!.endsWith('*') ? 'python_full_version' : 'python_version';
+      const variable =
+        match[2]!.split('.').length > 2 && !match[2]!.endsWith('*')
+          ? 'python_full_version'
+          : 'python_version';
       return `${variable} ${match[1]} "${match[2]!.replace(/\.\*$/, '')}"`;
     })
     .join(' and ');
@@ -66,7 +69,9 @@ function specifierOf(name: string, table: Table): { specifier: string } | { prob
   if (table.path !== undefined)
     return { problem: `${name} from the path "${table.path}": it is no package of an index` };
   if (table.source !== undefined)
-    return { problem: `${name} from the source "${table.source}" alone: pip cannot tie a package to one index` };
+    return {
+      problem: `${name} from the source "${table.source}" alone: pip cannot tie a package to one index`,
+    };
   if (table.git !== undefined) return { specifier: gitReference(table) };
   if (table.url !== undefined) return { specifier: `@ ${table.url}` };
   const specifier = poetryConstraint(String(table.version ?? '*'));
@@ -94,9 +99,13 @@ function readDependency(draft: Draft, name: string, value: unknown, source: Loca
   const marker = markerOf(table);
   if ('problem' in found) draft.problems.push({ what: found.problem, source });
   else if (marker === undefined)
-    draft.problems.push({ what: `${name} for the Pythons "${table.python}": alternatives cannot be said to pip`, source });
+    draft.problems.push({
+      what: `${name} for the Pythons "${table.python}": alternatives cannot be said to pip`,
+      source,
+    });
   else {
-    const extras = Array.isArray(table.extras) && table.extras.length > 0 ? `[${table.extras.join(',')}]` : '';
+    const extras =
+      Array.isArray(table.extras) && table.extras.length > 0 ? `[${table.extras.join(',')}]` : '';
     const text = formatRequirement({ name, extras, specifier: found.specifier, marker });
     draft.lines.push(requirementLine(text, source));
   }

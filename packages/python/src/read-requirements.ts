@@ -25,7 +25,8 @@ export async function findRequirementsFile(directory: string): Promise<string | 
     const path = join(directory, file);
     if (!(await stat(path).catch(() => undefined))?.isFile()) continue;
     if (file !== 'pyproject.toml') return file;
-    if (/^\s*(dependencies\s*=|\[tool\.poetry\.dependencies\])/m.test(await readFile(path, 'utf8'))) return file;
+    if (/^\s*(dependencies\s*=|\[tool\.poetry\.dependencies\])/m.test(await readFile(path, 'utf8')))
+      return file;
   }
   return undefined;
 }

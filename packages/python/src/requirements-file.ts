@@ -19,7 +19,13 @@ const valued: Record<string, InstallerOption['name']> = {
 };
 const flags: Record<string, InstallerOption['name']> = { '--no-index': 'no-index', '--pre': 'pre' };
 /** They change how pip works, not what is installed. */
-const ignored = new Set(['--prefer-binary', '--require-hashes', '--use-pep517', '--no-use-pep517', '--no-cache-dir']);
+const ignored = new Set([
+  '--prefer-binary',
+  '--require-hashes',
+  '--use-pep517',
+  '--no-use-pep517',
+  '--no-cache-dir',
+]);
 const ignoredValued = new Set(['--use-feature', '--progress-bar', '--global-option', '--config-settings']);
 
 interface LogicalLine {
@@ -31,7 +37,10 @@ interface LogicalLine {
 export function logicalLines(content: string): LogicalLine[] {
   const result: LogicalLine[] = [];
   let pending: LogicalLine | undefined;
-  for (const [index, raw] of content.replace(/^\uFEFF/, '').split(/\r?\n/).entries()) {
+  for (const [index, raw] of content
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .entries()) {
     const comment = /^\s*#/.test(raw);
     const text = raw.replace(/(^|\s)#.*$/, '').trimEnd();
     const start: LogicalLine = pending ?? { text: '', line: index + 1 };
@@ -97,7 +106,12 @@ function splitHashes(text: string): { text: string; hashes: string[] } {
   return { text: rest.trim(), hashes };
 }
 
-async function include(reading: Reading, target: string, constraint: boolean, source: Location): Promise<void> {
+async function include(
+  reading: Reading,
+  target: string,
+  constraint: boolean,
+  source: Location,
+): Promise<void> {
   if (/^[a-z]+:\/\//i.test(target))
     throw invalid(`expected a file of the repository, found "${target}"`, {
       location: source,
@@ -106,7 +120,10 @@ async function include(reading: Reading, target: string, constraint: boolean, so
   const file = join(dirname(reading.file), target);
   if (reading.chain.includes(file)) return;
   const chain = [...reading.chain, file];
-  await readRequirementsFile({ draft: reading.draft, file, constraint: constraint || reading.constraint, chain }, source);
+  await readRequirementsFile(
+    { draft: reading.draft, file, constraint: constraint || reading.constraint, chain },
+    source,
+  );
 }
 
 async function readOption(reading: Reading, text: string, source: Location): Promise<void> {
@@ -139,7 +156,10 @@ function namedUrl(text: string, source: Location): string {
       location: source,
       hint: 'write "NAME @ URL"',
     });
-  const bare = url.replace(/#egg=[^&]*&?/, '#').replace(/&egg=[^&]*/, '').replace(/#$/, '');
+  const bare = url
+    .replace(/#egg=[^&]*&?/, '#')
+    .replace(/&egg=[^&]*/, '')
+    .replace(/#$/, '');
   return `${name} @ ${bare}${marker ? ` ; ${marker}` : ''}`;
 }
 

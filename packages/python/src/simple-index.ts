@@ -29,7 +29,15 @@ function fromHtml(text: string, base: string): IndexFile[] {
     const url = new URL(reference.replace(/&amp;/g, '&'), base);
     const sha256 = /sha256=([0-9a-f]{64})/.exec(url.hash)?.[1];
     url.hash = '';
-    return [{ filename: label!.trim(), url: url.href, sha256, size: undefined, yanked: /data-yanked/i.test(attributes!) }];
+    return [
+      {
+        filename: label!.trim(),
+        url: url.href,
+        sha256,
+        size: undefined,
+        yanked: /data-yanked/i.test(attributes!),
+      },
+    ];
   });
 }
 

@@ -35,7 +35,11 @@ function pythonFits(python: string, abi: string, interpreter: Interpreter): bool
 export function wheelFits(filename: string, interpreter: Interpreter): boolean {
   const parts = filename.replace(/\.whl$/, '').split('-');
   if (!filename.endsWith('.whl') || parts.length < 5) return false;
-  const [pythons, abis, platforms] = parts.slice(-3).map((part) => part.split('.')) as [string[], string[], string[]];
+  const [pythons, abis, platforms] = parts.slice(-3).map((part) => part.split('.')) as [
+    string[],
+    string[],
+    string[],
+  ];
   return (
     pythons.some((python) => abis.some((abi) => pythonFits(python, abi, interpreter))) &&
     platforms.some((tag) => platformFits(tag, interpreter))
