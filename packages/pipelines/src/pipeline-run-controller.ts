@@ -257,12 +257,14 @@ export class PipelineRunReconciler implements Reconciler {
   ): Promise<undefined> {
     const now = timestamp(this.#clock);
     await mutateStatus<PipelineRun>(this.#store, key, (draft) => {
+      if (draft.status?.completionTime) return false;
       draft.status = {
         ...draft.status,
         conditions: withCondition(draft.status?.conditions, { type: 'Succeeded', ...condition }, now),
       };
       if (condition.status === 'False')
         draft.status = { startTime: now, ...draft.status, completionTime: now };
+      return undefined;
     });
     return undefined;
   }

@@ -13,6 +13,7 @@ export const taskNames = [
   'check',
   'candidate',
   'tag',
+  'source-build',
 ] as const;
 export type TaskName = (typeof taskNames)[number];
 

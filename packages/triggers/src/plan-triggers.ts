@@ -1,0 +1,43 @@
+import type { HandledRef } from '@tagboat/api';
+import { compareTags } from '@tagboat/render';
+
+export interface RefToHandle {
+  /** Full name. */
+  readonly ref: string;
+  readonly commit: string;
+  readonly kind: 'tag' | 'branch' | 'candidate';
+  /** Without its prefix. */
+  readonly short: string;
+}
+
+const prefixes: readonly [string, RefToHandle['kind']][] = [
+  ['refs/tags/', 'tag'],
+  ['refs/heads/', 'branch'],
+  ['refs/tagboat/candidates/', 'candidate'],
+];
+
+/**
+ * The refs of a repository that the ledger does not know at their commit, in the order to handle them: branches, then
+ * tags by version, then candidates. A moved tag is new work; a deleted one is not.
+ */
+export function refsToHandle(
+  refs: Readonly<Record<string, string>>,
+  ledger: readonly HandledRef[],
+): RefToHandle[] {
+  const handled = new Set(ledger.map(({ spec }) => `${spec?.ref} ${spec?.commit}`));
+  const found = Object.entries(refs).flatMap(([ref, commit]): RefToHandle[] => {
+    const prefix = prefixes.find(([start]) => ref.startsWith(start));
+    if (!prefix || handled.has(`${ref} ${commit}`)) return [];
+    return [{ ref, commit, kind: prefix[1], short: ref.slice(prefix[0].length) }];
+  });
+  const rank = { branch: 0, tag: 1, candidate: 2 };
+  return found.sort(
+    (a, b) =>
+      rank[a.kind] - rank[b.kind] || (compareTags(a.short, b.short) ?? a.short.localeCompare(b.short)),
+  );
+}
+
+/** The sequence number after the highest of the ledger. */
+export function nextSequence(ledger: readonly HandledRef[]): number {
+  return Math.max(0, ...ledger.map(({ spec }) => spec?.sequence ?? 0)) + 1;
+}

@@ -1,0 +1,202 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type HandledRef, kinds, type PipelineRun, type Repository } from '@tagboat/api';
+import { silentLogger, systemClock } from '@tagboat/base';
+import { commitFiles, git, lsRemote } from '@tagboat/git-client';
+import { mutateStatus, ObjectStore } from '@tagboat/store';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readAicoe, refsToHandle, triggerController } from './index.ts';
+
+const modelYaml =
+  'apiVersion: tagboat.dev/v1alpha1\nkind: Model\nmetadata: { name: m }\nspec: { artifact: { path: m.bin } }\n';
+
+describe('refsToHandle', () => {
+  it('orders tags by version and skips what the ledger knows at that commit', () => {
+    const entry = (ref: string, commit: string) => ({ spec: { ref, commit } }) as HandledRef;
+    const refs = {
+      'refs/tags/v0.10': 'a',
+      'refs/tags/v0.9': 'b',
+      'refs/heads/main': 'c',
+      'refs/tags/v0.1': 'd',
+      'refs/pull/1/head': 'e',
+    };
+    const found = refsToHandle(refs, [entry('refs/tags/v0.1', 'old')]);
+    expect(found.map(({ short }) => short)).toEqual(['main', 'v0.1', 'v0.9', 'v0.10']);
+    expect(refsToHandle(refs, [entry('refs/tags/v0.1', 'd')])).toHaveLength(3);
+  });
+});
+
+describe('readAicoe', () => {
+  it('takes what is seen in the wild, with warnings for unknown keys', () => {
+    const text =
+      'check: null\nchecks: []\nbuild:\n  build-stratergy: Source\n  custom_tag: "1"\ndeploy: { image-name: x }\nodd: 1\n';
+    expect(readAicoe(text, '.aicoe-ci.yaml')).toMatchObject({
+      strategy: 'Source',
+      imageName: 'x',
+      customTag: '1',
+      warnings: ['.aicoe-ci.yaml:7: unknown key "odd"'],
+    });
+    expect(readAicoe('check: []', 'f').checks).toEqual([]);
+  });
+});
+
+describe('triggers', () => {
+  let directory: string;
+  let url: string;
+  let store: ObjectStore;
+  const running: AsyncDisposable[] = [];
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'tagboat-triggers-'));
+    url = join(directory, 'r.git');
+    await git(['init', '--quiet', '--bare', url]);
+    store = new ObjectStore({});
+  });
+  afterEach(async () => {
+    for (const controller of running.splice(0)) await controller[Symbol.asyncDispose]();
+    await store[Symbol.asyncDispose]();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  const start = () => {
+    const controller = triggerController({
+      store,
+      clock: systemClock,
+      log: silentLogger,
+      mirrorOf: async () => url,
+      registry: 'localhost:1',
+      deploymentUrl: () => 'u',
+    }).start();
+    running.push(controller);
+    return controller;
+  };
+  const key = { type: kinds.Repository, namespace: 'demo', name: 'r' };
+  const create = (spec: object = {}) =>
+    store.create<Repository>({
+      apiVersion: 'tagboat.dev/v1alpha1',
+      kind: 'Repository',
+      metadata: { name: 'r', namespace: 'demo' },
+      spec,
+    });
+  const push = (files: Record<string, string>, tag?: string) =>
+    commitFiles({
+      url,
+      branch: 'main',
+      message: 'm',
+      ...(tag ? { alsoTo: `refs/tags/${tag}` } : {}),
+      change: async (tree) => {
+        for (const [path, text] of Object.entries(files)) await tree.write(path, text);
+      },
+    });
+  async function observe(): Promise<void> {
+    const { refs } = await lsRemote(url);
+    await mutateStatus<Repository>(store, key, (draft) => {
+      draft.status = { url, refs, defaultBranch: 'main' };
+    });
+  }
+  async function ledgerOf(...shorts: string[]): Promise<readonly HandledRef[]> {
+    const holds = (items: readonly HandledRef[]) =>
+      shorts.every((short) => items.some(({ spec }) => spec?.ref.endsWith(`/${short}`)));
+    const { items, resourceVersion } = await store.list<HandledRef>(kinds.HandledRef);
+    if (holds(items)) return items;
+    for await (const _ of store.watch(kinds.HandledRef, {}, { from: resourceVersion })) {
+      const now = await store.list<HandledRef>(kinds.HandledRef);
+      if (holds(now.items)) return now.items;
+    }
+    return [];
+  }
+  async function recorded(): Promise<void> {
+    const done = (repository: Repository | undefined) =>
+      repository?.metadata.annotations?.['tagboat.dev/initial-refs'];
+    const { items, resourceVersion } = await store.list<Repository>(kinds.Repository);
+    if (done(items[0])) return;
+    for await (const { object } of store.watch<Repository>(kinds.Repository, {}, { from: resourceVersion }))
+      if (done(object)) return;
+  }
+  const runs = async () => (await store.list<PipelineRun>(kinds.PipelineRun)).items;
+
+  it('makes one run per tag, also when it starts again or the run is gone', async () => {
+    await push({ 'tagboat.yaml': modelYaml }, 'v1');
+    await push({ x: '1' }, 'backup-2021');
+    await create();
+    await observe();
+    start();
+    const ledger = await ledgerOf('main', 'v1', 'backup-2021');
+    expect(ledger.find(({ spec }) => spec?.ref === 'refs/tags/backup-2021')?.spec?.reason).toMatch(
+      /no model's tags match/,
+    );
+    expect((await runs()).map(({ metadata }) => metadata.labels?.['tagboat.dev/kind']).sort()).toEqual([
+      'check',
+      'release',
+    ]);
+    for (const run of await runs())
+      await store.delete({ type: kinds.PipelineRun, namespace: 'demo', name: run.metadata.name });
+    start();
+    await push({ x: '2' }, 'v2');
+    await observe();
+    await ledgerOf('v2');
+    expect(
+      (await runs())
+        .filter(({ metadata }) => metadata.labels?.['tagboat.dev/kind'] === 'release')
+        .map(({ metadata }) => metadata.annotations?.['tagboat.dev/tag']),
+    ).toEqual(['v2']);
+  });
+
+  it('shows a configuration that cannot be read as a failed run', async () => {
+    await push(
+      {
+        'tagboat.yaml':
+          'apiVersion: tagboat.dev/v1alpha1\nkind: Model\nmetadata: { name: m }\nspec: { nonsense: 1 }\n',
+      },
+      'v1',
+    );
+    await create();
+    await observe();
+    start();
+    await ledgerOf('main', 'v1');
+    const failed = (await runs()).map(({ status }) => status?.conditions?.[0]);
+    expect(
+      failed.every(
+        (condition) =>
+          condition?.status === 'False' && /^tagboat\.yaml:4:\d+: .*nonsense/.test(condition.message ?? ''),
+      ),
+    ).toBe(true);
+  });
+
+  it('records what an outside repository had, without running it', async () => {
+    await push({ 'tagboat.yaml': modelYaml }, 'v1');
+    await create({ url });
+    await observe();
+    start();
+    await ledgerOf('main', 'v1');
+    expect(await runs()).toEqual([]);
+    await recorded();
+    await push({ x: '1' }, 'v2');
+    await observe();
+    await ledgerOf('v2');
+    expect(
+      (await runs()).filter(({ metadata }) => metadata.labels?.['tagboat.dev/kind'] === 'release'),
+    ).toHaveLength(1);
+  });
+
+  it('shows the tasks of an .aicoe-ci.yaml that do not apply with their conditions', async () => {
+    await push(
+      { '.aicoe-ci.yaml': 'check: []\nbuild: { build-stratergy: Source }\ndeploy: { image-name: img }\n' },
+      'v1',
+    );
+    await create();
+    await observe();
+    start();
+    await ledgerOf('main', 'v1');
+    const release = (await runs()).find(
+      ({ metadata }) => metadata.labels?.['tagboat.dev/kind'] === 'release',
+    );
+    const tasks = release?.spec?.pipelineSpec?.tasks ?? [];
+    expect(tasks).toHaveLength(8);
+    expect(
+      tasks
+        .filter((task) => task.when?.every(({ input, values }) => values?.includes(input ?? '')))
+        .map(({ name }) => name),
+    ).toEqual(['tag-release-run']);
+  });
+});
