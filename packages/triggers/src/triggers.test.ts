@@ -131,6 +131,7 @@ describe('triggers', () => {
     ]);
     for (const run of await runs())
       await store.delete({ type: kinds.PipelineRun, namespace: 'demo', name: run.metadata.name });
+    await running.shift()?.[Symbol.asyncDispose]();
     start();
     await push({ x: '2' }, 'v2');
     await observe();

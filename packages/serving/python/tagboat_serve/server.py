@@ -1,26 +1,22 @@
-"""A small HTTP/1.1 server on asyncio: keep-alive, limits, and an end that finishes what it began."""
+"""The server: keep-alive, limits, and an end that finishes what it began."""
 
 import asyncio
+import os
 import signal
 import sys
 import time
-import traceback
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
 
+from .http1 import MAX_HEAD, Refused, discard, head_of, read_body, read_head
 from .metrics import Metrics
 from .model import LoadError, load_model
-from .routes import JSON, Service
-from .settings import Settings
-from .values import encode
+from .routes import Service, problem
+from .settings import Settings, SettingsError
 
-REASONS = {status.value: status.phrase for status in HTTPStatus}
-MAX_HEAD = 64 * 1024
 IDLE_SECONDS = 75
-
-
-class TooLarge(Exception):
-    pass
+# Who routes here needs a moment to see that this server is leaving: until it has been quiet for this long, it answers.
+QUIET_SECONDS = 0.5
+LONGEST_LINGER = 5
 
 
 class Server:
@@ -28,31 +24,51 @@ class Server:
         self.settings = settings
         self.metrics = Metrics(settings.name)
         self.service = Service(settings, self.metrics)
-        self.pool = ThreadPoolExecutor(max_workers=1)
+        self.pool = ThreadPoolExecutor(max_workers=settings.threads)
         self.active = 0
+        self.last_asked = 0.0
         self.connections = set()
+        version = settings.version.encode("latin-1", "replace").decode("latin-1")
+        lines = {"X-Model-Version": version, "X-Tagboat-Run": settings.run, "X-Tagboat-Model": settings.model_digest}
+        self.fixed = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
 
     async def run(self):
+        """Serves until SIGTERM or SIGINT. @returns the exit code @raises LoadError"""
         loop = asyncio.get_running_loop()
         stopping = asyncio.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stopping.set)
-        server = await asyncio.start_server(self._connection, self.settings.host, self.settings.port, limit=MAX_HEAD, backlog=512)
+        settings = self.settings
         try:
-            self.service.model = await loop.run_in_executor(self.pool, load_model, self.settings)
-        except LoadError as error:
-            sys.exit(f"cannot serve {self.settings.name}: {error}")
-        except Exception as error:  # whatever the user's code raises while it loads ends the server with that message
-            traceback.print_exc()
-            sys.exit(f"cannot serve {self.settings.name}: {type(error).__name__}: {error}")
-        print(f"serving {self.settings.name} on {self.settings.host}:{self.settings.port}", flush=True)
-        await stopping.wait()
+            server = await asyncio.start_server(
+                self._connection, settings.host, settings.port, limit=MAX_HEAD, backlog=512
+            )
+        except OSError as error:
+            raise LoadError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}") from error
+        loading = loop.run_in_executor(self.pool, load_model, settings)
+        stop = asyncio.ensure_future(stopping.wait())
+        await asyncio.wait({loading, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if not loading.done():
+            return 0
+        self.service.model = loading.result()
+        port = server.sockets[0].getsockname()[1]
+        print(f"serving {settings.name} on {settings.host}:{port}", flush=True)
+        await stop
+        await self._drain(server)
+        return 0
+
+    async def _drain(self, server):
         self.service.draining = True
-        # Who routes here needs a moment to see that this server is leaving; until then it goes on answering.
-        await asyncio.sleep(0.5)
+        began = time.monotonic()
+        end = began + self.settings.grace
+        linger = min(end, began + LONGEST_LINGER)
+        while time.monotonic() < min(linger, max(began, self.last_asked) + QUIET_SECONDS):
+            await asyncio.sleep(0.05)
         server.close()
-        while self.active:
+        while self.active and time.monotonic() < end:
             await asyncio.sleep(0.02)
+        if self.active:
+            print(f"{self.active} requests did not end within {self.settings.grace} s", file=sys.stderr, flush=True)
         for writer in list(self.connections):
             writer.close()
 
@@ -61,92 +77,60 @@ class Server:
         try:
             while await self._exchange(reader, writer):
                 pass
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.TimeoutError, asyncio.LimitOverrunError):
-            pass
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the client is gone: nobody is left to tell
+        except Refused as refused:
+            answer = problem(refused.status, str(refused))
+            self.metrics.observe("", "refused", refused.status, 0.0)
+            writer.write(head_of(answer, False, self.fixed) + answer[2])
+            await discard(reader, 5, 2 * self.settings.max_body)
         finally:
             self.connections.discard(writer)
             writer.close()
 
     async def _exchange(self, reader, writer):
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), IDLE_SECONDS)
-        lines = head[:-4].decode("latin-1").split("\r\n")
-        try:
-            method, target, _version = lines[0].split(" ", 2)
-        except ValueError:
-            self._write(writer, (400, JSON, encode({"error": "malformed request"})), False)
+        """One request and its answer. @returns whether the connection goes on"""
+        head = await read_head(reader, IDLE_SECONDS)
+        if head is None:
             return False
-        headers = {}
-        for line in lines[1:]:
-            name, _, value = line.partition(":")
-            headers[name.strip().lower()] = value.strip()
-        keep = headers.get("connection", "").lower() != "close" and not self.service.draining
         self.active += 1
         started = time.perf_counter()
         try:
-            if headers.get("expect", "").lower() == "100-continue":
-                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            try:
-                body = await self._body(reader, headers)
-            except (TooLarge, ValueError) as error:
-                status = 413 if isinstance(error, TooLarge) else 400
-                text = f"expected at most {self.settings.max_body} bytes" if status == 413 else "malformed body"
-                self._write(writer, (status, JSON, encode({"error": text})), False)
-                return False
-            path = target.split("?", 1)[0]
-            answer = await self._answer(method, path, body)
-            self.metrics.observe(self.service.route_of(path), answer[0], time.perf_counter() - started)
-            self._write(writer, answer, keep, method == "HEAD")
+            body = await read_body(reader, writer, head, self.settings.max_body)
+            method = "GET" if head.method == "HEAD" else head.method
+            answer = await self._answer(method, head, body)
+            self.metrics.observe(method, self.service.route_of(head.path), answer[0], time.perf_counter() - started)
+            keep = head.keep_alive and not self.service.draining
+            writer.write(head_of(answer, keep, self.fixed) + (b"" if head.method == "HEAD" else answer[2]))
             await writer.drain()
         finally:
             self.active -= 1
         return keep
 
-    async def _answer(self, method, path, body):
-        method = "GET" if method == "HEAD" else method
-        if not self.service.needs_model(method, path):
-            return self.service.answer(method, path, body)
-        if self.service.model is None:
-            return 503, JSON, encode({"error": "the model is loading"})
-        return await asyncio.get_running_loop().run_in_executor(self.pool, self.service.answer, method, path, body)
-
-    async def _body(self, reader, headers):
-        if "chunked" in headers.get("transfer-encoding", "").lower():
-            return await self._chunks(reader)
-        length = int(headers.get("content-length") or 0)
-        if length < 0 or length > self.settings.max_body:
-            raise TooLarge
-        return await reader.readexactly(length) if length else b""
-
-    async def _chunks(self, reader):
-        parts, size = [], 0
-        while True:
-            length = int((await reader.readline()).split(b";")[0].strip(), 16)
-            size += length
-            if length < 0 or size > self.settings.max_body:
-                raise TooLarge
-            if length == 0:
-                while (await reader.readline()).strip():
-                    pass
-                return b"".join(parts)
-            parts.append(await reader.readexactly(length))
-            await reader.readexactly(2)
-
-    def _write(self, writer, answer, keep, head_only=False):
-        status, content_type, body = answer
-        settings = self.settings
-        lines = [
-            f"HTTP/1.1 {status} {REASONS.get(status, '')}",
-            f"Content-Type: {content_type}",
-            f"Content-Length: {len(body)}",
-            f"Connection: {'keep-alive' if keep else 'close'}",
-            f"X-Model-Version: {settings.version}",
-        ]
-        if settings.run:
-            lines.append(f"X-Tagboat-Run: {settings.run}")
-        if settings.model_digest:
-            lines.append(f"X-Tagboat-Model: {settings.model_digest}")
-        writer.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (b"" if head_only else body))
+    async def _answer(self, method, head, body):
+        service, path = self.service, head.path
+        if not service.calls_model(method, path):
+            return service.answer(method, path, body)
+        self.last_asked = time.monotonic()
+        if service.model is None:
+            return problem(503, "the model is loading")
+        content_type = head.headers.get("content-type", "")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.pool, service.answer, method, path, body, content_type)
 
 
 def main():
-    asyncio.run(Server(Settings.from_environment()).run())
+    try:
+        server = Server(Settings.from_environment())
+    except SettingsError as error:
+        sys.exit(f"cannot serve: {error}")
+    try:
+        code = asyncio.run(server.run())
+    except LoadError as error:
+        print(f"cannot serve {server.settings.name}: {error}", file=sys.stderr)
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if server.active or code == 0 and server.service.model is None:
+        os._exit(code)  # a thread of the pool is in the user's code, and leaving any other way would wait for it
+    sys.exit(code)
