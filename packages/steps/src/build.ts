@@ -1,0 +1,91 @@
+import { basename, join } from 'node:path';
+import { buildImage, captureHostPython, imagePaths } from '@tagboat/builder';
+import { parseReference, pullArtifact } from '@tagboat/oci';
+import { runChecked } from '@tagboat/process';
+import { servedFiles } from '@tagboat/render';
+import { registryAt, type StepContext } from './context.ts';
+import { basePythonOf } from './environment.ts';
+import { inContext } from './inputs.ts';
+
+/** Builds the image that serves the model, and pushes it. */
+export async function build(context: StepContext, server: string): Promise<void> {
+  const commit = await context.commit();
+  const model = await context.model(commit);
+  const { spec } = model;
+  const registry = await context.registry();
+  const digest = context.get('TAGBOAT_MODEL_DIGEST');
+  const pulled = await context.directory('model');
+  await pullArtifact(registry, { repository: context.artifacts('model'), reference: digest }, pulled);
+  const prefix = inContext(model, '.') === '.' ? '' : `${inContext(model, '.')}/`;
+  const tracked = (await commit.files()).map(({ path }) => path).filter((path) => path.startsWith(prefix));
+  const wanted = servedFiles(
+    tracked.map((path) => path.slice(prefix.length)),
+    spec.serve?.inputs,
+  );
+  const root = await context.directory('app');
+  await commit.export(
+    root,
+    wanted.map((path) => `${prefix}${path}`),
+  );
+  const modelFile = join(pulled, basename(spec.artifact.path));
+  const key = context.get('TAGBOAT_ENVIRONMENT_KEY');
+  const environment = { directory: join(context.environments, key), key };
+  const tag = context.optional('TAGBOAT_TAG');
+  const image = await buildImage({
+    client: registry,
+    repository: context.artifacts(),
+    tags: tag ? [imageTag(tag)] : [],
+    base: await baseFor(context, spec.image.base, environment.directory),
+    environment,
+    app: join(root, prefix),
+    model: modelFile,
+    server,
+    // The tag is left out on purpose: the same model built for another tag is the same image.
+    variables: {
+      MODEL_NAME: model.name,
+      MODEL_VERSION: digest.slice('sha256:'.length, 'sha256:'.length + 12),
+      MODEL_PATH: `${imagePaths.model}/${basename(modelFile)}`,
+      TAGBOAT_MODEL_DIGEST: digest,
+      TAGBOAT_APP_DIR: imagePaths.app,
+      ...(spec.serve?.predictor ? { TAGBOAT_PREDICTOR: spec.serve.predictor } : {}),
+      ...(spec.serve?.format ? { TAGBOAT_FORMAT: spec.serve.format } : {}),
+    },
+    labels: { 'org.opencontainers.image.title': model.name, 'tagboat.dev/model-digest': digest },
+    cacheDirectory: join(context.cache, 'layers'),
+    onProgress: (message) => context.say(message),
+  });
+  await reportImage(context, image);
+}
+
+export async function reportImage(
+  context: StepContext,
+  image: { digest: string; size: number },
+): Promise<void> {
+  const host = context.registryPrefix.split('/')[0]!;
+  const name = `${host}/${context.artifacts()}@${image.digest}`;
+  context.say(`image ${name} (${Math.round(image.size / 2 ** 20)} MiB)`);
+  await context.result('image', name);
+  await context.result('image-digest', image.digest);
+}
+
+/** A git tag as an image tag (OCI distribution spec: `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}`). */
+export function imageTag(tag: string): string {
+  const clean = tag.replace(/[^\w.-]/g, '-').slice(0, 128);
+  return /^\w/.test(clean) ? clean : `_${clean.slice(1)}`;
+}
+
+/** `python`: captured from the host's; anything else is an image of a registry. */
+export async function baseFor(context: StepContext, base: string, environmentDirectory: string) {
+  const python = await basePythonOf(environmentDirectory);
+  if (base === 'python') return { captured: await captureHostPython(python, join(context.cache, 'layers')) };
+  const { stdout } = await runChecked(python, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])']);
+  const { host } = parseReference(base);
+  return {
+    registry: {
+      client: await registryAt(context, host),
+      reference: base,
+      python: 'python3',
+      version: stdout.toString('utf8').trim(),
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { TagboatError } from '@tagboat/base';
+import type { Commit } from '@tagboat/git-client';
+import { parseNotebook } from '@tagboat/notebooks';
+import { runCommand } from '@tagboat/process';
+import { type ModelFile, modelFileName, readModelFile } from '@tagboat/render';
+import type { StepContext } from './context.ts';
+import { environmentFor } from './environment.ts';
+import { userEnvironment } from './execute.ts';
+
+/** Reads the configuration and every notebook, and runs the tests. */
+export async function check(context: StepContext): Promise<void> {
+  const commit = await context.commit();
+  const text = await commit.readText(modelFileName);
+  const models = text === undefined ? [] : readModelFile(text, modelFileName);
+  const files = (await commit.files()).map(({ path }) => path);
+  const notebooks = files.filter((path) => path.endsWith('.ipynb'));
+  for (const path of notebooks) parseNotebook((await commit.readText(path)) ?? '', path);
+  const said = [
+    models.length > 0 ? `${modelFileName} declares ${models.map(({ name }) => name).join(', ')}` : '',
+    `${notebooks.length} notebooks parse`,
+  ].filter(Boolean);
+  for (const line of said) context.say(line);
+  const tests = files.filter((path) => /(^|\/)(test_[^/]*|[^/]*_test)\.py$/.test(path));
+  said.push(
+    tests.length > 0 ? await runTests(context, { commit, tests, model: models[0] }) : 'there are no tests',
+  );
+  await context.result('summary', said.join('; '));
+}
+
+async function runTests(
+  context: StepContext,
+  { commit, tests, model }: { commit: Commit; tests: readonly string[]; model: ModelFile | undefined },
+): Promise<string> {
+  const sources = await Promise.all(tests.map(async (path) => (await commit.readText(path)) ?? ''));
+  const needsPytest = sources.some((source) => /^\s*(import|from) pytest\b|^def test_/m.test(source));
+  const environment = await environmentFor(context, {
+    commit,
+    directory: model?.spec.context ?? '.',
+    file: model?.spec.environment.file,
+    python: model?.spec.environment.python,
+    extra: needsPytest ? ['pytest'] : [],
+  });
+  const root = await context.directory('tests');
+  await commit.export(root);
+  const cwd = join(root, model?.spec.context ?? '.');
+  const args = needsPytest
+    ? ['-m', 'pytest', '-q', '-p', 'no:cacheprovider']
+    : [
+        '-m',
+        'unittest',
+        'discover',
+        '-s',
+        tests.some((path) => path.startsWith('tests/')) ? 'tests' : '.',
+        '-t',
+        '.',
+      ];
+  const tail: string[] = [];
+  const { code } = await runCommand(environment.python, args, {
+    cwd,
+    env: { ...userEnvironment(context, cwd, environment.python), PYTHONPATH: `${cwd}:${join(cwd, 'src')}` },
+    maxOutput: 1,
+    onOutput: (_stream, data) => {
+      for (const line of data.toString('utf8').trimEnd().split('\n')) {
+        context.say(line);
+        tail.push(line);
+      }
+    },
+  });
+  const last = tail.filter((line) => line.trim() !== '').at(-1) ?? '';
+  // pytest's code 5: it found no tests.
+  if (code !== 0 && !(needsPytest && code === 5))
+    throw new TagboatError(`the tests failed: ${last}`, { reason: 'TestsFailed', retryable: false });
+  return last;
+}

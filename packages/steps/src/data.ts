@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type Digest, digestOf, invalid, notFound, safeJoin, sha256, TagboatError } from '@tagboat/base';
+import type { Commit, TreeFile } from '@tagboat/git-client';
+import { fileDigest, pullArtifact, pushArtifact } from '@tagboat/oci';
+import { runChecked } from '@tagboat/process';
+import type { DataSource, ModelFile } from '@tagboat/render';
+import type { StepContext } from './context.ts';
+import { inContext } from './inputs.ts';
+import { lockFileName, readLockFile } from './lock-file.ts';
+
+/** A data source at the bytes that a run uses. */
+export interface PinnedData {
+  readonly source: DataSource;
+  readonly digest: Digest;
+  /** True: the file is tracked by git, and stands among the step's inputs. */
+  readonly tracked: boolean;
+}
+
+const dataType = 'application/vnd.tagboat.data.v1';
+const mostBytes = 64 * 2 ** 30;
+const downloadTimeout = 600_000;
+
+/** True for a source whose bytes come from elsewhere than git. */
+export const isFetched = (source: DataSource) => source.url !== undefined || source.command !== undefined;
+
+/** The digest of a tracked data file. @throws `NotFound` naming the file */
+export async function trackedDigest(commit: Commit, model: ModelFile, source: DataSource): Promise<Digest> {
+  const path = inContext(model, source.path);
+  const files = (await commit.files()).filter(
+    (file) => file.path === path || file.path.startsWith(`${path}/`),
+  );
+  if (files.length === 0)
+    throw notFound(`the data "${source.name}" is not in the repository: ${path}`, {
+      hint: 'commit the file, or give the source a url or a command',
+    });
+  if (files.length === 1 && files[0]!.path === path) return sha256(await contentOf(commit, files[0]!));
+  const hash = createHash('sha256');
+  for (const file of files)
+    hash.update(`${file.path.slice(path.length)} ${sha256(await contentOf(commit, file))}\n`);
+  return digestOf(hash);
+}
+
+async function contentOf(commit: Commit, file: TreeFile): Promise<Buffer> {
+  return (await commit.read(file.path)) ?? Buffer.alloc(0);
+}
+
+/**
+ * Every data source of a model, pinned: tracked files by their content, fetched ones by `tagboat.lock`, or else fetched
+ * now and kept in the registry.
+ */
+export async function pinData(context: StepContext, commit: Commit, model: ModelFile): Promise<PinnedData[]> {
+  const lock = readLockFile(await commit.readText(lockFileName)).models[model.name]?.data ?? {};
+  const pinned: PinnedData[] = [];
+  for (const source of model.spec.data) {
+    if (!isFetched(source))
+      pinned.push({ source, digest: await trackedDigest(commit, model, source), tracked: true });
+    else {
+      const locked = lock[source.name] as Digest | undefined;
+      pinned.push({
+        source,
+        digest: locked ?? (await snapshot(context, commit, { model, source })),
+        tracked: false,
+      });
+    }
+  }
+  return pinned;
+}
+
+/** Fetches a source now and keeps its bytes in the registry. @returns their digest */
+export async function snapshot(
+  context: StepContext,
+  commit: Commit,
+  { model, source }: { model: ModelFile; source: DataSource },
+): Promise<Digest> {
+  const directory = await mkdtemp(join(context.get('TAGBOAT_WORKSPACE'), 'fetch-'));
+  try {
+    const path = join(directory, 'data');
+    if (source.url !== undefined) await download(context, source.url, path);
+    else await produce(context, { commit, model, source }, { directory, path });
+    const digest = await fileDigest(path);
+    await pushArtifact(await context.registry(), {
+      repository: context.artifacts('data'),
+      tags: [digest.replace(':', '-')],
+      artifactType: dataType,
+      files: [{ name: 'data', path }],
+    });
+    context.say(`data "${source.name}": ${digest}`);
+    return digest;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function download(context: StepContext, url: string, path: string): Promise<void> {
+  if (!/^https?:\/\//.test(url)) throw invalid(`expected an http(s) URL for data, found "${url}"`);
+  context.say(`fetches ${url}`);
+  const timeout = AbortSignal.timeout(downloadTimeout);
+  const response = await fetch(url, {
+    signal: context.signal ? AbortSignal.any([timeout, context.signal]) : timeout,
+  }).catch((cause: unknown) => {
+    const why = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause);
+    throw new TagboatError(`cannot fetch ${url}: ${why}`, { reason: 'Unavailable', cause });
+  });
+  if (!response.ok || !response.body)
+    throw new TagboatError(`cannot fetch ${url}: the server answered ${response.status}`, {
+      reason: 'Unavailable',
+    });
+  let seen = 0;
+  const limit = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      seen += chunk.length;
+      done(seen > mostBytes ? invalid(`${url} is larger than ${mostBytes} bytes`) : null, chunk);
+    },
+  });
+  await pipeline(Readable.fromWeb(response.body as never), limit, createWriteStream(path));
+}
+
+/** Runs the source's command in a copy of the repository; what it leaves at the source's path is the data. */
+async function produce(
+  context: StepContext,
+  { commit, model, source }: { commit: Commit; model: ModelFile; source: DataSource },
+  { directory, path }: { directory: string; path: string },
+): Promise<void> {
+  const tree = join(directory, 'tree');
+  await commit.export(tree);
+  const cwd = join(tree, model.spec.context);
+  const [command, ...args] = source.command!;
+  context.say(`runs ${source.command!.join(' ')}`);
+  const made = safeJoin(cwd, source.path);
+  await mkdir(dirname(made), { recursive: true });
+  await rm(made, { recursive: true, force: true });
+  await runChecked(command!, args, { cwd, timeout: downloadTimeout });
+  await rename(made, path).catch(() => {
+    throw notFound(`the command of data "${source.name}" left nothing at ${source.path}`);
+  });
+}
+
+/** Puts a fetched source's bytes where the step expects them. */
+export async function restoreData(context: StepContext, data: PinnedData, workdir: string): Promise<void> {
+  if (data.tracked) return;
+  const target = safeJoin(workdir, data.source.path);
+  const directory = await mkdtemp(join(context.get('TAGBOAT_WORKSPACE'), 'data-'));
+  try {
+    await pullArtifact(
+      await context.registry(),
+      { repository: context.artifacts('data'), reference: data.digest.replace(':', '-') },
+      directory,
+    );
+    await mkdir(dirname(target), { recursive: true });
+    await rename(join(directory, 'data'), target);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,91 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { notFound } from '@tagboat/base';
+import type { Commit } from '@tagboat/git-client';
+import { type Environment, ensureEnvironment, findRequirementsFile } from '@tagboat/python';
+import type { StepContext } from './context.ts';
+
+const relevant = /(^|\/)(Pipfile(\.lock)?|setup\.(py|cfg)|pyproject\.toml|[^/]*\.(txt|in|lock|ya?ml|toml))$/;
+
+/** Makes the environment of a model, or finds it. */
+export async function environment(context: StepContext): Promise<void> {
+  const commit = await context.commit();
+  const model = await context.model(commit);
+  const notebooks = [
+    ...(model.spec.train?.steps ?? []),
+    ...(model.spec.evaluate ? [model.spec.evaluate.step] : []),
+  ];
+  const made = await environmentFor(context, {
+    commit,
+    directory: model.spec.context,
+    file: model.spec.environment.file,
+    python: model.spec.environment.python,
+    extra: [
+      ...(notebooks.some(({ notebook }) => notebook !== undefined) ? ['ipykernel'] : []),
+      ...(model.spec.serve?.format === 'sklearn' ? ['joblib', 'scikit-learn'] : []),
+    ],
+  });
+  await context.result('environment', made.key);
+  await context.result('python', made.interpreter.version);
+}
+
+export interface EnvironmentRequest {
+  readonly commit: Commit;
+  /** The model's directory in the repository. */
+  readonly directory: string;
+  readonly file?: string | undefined;
+  readonly python?: string | undefined;
+  readonly extra: readonly string[];
+}
+
+/** The environment that files of a commit ask for. */
+export async function environmentFor(
+  context: StepContext,
+  request: EnvironmentRequest,
+): Promise<Environment> {
+  const root = await context.directory('requirements');
+  const files = (await request.commit.files()).map(({ path }) => path).filter((path) => relevant.test(path));
+  await request.commit.export(root, files);
+  const directory = join(root, request.directory);
+  await mkdir(directory, { recursive: true });
+  const file = request.file ?? (await findRequirementsFile(directory)) ?? (await noRequirements(directory));
+  await readFile(join(directory, file)).catch(() => {
+    throw notFound(`${join(request.directory, file)} is not in the repository at this commit`, {
+      hint: 'commit it, or correct environment.file in tagboat.yaml',
+    });
+  });
+  const made = await ensureEnvironment({
+    requirements: { directory, file },
+    ...(request.python ? { python: request.python } : {}),
+    environmentsDirectory: context.environments,
+    cacheDirectory: context.cache,
+    extra: request.extra,
+    env: context.environment,
+    ...(context.signal ? { signal: context.signal } : {}),
+    onProgress: ({ message }) => context.say(message),
+  });
+  const packages = made.lock.split('\n').filter((line) => /^[A-Za-z0-9]/.test(line)).length;
+  context.say(
+    `${made.reused ? 'found' : 'made'} environment ${made.key.slice(0, 12)}: Python ${made.interpreter.version}, ${packages} packages`,
+  );
+  return made;
+}
+
+async function noRequirements(directory: string): Promise<string> {
+  await writeFile(join(directory, 'requirements.txt'), '');
+  return 'requirements.txt';
+}
+
+/** The interpreter of an environment that an earlier step made. */
+export function pythonOf(context: StepContext): string {
+  return join(context.environments, context.get('TAGBOAT_ENVIRONMENT_KEY'), 'bin', 'python');
+}
+
+/** The interpreter that an environment was made from (PEP 405 `pyvenv.cfg`). */
+export async function basePythonOf(environmentDirectory: string): Promise<string> {
+  const text = await readFile(join(environmentDirectory, 'pyvenv.cfg'), 'utf8');
+  const home = /^home\s*=\s*(.+)$/m.exec(text)?.[1]?.trim();
+  if (!home) throw notFound(`${environmentDirectory} is no Python environment: pyvenv.cfg names no home`);
+  const version = /^version(?:_info)?\s*=\s*(\d+\.\d+)/m.exec(text)?.[1];
+  return join(home, version ? `python${version}` : 'python3');
+}

@@ -1,0 +1,166 @@
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { describeError, notFound, TagboatError } from '@tagboat/base';
+import { type Commit, lsRemote } from '@tagboat/git-client';
+import { pullArtifact } from '@tagboat/oci';
+import type { ModelFile } from '@tagboat/render';
+import { recall, remember } from './cache.ts';
+import type { StepContext } from './context.ts';
+import { type PinnedData, pinData } from './data.ts';
+import { deployedRelease } from './deployment.ts';
+import { pythonOf } from './environment.ts';
+import { execute } from './execute.ts';
+import { judge, type Metrics, readMetrics } from './gates.ts';
+import { inputFiles, materialise, reuseKey } from './inputs.ts';
+import { dataVariables } from './train.ts';
+
+interface Evaluation {
+  readonly commit: Commit;
+  readonly model: ModelFile;
+  readonly data: readonly PinnedData[];
+}
+
+/** Measures the model, compares it with the deployed one on the same data, and holds both against the gates. */
+export async function evaluate(context: StepContext): Promise<void> {
+  const commit = await context.commit();
+  const model = await context.model(commit);
+  const digest = context.get('TAGBOAT_MODEL_DIGEST');
+  if (!model.spec.evaluate) {
+    context.say('nothing is evaluated: tagboat.yaml has no evaluate');
+    await report(context, {}, undefined, 'nothing was evaluated');
+    return;
+  }
+  const evaluation = { commit, model, data: await pinData(context, commit, model) };
+  const metrics = await measure(context, evaluation, digest);
+  for (const [name, value] of Object.entries(metrics)) context.say(`${name}: ${value}`);
+  const deployed = await measureDeployed(context, evaluation, digest, metrics);
+  const verdict = judge(metrics, model.spec.evaluate.gates, deployed.metrics);
+  const lines = [...verdict.lines, ...(deployed.note ? [deployed.note] : [])];
+  for (const line of lines) context.say(line);
+  await report(context, metrics, deployed.metrics, lines.join('\n'));
+  if (!verdict.passed || deployed.refused)
+    throw new TagboatError(
+      `the model was refused: ${lines.filter((line) => !line.startsWith('passed')).join('; ')}`,
+      {
+        reason: 'GateFailed',
+        retryable: false,
+        hint: 'the deployed model keeps serving',
+      },
+    );
+}
+
+async function report(
+  context: StepContext,
+  metrics: Metrics,
+  deployed: Metrics | undefined,
+  verdict: string,
+): Promise<void> {
+  await context.result('metrics', JSON.stringify(metrics));
+  await context.result('deployed-metrics', deployed ? JSON.stringify(deployed) : '');
+  await context.result('verdict', verdict);
+}
+
+async function measureDeployed(
+  context: StepContext,
+  evaluation: Evaluation,
+  digest: string,
+  metrics: Metrics,
+): Promise<{ metrics?: Metrics; note?: string; refused?: boolean }> {
+  const { gates } = evaluation.model.spec.evaluate!;
+  if (!gates.some(({ notWorseThanDeployedBy }) => notWorseThanDeployedBy !== undefined)) return {};
+  const release = await deployedRelease(context, evaluation.model);
+  if (!release) return {};
+  if (release.modelDigest === digest) return { metrics };
+  context.say(`evaluates the deployed model ${release.tag} on the same data`);
+  try {
+    return { metrics: await measure(context, evaluation, release.modelDigest) };
+  } catch (error) {
+    const note = `the deployed model ${release.tag} cannot be evaluated with this code: ${describeError(error)}`;
+    // A person who tags may change what a model is; a candidate that nobody looked at may not.
+    const isCandidate = context.optional('TAGBOAT_TAG') === undefined && (await isCandidateRun(context));
+    return { note, refused: isCandidate };
+  }
+}
+
+async function isCandidateRun(context: StepContext): Promise<boolean> {
+  const url = context.optional('TAGBOAT_REPOSITORY_URL');
+  if (!url) return context.optional('TAGBOAT_RUN')?.includes('candidate') ?? false;
+  const { refs } = await lsRemote(url, context.credentialsFor(url));
+  return Object.entries(refs).some(
+    ([ref, commit]) => ref.startsWith('refs/tagboat/candidates/') && commit === context.get('TAGBOAT_COMMIT'),
+  );
+}
+
+/** The metrics of one model on the run's data, by the run's code; taken from before where nothing differs. */
+async function measure(context: StepContext, evaluation: Evaluation, digest: string): Promise<Metrics> {
+  const { commit, model, data } = evaluation;
+  const { step, metrics: file } = model.spec.evaluate!;
+  const files = (await inputFiles(commit, model, [step])).filter(
+    ({ path }) => !path.endsWith('.ipynb') || path.endsWith(step.notebook ?? '\0'),
+  );
+  const key = reuseKey('evaluate', {
+    files,
+    data,
+    environment: context.get('TAGBOAT_ENVIRONMENT_KEY'),
+    about: { step, file, model: digest, artifact: model.spec.artifact.path, context: model.spec.context },
+  });
+  const kept = await context.directory('evaluation');
+  const known = await recall(context, key, kept);
+  if (known) {
+    context.say('the same model was evaluated on the same data before: its metrics are taken from then');
+    return readMetrics(await readFile(join(kept, 'metrics.json'), 'utf8'), file);
+  }
+  const workdir = await materialise(context, { commit, model, files, data, name: 'evaluate' });
+  const artifact = join(workdir, model.spec.artifact.path);
+  const pulled = await context.directory('pulled');
+  await pullArtifact(
+    await context.registry(),
+    { repository: context.artifacts('model'), reference: digest },
+    pulled,
+  );
+  await mkdir(dirname(artifact), { recursive: true });
+  await rm(artifact, { force: true });
+  await copy(join(pulled, basename(artifact)), artifact);
+  await copyOutputs(context, workdir);
+  const target = join(workdir, file);
+  await mkdir(dirname(target), { recursive: true });
+  await rm(target, { force: true });
+  const seen = new Set(files.map(({ path }) => path));
+  await execute(context, {
+    step,
+    workdir,
+    python: pythonOf(context),
+    notebooks: join(kept, 'notebooks'),
+    undeclared: new Set((await commit.files()).map(({ path }) => path).filter((path) => !seen.has(path))),
+    variables: {
+      ...dataVariables(data, workdir),
+      TAGBOAT_MODEL: artifact,
+      TAGBOAT_METRICS: target,
+      TAGBOAT_PARAMETERS: JSON.stringify(step.parameters),
+    },
+  });
+  const text = await readFile(target, 'utf8').catch(() => {
+    throw notFound(`the evaluation ended without writing its metrics to ${file}`, {
+      hint: 'write them there as JSON, or correct evaluate.metrics in tagboat.yaml; the full path is in the variable TAGBOAT_METRICS',
+    });
+  });
+  const metrics = readMetrics(text, file);
+  await copy(target, join(kept, 'metrics.json'));
+  await remember(context, key, { directory: kept, files: ['metrics.json'], values: {} });
+  return metrics;
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  const { copyFile } = await import('node:fs/promises');
+  await mkdir(dirname(to), { recursive: true });
+  await copyFile(from, to);
+}
+
+/** What training declared as outputs besides the model is there for the evaluation too. */
+async function copyOutputs(context: StepContext, workdir: string): Promise<void> {
+  const { cp } = await import('node:fs/promises');
+  const from = join(await context.outputs(), 'outputs');
+  await cp(from, workdir, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+}

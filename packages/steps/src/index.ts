@@ -1,0 +1,39 @@
+import { invalid } from '@tagboat/base';
+import type { StepContext } from './context.ts';
+
+export { StepContext } from './context.ts';
+export { judge, type Metrics, readMetrics } from './gates.ts';
+export { lockFileName, readLockFile } from './lock-file.ts';
+
+type Step = (context: StepContext) => Promise<void>;
+
+/** The built-in tasks' steps; each is loaded only when it runs. */
+const steps: Readonly<Record<string, (server: string) => Promise<Step>>> = {
+  clone: async () => (await import('./clone.ts')).clone,
+  environment: async () => (await import('./environment.ts')).environment,
+  train: async () => (await import('./train.ts')).train,
+  evaluate: async () => (await import('./evaluate.ts')).evaluate,
+  build: async (server) => {
+    const { build } = await import('./build.ts');
+    return (context) => build(context, server);
+  },
+  release: async () => (await import('./release.ts')).release,
+  check: async () => (await import('./check.ts')).check,
+  candidate: async () => (await import('./candidate.ts')).candidate,
+  tag: async () => (await import('./tag.ts')).tag,
+  'source-build': async (server) => {
+    const { sourceBuild } = await import('./source-build.ts');
+    return (context) => sourceBuild(context, server);
+  },
+};
+
+/**
+ * Runs one step of a built-in task.
+ * @param server the directory with the model server's Python package
+ * @throws what the step throws
+ */
+export async function runStep(name: string, context: StepContext, server: string): Promise<void> {
+  const load = steps[name];
+  if (!load) throw invalid(`there is no step "${name}"; there are ${Object.keys(steps).join(', ')}`);
+  await (await load(server))(context);
+}

@@ -1,0 +1,152 @@
+import { copyFile, cp, mkdir, readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { invalid, notFound } from '@tagboat/base';
+import type { Commit } from '@tagboat/git-client';
+import { pushArtifact } from '@tagboat/oci';
+import type { ModelFile } from '@tagboat/render';
+import { recall, remember } from './cache.ts';
+import type { StepContext } from './context.ts';
+import { type PinnedData, pinData } from './data.ts';
+import { pythonOf } from './environment.ts';
+import { execute } from './execute.ts';
+import { inContext, inputFiles, materialise, reuseKey } from './inputs.ts';
+
+export const modelType = 'application/vnd.tagboat.model.v1';
+const notebooksType = 'application/vnd.tagboat.notebooks.v1';
+
+/** The variables by which a user's code finds its data. */
+export function dataVariables(data: readonly PinnedData[], workdir: string): Record<string, string> {
+  return Object.fromEntries(
+    data.map(({ source }) => [
+      `TAGBOAT_DATA_${source.name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`,
+      join(workdir, source.path),
+    ]),
+  );
+}
+
+/** Trains, or takes what the same inputs gave before, or (without `train`) takes the committed model file. */
+export async function train(context: StepContext): Promise<void> {
+  const commit = await context.commit();
+  const model = await context.model(commit);
+  const data = await pinData(context, commit, model);
+  await context.result(
+    'data',
+    JSON.stringify(Object.fromEntries(data.map(({ source, digest }) => [source.name, digest]))),
+  );
+  if (!model.spec.train) return takeCommitted(context, commit, model);
+  const { steps, outputs, reuse } = model.spec.train;
+  const files = await inputFiles(commit, model, steps);
+  const key = reuseKey('train', {
+    files,
+    data,
+    environment: context.get('TAGBOAT_ENVIRONMENT_KEY'),
+    about: { steps, outputs, artifact: model.spec.artifact.path, context: model.spec.context },
+  });
+  await context.result('key', key);
+  const out = await context.outputs();
+  const known = reuse === 'never' ? undefined : await recall(context, key, out);
+  if (known) {
+    context.say(`the same inputs were trained before (${key.slice(0, 12)}): the model is taken from then`);
+    await finish(context, model, { out, reused: true, notebook: known.values.notebook ?? '' });
+    return;
+  }
+  const workdir = await materialise(context, { commit, model, files, data, name: 'work' });
+  const all = new Set((await commit.files()).map(({ path }) => path));
+  for (const { path } of files) all.delete(path);
+  const notebooks = join(out, 'notebooks');
+  const artifact = join(workdir, model.spec.artifact.path);
+  await mkdir(dirname(artifact), { recursive: true });
+  for (const path of outputs) await mkdir(dirname(join(workdir, path)), { recursive: true });
+  const variables = { ...dataVariables(data, workdir), TAGBOAT_MODEL: artifact };
+  try {
+    for (const step of steps)
+      await execute(context, {
+        step,
+        workdir,
+        python: pythonOf(context),
+        notebooks,
+        undeclared: all,
+        variables: { ...variables, TAGBOAT_PARAMETERS: JSON.stringify(step.parameters) },
+      });
+  } finally {
+    const digest = await pushNotebooks(context, notebooks);
+    if (digest) await context.result('notebook', digest);
+  }
+  await keepOutputs(model, workdir, out);
+  const notebook = (await pushNotebooks(context, notebooks)) ?? '';
+  const kept = (await readdir(out, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(out.length + 1));
+  if (reuse !== 'never')
+    await remember(context, key, {
+      directory: out,
+      files: kept,
+      values: { notebook, run: context.optional('TAGBOAT_RUN') ?? '' },
+    });
+  await finish(context, model, { out, reused: false, notebook });
+}
+
+async function keepOutputs(model: ModelFile, workdir: string, out: string): Promise<void> {
+  const artifact = model.spec.artifact.path;
+  const size = await stat(join(workdir, artifact)).then(
+    (found) => (found.isFile() ? found.size : undefined),
+    () => undefined,
+  );
+  if (size === undefined)
+    throw notFound(`the training ended without writing the model to ${artifact}`, {
+      hint: 'write it there, or correct artifact.path in tagboat.yaml; its full path is in the variable TAGBOAT_MODEL',
+    });
+  if (size === 0) throw invalid(`the training wrote an empty file to ${artifact}`);
+  await mkdir(join(out, 'model'), { recursive: true });
+  await copyFile(join(workdir, artifact), join(out, 'model', basename(artifact)));
+  for (const path of model.spec.train!.outputs)
+    await cp(join(workdir, path), join(out, 'outputs', path), { recursive: true }).catch(() => {
+      throw notFound(`the training left no ${path}, which train.outputs declares`);
+    });
+}
+
+async function takeCommitted(context: StepContext, commit: Commit, model: ModelFile): Promise<void> {
+  const path = inContext(model, model.spec.artifact.path);
+  const root = await context.directory('committed');
+  await commit.export(root, [path]);
+  const out = await context.outputs();
+  await mkdir(join(out, 'model'), { recursive: true });
+  await copyFile(join(root, path), join(out, 'model', basename(path))).catch(() => {
+    throw notFound(`the model file ${path} is not in the repository at this commit`, {
+      hint: 'commit it, or add train to tagboat.yaml',
+    });
+  });
+  context.say(`takes the committed model ${path}`);
+  await finish(context, model, { out, reused: false, notebook: '' });
+  await context.result('key', '');
+}
+
+async function pushNotebooks(context: StepContext, directory: string): Promise<string | undefined> {
+  const names = await readdir(directory).catch(() => []);
+  if (names.length === 0) return undefined;
+  const run = context.optional('TAGBOAT_RUN');
+  return pushArtifact(await context.registry(), {
+    repository: context.artifacts('notebooks'),
+    tags: run ? [run] : [],
+    artifactType: notebooksType,
+    files: names.map((name) => ({ name, path: join(directory, name) })),
+  });
+}
+
+async function finish(
+  context: StepContext,
+  model: ModelFile,
+  { out, reused, notebook }: { out: string; reused: boolean; notebook: string },
+): Promise<void> {
+  const name = basename(model.spec.artifact.path);
+  const digest = await pushArtifact(await context.registry(), {
+    repository: context.artifacts('model'),
+    tags: [],
+    artifactType: modelType,
+    files: [{ name, path: join(out, 'model', name) }],
+  });
+  context.say(`model ${digest}`);
+  await context.result('model-digest', digest);
+  await context.result('reused', String(reused));
+  await context.result('notebook', notebook);
+}
