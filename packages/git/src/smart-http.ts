@@ -9,7 +9,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 export interface SmartHttpOptions {
   /** The bare repository on disk, or undefined where there is none. `push`: somebody wants to push to it. */
-  readonly open: (namespace: string, name: string, push: boolean) => Promise<string | undefined>;
+  readonly open: (
+    namespace: string,
+    name: string,
+    asked: { push: boolean; request: FastifyRequest },
+  ) => Promise<string | undefined>;
   /** Called when a push has ended. */
   readonly pushed: (namespace: string, name: string) => Promise<void>;
   readonly log: Logger;
@@ -26,7 +30,10 @@ export async function smartHttp(app: FastifyInstance, options: SmartHttpOptions)
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   app.setErrorHandler((error, _request, reply) =>
-    reply.code(httpStatusOf(error)).type('text/plain').send(`${describeError(error)}\n`),
+    reply
+      .code(httpStatusOf(error))
+      .type('text/plain')
+      .send(`${describeError(error)}\n`),
   );
   app.get<{ Params: Params; Querystring: { service?: string } }>(
     '/:namespace/:repository/info/refs',
@@ -34,7 +41,7 @@ export async function smartHttp(app: FastifyInstance, options: SmartHttpOptions)
       const service = /^git-(upload-pack|receive-pack)$/.exec(request.query.service ?? '')?.[1];
       if (!service)
         return reply.code(403).send('only the smart protocol is served here: use git 1.6.6 or later\n');
-      const directory = await find(request.params, service, options);
+      const directory = await find(request, service, options);
       const head = `# service=git-${service}\n`;
       const length = (head.length + 4).toString(16).padStart(4, '0');
       start(reply, `application/x-git-${service}-advertisement`);
@@ -45,7 +52,7 @@ export async function smartHttp(app: FastifyInstance, options: SmartHttpOptions)
   );
   for (const service of ['upload-pack', 'receive-pack'])
     app.post<{ Params: Params }>(`/:namespace/:repository/git-${service}`, async (request, reply) => {
-      const directory = await find(request.params, service, options);
+      const directory = await find(request, service, options);
       start(reply, `application/x-git-${service}-result`);
       await serve({ request, reply, directory, service, args: [] }, options.log, async () => {
         if (service === 'receive-pack')
@@ -57,9 +64,13 @@ export async function smartHttp(app: FastifyInstance, options: SmartHttpOptions)
 
 const plain = (repository: string) => repository.replace(/\.git$/, '');
 
-async function find(params: Params, service: string, options: SmartHttpOptions): Promise<string> {
+async function find(request: FastifyRequest, service: string, options: SmartHttpOptions): Promise<string> {
+  const params = request.params as Params;
   const name = plain(params.repository);
-  const directory = await options.open(params.namespace, name, service === 'receive-pack');
+  const directory = await options.open(params.namespace, name, {
+    push: service === 'receive-pack',
+    request,
+  });
   if (!directory) throw notFound(`there is no repository ${params.namespace}/${name}`);
   return directory;
 }

@@ -29,7 +29,7 @@ export async function candidate(context: StepContext): Promise<void> {
   const url = context.get('TAGBOAT_REPOSITORY_URL');
   const id = shortHash([commit.id, JSON.stringify(data)], 12);
   const ref = `refs/tagboat/candidates/${model.name}/${id}`;
-  const { refs } = await lsRemote(url, context.credentialsFor(url));
+  const { refs } = await lsRemote(url, await context.credentialsFor(url));
   if (refs[ref]) return nothingNew(context, `the same data was tried before, as candidate ${id}`, refs[ref]);
   context.say(`changed: ${changed.join(', ')}`);
   const made = await commitOnTop(context, commit.id, {
@@ -38,7 +38,7 @@ export async function candidate(context: StepContext): Promise<void> {
   });
   await git(['push', '--quiet', '--', url, `${made}:${ref}`], {
     cwd: context.repository,
-    ...context.credentialsFor(url),
+    ...(await context.credentialsFor(url)),
   });
   context.say(`candidate ${made.slice(0, 10)}`);
   await context.result('outcome', 'Candidate');

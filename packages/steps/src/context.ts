@@ -102,19 +102,20 @@ export class StepContext {
     }
   }
 
-  #isPlatform(host: string): boolean {
-    const url = this.optional('TAGBOAT_URL');
-    return url !== undefined && new URL(url).host === host;
-  }
-
-  /** The run's token for this platform's own repositories; elsewhere what git finds by itself. */
-  credentialsFor(url: string): { credentials?: Credentials } {
+  /** The run's token for this platform's own repositories; for others what the platform knows, else what git finds. */
+  async credentialsFor(url: string): Promise<{ credentials?: Credentials }> {
     const token = this.token;
-    if (token && /^https?:/.test(url) && this.#isPlatform(new URL(url).host))
-      return { credentials: { username: 'tagboat', password: token } };
-    const username = this.optional('TAGBOAT_GIT_USERNAME');
-    const password = this.optional('TAGBOAT_GIT_PASSWORD');
-    return username && password ? { credentials: { username, password } } : {};
+    if (!token || !/^https?:/.test(url)) return {};
+    if (this.isPlatform(new URL(url).host)) return { credentials: { username: 'tagboat', password: token } };
+    const response = await fetch(
+      `${this.get('TAGBOAT_URL')}/git-credentials?${new URLSearchParams({ url })}`,
+      { headers: { authorization: `Bearer ${token}` } },
+    );
+    if (!response.ok) return {};
+    const found = (await response.json()) as Partial<Credentials>;
+    return found.username && found.password
+      ? { credentials: { username: found.username, password: found.password } }
+      : {};
   }
 
   /** Host and path that images of this project are below. */
@@ -135,7 +136,8 @@ export class StepContext {
 
   /** True where the host is this platform's own. */
   isPlatform(host: string): boolean {
-    return this.#isPlatform(host);
+    const url = this.optional('TAGBOAT_URL');
+    return url !== undefined && new URL(url).host === host;
   }
 }
 
@@ -152,16 +154,23 @@ export async function registryAt(context: StepContext, host: string): Promise<Re
   return new RegistryClient({ url, ...login });
 }
 
+/** What the platform was given for its outside registry, else a docker `config.json`. */
 async function dockerLogin(
   context: StepContext,
   host: string,
 ): Promise<{ username: string; password: string } | undefined> {
+  const given = context.optional('TAGBOAT_REGISTRY_AUTH');
+  if (given && context.registryPrefix.split('/')[0] === host) return split(given);
   const directory = context.optional('DOCKER_CONFIG');
   if (!directory) return undefined;
   const text = await readFile(join(directory, 'config.json'), 'utf8').catch(() => undefined);
   const auths = text ? (JSON.parse(text) as { auths?: Record<string, { auth?: string }> }).auths : undefined;
   const entry = auths?.[host]?.auth ?? auths?.[`https://${host}`]?.auth;
-  if (!entry) return undefined;
-  const [username = '', ...password] = Buffer.from(entry, 'base64').toString('utf8').split(':');
-  return { username, password: password.join(':') };
+  return entry ? split(entry) : undefined;
+}
+
+function split(auth: string): { username: string; password: string } {
+  const text = Buffer.from(auth, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  return { username: text.slice(0, colon), password: text.slice(colon + 1) };
 }

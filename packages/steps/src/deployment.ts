@@ -10,7 +10,7 @@ export const deploymentBranch = 'main';
 export async function deployedRelease(context: StepContext, model: ModelFile): Promise<Release | undefined> {
   const url = context.optional('TAGBOAT_DEPLOYMENT_URL');
   if (!url) return undefined;
-  const credentials = context.credentialsFor(url);
+  const credentials = await context.credentialsFor(url);
   const { refs } = await lsRemote(url, credentials);
   if (!refs[`refs/heads/${deploymentBranch}`]) return undefined;
   const directory = await mkdtemp(join(context.get('TAGBOAT_WORKSPACE'), 'deployment-'));

@@ -85,7 +85,7 @@ async function measureDeployed(
 async function isCandidateRun(context: StepContext): Promise<boolean> {
   const url = context.optional('TAGBOAT_REPOSITORY_URL');
   if (!url) return context.optional('TAGBOAT_RUN')?.includes('candidate') ?? false;
-  const { refs } = await lsRemote(url, context.credentialsFor(url));
+  const { refs } = await lsRemote(url, await context.credentialsFor(url));
   return Object.entries(refs).some(
     ([ref, commit]) => ref.startsWith('refs/tagboat/candidates/') && commit === context.get('TAGBOAT_COMMIT'),
   );

@@ -62,7 +62,7 @@ async function releaseTo(
   const { commit } = await commitFiles({
     url,
     branch: deploymentBranch,
-    ...context.credentialsFor(url),
+    ...(await context.credentialsFor(url)),
     message: () => releaseMessage(target.environment, pinned, sequence),
     change: async (tree) => {
       outcome = await standing(tree, { target, pinned, sequence });

@@ -8,7 +8,7 @@ export async function tag(context: StepContext): Promise<void> {
   const url = context.get('TAGBOAT_REPOSITORY_URL');
   const commit = await context.commit();
   const branch = context.get('TAGBOAT_BRANCH');
-  const credentials = context.credentialsFor(url);
+  const credentials = await context.credentialsFor(url);
   for (;;) {
     const { refs } = await lsRemote(url, credentials);
     const tags = Object.entries(refs).flatMap(([ref, id]) =>

@@ -1,0 +1,161 @@
+import { apiVersionOf, type KubernetesObject, type ResourceKey, type ResourceType } from '@tagboat/api';
+import { TagboatError } from '@tagboat/base';
+
+export interface ClientOptions {
+  /** Of the main port, such as `http://127.0.0.1:8080`. */
+  readonly url: string;
+  readonly token: string;
+}
+
+export interface ListOptions {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+}
+
+export interface WatchEvent<T> {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  readonly object: T;
+}
+
+/** A client of the Kubernetes API and of what the platform serves beside it. */
+export class Client {
+  readonly url: string;
+  readonly token: string;
+
+  constructor(options: ClientOptions) {
+    this.url = options.url.replace(/\/$/, '');
+    this.token = options.token;
+  }
+
+  /** @returns undefined where there is none */
+  async get<T extends KubernetesObject>(key: ResourceKey): Promise<T | undefined> {
+    const response = await this.#send('GET', pathOf(key.type, key.namespace, key.name));
+    if (response.status === 404) return undefined;
+    return (await this.#checked(response)).json() as Promise<T>;
+  }
+
+  async list<T extends KubernetesObject>(
+    type: ResourceType,
+    options: ListOptions = {},
+  ): Promise<{ items: T[]; resourceVersion: string }> {
+    const response = await this.#checked(await this.#send('GET', listPath(type, options)));
+    const found = (await response.json()) as { items: T[]; metadata: { resourceVersion: string } };
+    return { items: found.items, resourceVersion: found.metadata.resourceVersion };
+  }
+
+  /** Events after `from`; first everything that is there where `from` is absent. Ends when the signal aborts. */
+  async *watch<T extends KubernetesObject>(
+    type: ResourceType,
+    options: ListOptions & { from?: string; signal?: AbortSignal },
+  ): AsyncGenerator<WatchEvent<T>> {
+    const path = listPath(type, options, { watch: 'true', resourceVersion: options.from ?? '' });
+    const response = await this.#checked(await this.#send('GET', path, { signal: options.signal }));
+    for await (const line of lines(response)) {
+      const event = JSON.parse(line) as WatchEvent<T> & { type: string; object: { message?: string } };
+      if ((event.type as string) === 'ERROR')
+        throw new TagboatError(event.object.message ?? 'the watch expired', { reason: 'Expired' });
+      yield event;
+    }
+  }
+
+  async create<T extends KubernetesObject>(type: ResourceType, object: T): Promise<T> {
+    const response = await this.#send('POST', pathOf(type, object.metadata.namespace), { body: object });
+    return (await this.#checked(response)).json() as Promise<T>;
+  }
+
+  /** A JSON merge patch (RFC 7396). */
+  async patch<T extends KubernetesObject>(key: ResourceKey, patch: unknown): Promise<T> {
+    const path = pathOf(key.type, key.namespace, key.name);
+    const response = await this.#send('PATCH', path, { body: patch, type: 'application/merge-patch+json' });
+    return (await this.#checked(response)).json() as Promise<T>;
+  }
+
+  async delete(key: ResourceKey): Promise<void> {
+    const response = await this.#send('DELETE', pathOf(key.type, key.namespace, key.name));
+    await this.#checked(response);
+  }
+
+  /** The text of a container's log, as it comes where `follow` is set. */
+  async *logs(
+    pod: { namespace: string; name: string; container: string },
+    options: { follow?: boolean; tailLines?: number; timestamps?: boolean; signal?: AbortSignal } = {},
+  ): AsyncGenerator<string> {
+    const query = new URLSearchParams({ container: pod.container });
+    if (options.follow) query.set('follow', 'true');
+    if (options.timestamps) query.set('timestamps', 'true');
+    if (options.tailLines !== undefined) query.set('tailLines', String(options.tailLines));
+    const path = `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}/log?${query}`;
+    const response = await this.#checked(await this.#send('GET', path, { signal: options.signal }));
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body ?? [])
+      yield decoder.decode(chunk as Uint8Array, { stream: true });
+  }
+
+  /** A request to the platform's own endpoints. @throws what the platform answered */
+  async request(method: string, path: string, body?: unknown): Promise<Response> {
+    return this.#checked(await this.#send(method, path, body === undefined ? {} : { body }));
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    options: { body?: unknown; type?: string; signal?: AbortSignal | undefined } = {},
+  ): Promise<Response> {
+    const headers: Record<string, string> = { authorization: `Bearer ${this.token}` };
+    if (options.body !== undefined) headers['content-type'] = options.type ?? 'application/json';
+    try {
+      return await fetch(`${this.url}${path}`, {
+        method,
+        headers,
+        ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+        ...(options.signal ? { signal: options.signal } : {}),
+      });
+    } catch (cause) {
+      if (options.signal?.aborted) throw cause;
+      throw new TagboatError(`cannot reach Tagboat at ${this.url}`, {
+        reason: 'Unavailable',
+        hint: 'start it with: tagboat up',
+        cause,
+      });
+    }
+  }
+
+  async #checked(response: Response): Promise<Response> {
+    if (response.ok) return response;
+    const text = await response.text();
+    let message = text.slice(0, 500) || response.statusText;
+    let reason = response.status === 404 ? 'NotFound' : 'RequestFailed';
+    try {
+      const status = JSON.parse(text) as { message?: string; reason?: string };
+      message = status.message ?? message;
+      reason = status.reason ?? reason;
+    } catch {
+      // Not every server answers with a Status.
+    }
+    throw new TagboatError(message, { reason });
+  }
+}
+
+/** The path of a collection, or of one object in it. */
+export function pathOf(type: ResourceType, namespace?: string, name?: string): string {
+  const root = type.group === '' ? `/api/${type.version}` : `/apis/${apiVersionOf(type)}`;
+  const scope = type.namespaced && namespace ? `/namespaces/${encodeURIComponent(namespace)}` : '';
+  return `${root}${scope}/${type.plural}${name === undefined ? '' : `/${encodeURIComponent(name)}`}`;
+}
+
+function listPath(type: ResourceType, options: ListOptions, more: Record<string, string> = {}): string {
+  const query = new URLSearchParams(more);
+  if (options.labelSelector) query.set('labelSelector', options.labelSelector);
+  return `${pathOf(type, options.namespace)}?${query}`;
+}
+
+async function* lines(response: Response): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of response.body ?? []) {
+    rest += decoder.decode(chunk as Uint8Array, { stream: true });
+    const parts = rest.split('\n');
+    rest = parts.pop() ?? '';
+    for (const part of parts) if (part) yield part;
+  }
+}

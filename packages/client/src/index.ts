@@ -1,0 +1,1 @@
+export { Client, type ClientOptions, type ListOptions, pathOf, type WatchEvent } from './client.ts';

@@ -1,0 +1,144 @@
+import { findCondition, kinds, type PipelineRun, type ResourceKey } from '@tagboat/api';
+import { type Clock, type Logger, timestamp } from '@tagboat/base';
+import { Controller, type Result } from '@tagboat/controller';
+import type { Model } from '@tagboat/render';
+import { mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
+import { deploymentRepositoryName, ensureDeployment } from './deployment.ts';
+import { dueMinute, retrainAnnotation, startRetraining, untilNext } from './retrain.ts';
+
+export interface ModelRoomOptions {
+  readonly store: ResourceStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly registry: string;
+  /** The URL of a repository that is hosted here. */
+  readonly repositoryUrl: (project: string, name: string) => string;
+}
+
+const modelLabel = 'tagboat.dev/model';
+const kindLabel = 'tagboat.dev/kind';
+
+/** Keeps a model's deployment in place, and retrains it on its schedule and on request. */
+export function modelController(options: ModelRoomOptions): Controller {
+  return new Controller({
+    name: 'model',
+    reader: options.store,
+    type: kinds.Model,
+    clock: options.clock,
+    log: options.log,
+    reconciler: { reconcile: (key) => reconcile(options, key) },
+    watches: [
+      {
+        type: kinds.PipelineRun,
+        keys: ({ metadata }) => {
+          const model = metadata.labels?.[modelLabel];
+          const relevant = ['retrain', 'candidate'].includes(metadata.labels?.[kindLabel] ?? '');
+          return model && relevant
+            ? [{ type: kinds.Model, namespace: metadata.namespace ?? '', name: model }]
+            : [];
+        },
+      },
+    ],
+  });
+}
+
+async function reconcile(options: ModelRoomOptions, key: ResourceKey): Promise<Result> {
+  const { store, clock } = options;
+  const model = await store.get<Model>(key);
+  if (!model?.spec || model.metadata.deletionTimestamp) return undefined;
+  await ensureDeployment(store, model, options.repositoryUrl);
+  await answerRequest(options, key, model);
+  await reportRetraining(options, key, model);
+  const schedule = model.spec.retrain.schedule;
+  if (!schedule) return undefined;
+  await runSchedule(options, key, { model, schedule });
+  const wait = untilNext(schedule, clock.now());
+  return wait === undefined ? undefined : { again: wait };
+}
+
+function settingsFor(options: ModelRoomOptions, model: Model) {
+  const outside = model.spec?.deploy.find(({ repo }) => repo !== undefined)?.repo;
+  const project = model.metadata.namespace ?? '';
+  return {
+    registry: options.registry,
+    deploymentUrl: outside ?? options.repositoryUrl(project, deploymentRepositoryName(model.metadata.name)),
+  };
+}
+
+async function answerRequest(options: ModelRoomOptions, key: ResourceKey, model: Model): Promise<void> {
+  const requested = model.metadata.annotations?.[retrainAnnotation];
+  if (requested === undefined) return;
+  await startRetraining(options.store, model, { identity: requested, settings: settingsFor(options, model) });
+  await mutate<Model>(options.store, key, (draft) => {
+    if (draft.metadata.annotations?.[retrainAnnotation] !== requested) return false;
+    delete draft.metadata.annotations[retrainAnnotation];
+    return undefined;
+  });
+}
+
+async function runSchedule(
+  options: ModelRoomOptions,
+  key: ResourceKey,
+  { model, schedule }: { model: Model; schedule: string },
+): Promise<void> {
+  const { store, clock } = options;
+  const since = Date.parse(model.status?.lastScheduled ?? model.metadata.creationTimestamp ?? '');
+  const due = dueMinute(schedule, since, clock.now());
+  if (due === undefined) return;
+  const minute = new Date(due).toISOString();
+  await startRetraining(store, model, {
+    identity: `schedule ${minute}`,
+    settings: settingsFor(options, model),
+  });
+  await mutateStatus<Model>(store, key, (draft) => {
+    draft.status = { ...draft.status, lastScheduled: minute };
+  });
+}
+
+/** What the newest retraining came to, in words. */
+async function reportRetraining(options: ModelRoomOptions, key: ResourceKey, model: Model): Promise<void> {
+  const { store, clock } = options;
+  const { items } = await store.list<PipelineRun>(kinds.PipelineRun, {
+    namespace: key.namespace,
+    labels: [
+      { key: modelLabel, operator: 'In', values: [key.name] },
+      { key: kindLabel, operator: 'In', values: ['retrain', 'candidate'] },
+    ],
+  });
+  const newest = items
+    .filter(({ status }) => status?.completionTime)
+    .sort((a, b) => ((a.status?.completionTime ?? '') < (b.status?.completionTime ?? '') ? 1 : -1))[0];
+  if (!newest) return;
+  const summary = summarise(newest);
+  // The branch moved under the candidate: look again from where it is now, once per candidate.
+  if (summary.outcome === 'Moved')
+    await startRetraining(store, model, {
+      identity: `after ${newest.metadata.name}`,
+      settings: settingsFor(options, model),
+    });
+  const at = newest.status?.completionTime ?? timestamp(clock);
+  await mutateStatus<Model>(store, key, (draft) => {
+    const before = draft.status?.lastRetrain;
+    if (before?.at === at && before.outcome === summary.outcome) return false;
+    draft.status = { ...draft.status, lastRetrain: { at, ...summary } };
+    return undefined;
+  });
+}
+
+/** The outcome of a finished retrain or candidate run. */
+export function summarise(run: PipelineRun): { outcome: string; message: string } {
+  const succeeded = findCondition(run.status?.conditions, 'Succeeded');
+  const results = new Map((run.status?.results ?? []).map(({ name, value }) => [name, String(value)]));
+  const verdict = results.get('evaluate-verdict');
+  if (succeeded?.status !== 'True')
+    return { outcome: 'Refused', message: succeeded?.message ?? 'the run failed' };
+  if (run.metadata.labels?.[kindLabel] === 'retrain')
+    return results.get('candidate-outcome') === 'Candidate'
+      ? { outcome: 'Candidate', message: `candidate ${results.get('candidate-commit')?.slice(0, 10)}` }
+      : { outcome: 'NothingNew', message: 'nothing new: the data has not changed' };
+  const tag = results.get('tag-tag');
+  return {
+    outcome: results.get('tag-outcome') ?? 'Done',
+    message: `${tag ? `tagged ${tag}; ` : ''}${verdict ?? ''}`,
+  };
+}

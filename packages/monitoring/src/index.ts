@@ -1,0 +1,1 @@
+export { RunMetrics } from './run-metrics.ts';

@@ -1,0 +1,71 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Identity, Tokens } from './tokens.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    identity?: Identity | undefined;
+  }
+}
+
+const open = new Set(['/healthz', '/livez', '/readyz', '/metrics', '/']);
+
+/** Refuses requests for another host name: a page elsewhere could otherwise reach this port through DNS rebinding. */
+export function checkHost(header: string | undefined, allowed: ReadonlySet<string>): boolean {
+  const name = (header ?? '').replace(/:\d+$/, '').toLowerCase();
+  return allowed.has(name);
+}
+
+export const loopbackNames: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '[::1]']);
+
+/** Decides for every request of the main port, before any room sees it. */
+export function accessHook(tokens: Tokens, hosts: ReadonlySet<string>) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    if (!checkHost(request.headers.host, hosts))
+      return reply.code(403).type('text/plain').send('this host name is not served here\n');
+    const path = request.url.split('?')[0]!;
+    const identity = await tokens.identify(request.headers.authorization);
+    request.identity = identity;
+    if (!identity) return open.has(path) ? undefined : unauthorized(path, reply);
+    if (identity.kind === 'pod' && !mayPod(identity.namespace, path)) return forbidden(path, reply);
+    return undefined;
+  };
+}
+
+function unauthorized(path: string, reply: FastifyReply): FastifyReply {
+  reply.code(401).header('www-authenticate', 'Basic realm="tagboat"');
+  if (path.startsWith('/v2'))
+    return reply.send({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] });
+  if (path.startsWith('/git')) return reply.type('text/plain').send('the token is missing or wrong\n');
+  return reply.send(status(401, 'Unauthorized', 'the token is missing or wrong'));
+}
+
+function forbidden(path: string, reply: FastifyReply): FastifyReply {
+  if (path.startsWith('/v2'))
+    return reply
+      .code(403)
+      .send({ errors: [{ code: 'DENIED', message: 'a run may only use its own project' }] });
+  return reply.code(403).send(status(403, 'Forbidden', 'a run may only use its own project'));
+}
+
+const status = (code: number, reason: string, message: string) => ({
+  kind: 'Status',
+  apiVersion: 'v1',
+  metadata: {},
+  status: 'Failure',
+  reason,
+  message,
+  code,
+});
+
+/** A run's pod reaches the repositories and images of its own project, and nothing else. */
+function mayPod(namespace: string, path: string): boolean {
+  const decoded = decodeURIComponent(path);
+  if (decoded.includes('..')) return false;
+  return (
+    decoded === '/v2/' ||
+    decoded === '/v2' ||
+    decoded === '/git-credentials' ||
+    decoded.startsWith(`/v2/${namespace}/`) ||
+    decoded.startsWith(`/git/${namespace}/`)
+  );
+}

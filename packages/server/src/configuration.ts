@@ -1,0 +1,100 @@
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseYaml } from '@tagboat/api';
+import { invalid } from '@tagboat/base';
+
+/** One port of the platform that is an outside service. */
+export interface Port {
+  readonly url: string;
+  /** Where its credentials are: a file with `username:password` or a token, mode 0600. */
+  readonly credentialsFrom?: { readonly file: string };
+}
+
+export const portNames = ['code', 'cluster', 'registry', 'tracking', 'metrics', 'identity'] as const;
+export type PortName = (typeof portNames)[number];
+const later: readonly PortName[] = ['cluster', 'tracking', 'metrics', 'identity'];
+
+/** What `tagboat.config.yaml` and the environment say. */
+export interface Configuration {
+  readonly home: string;
+  readonly host: string;
+  readonly port: number;
+  readonly appsPort: number;
+  readonly driver?: 'sandbox' | 'process';
+  readonly ports: Readonly<Partial<Record<PortName, Port>>>;
+}
+
+/** State lives here unless `TAGBOAT_HOME` says otherwise (XDG base directory specification). */
+export function defaultHome(env: NodeJS.ProcessEnv = process.env): string {
+  if (env.TAGBOAT_HOME) return resolve(env.TAGBOAT_HOME);
+  return join(env.XDG_DATA_HOME || join(env.HOME || homedir(), '.local', 'share'), 'tagboat');
+}
+
+/**
+ * Reads `tagboat.config.yaml` of the home directory, or the file that `TAGBOAT_CONFIG` names.
+ * @throws `Invalid` with file:line:column
+ */
+export async function readConfiguration(env: NodeJS.ProcessEnv = process.env): Promise<Configuration> {
+  const home = defaultHome(env);
+  const file = env.TAGBOAT_CONFIG ?? join(home, 'tagboat.config.yaml');
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' && !env.TAGBOAT_CONFIG) return '';
+    throw invalid(`cannot read ${file}: ${error.code}`);
+  });
+  const port = portNumber(env.TAGBOAT_PORT ?? '8080', 'TAGBOAT_PORT');
+  const driver = env.TAGBOAT_DRIVER;
+  if (driver !== undefined && driver !== 'sandbox' && driver !== 'process')
+    throw invalid(`expected TAGBOAT_DRIVER sandbox or process, found "${driver}"`);
+  return {
+    home,
+    host: '127.0.0.1',
+    port,
+    appsPort: port === 0 ? 0 : portNumber(env.TAGBOAT_APPS_PORT ?? String(port + 1), 'TAGBOAT_APPS_PORT'),
+    ...(driver ? { driver } : {}),
+    ports: readPorts(text, file),
+  };
+}
+
+function portNumber(text: string, name: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65535)
+    throw invalid(`expected a port number in ${name}, found "${text}"`);
+  return Number(text);
+}
+
+function readPorts(text: string, file: string): Partial<Record<PortName, Port>> {
+  const document = parseYaml(text, file)[0];
+  const value = (document?.value ?? {}) as Record<string, unknown>;
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw invalid(`expected a map with some of ${portNames.join(', ')}`, { location: { file } });
+  const ports: Partial<Record<PortName, Port>> = {};
+  for (const [name, item] of Object.entries(value)) {
+    const location = document!.locate([name]);
+    if (!portNames.includes(name as PortName))
+      throw invalid(`unknown key "${name}"; expected ${portNames.join(', ')}`, { location });
+    if (later.includes(name as PortName))
+      throw invalid(`an outside "${name}" is not acted on yet`, { location, hint: 'remove the key' });
+    const port = item as Partial<Port> | null;
+    if (typeof port?.url !== 'string' || !URL.canParse(port.url))
+      throw invalid(`expected a url below "${name}"`, { location });
+    ports[name as PortName] = port as Port;
+  }
+  return ports;
+}
+
+/** Username and password of an outside service. @throws `Invalid` */
+export async function credentialsOfPort(
+  port: Port | undefined,
+): Promise<{ username: string; password: string } | undefined> {
+  const file = port?.credentialsFrom?.file;
+  if (!file) return undefined;
+  const text = (
+    await readFile(file, 'utf8').catch(() => {
+      throw invalid(`cannot read the credentials file ${file}`);
+    })
+  ).trim();
+  const colon = text.indexOf(':');
+  return colon < 0
+    ? { username: 'tagboat', password: text }
+    : { username: text.slice(0, colon), password: text.slice(colon + 1) };
+}

@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TagboatError, writeFileAtomic } from '@tagboat/base';
+import type { ImageSource } from '@tagboat/node';
+import { parseReference, RegistryClient, unpackImage } from '@tagboat/oci';
+
+export interface ImageSettings {
+  readonly home: string;
+  /** Host and port of this platform's own registry. */
+  readonly ownHost: string;
+  readonly ownerToken: string;
+  readonly outside?: {
+    readonly url: string;
+    readonly login?: { username: string; password: string } | undefined;
+  };
+}
+
+/** Fetches images from this platform's registry, the configured one, or any other that needs no login. */
+export async function imageSource(settings: ImageSettings): Promise<ImageSource> {
+  const own = await ownHosts(settings.home, settings.ownHost);
+  const cache = join(settings.home, 'images');
+  return async (text) => {
+    const reference = parseReference(text);
+    const client = clientFor(settings, own.has(reference.host) ? settings.ownHost : reference.host);
+    const unpacked = await unpackImage(
+      client,
+      { repository: reference.repository, reference: reference.digest ?? reference.tag ?? 'latest' },
+      cache,
+    ).catch((error: unknown) => {
+      if (error instanceof TagboatError && error.reason === 'NotFound') throw error;
+      throw new TagboatError(
+        `cannot fetch the image ${text}: ${error instanceof Error ? error.message : error}`,
+        {
+          reason: 'ImagePullFailed',
+          cause: error,
+        },
+      );
+    });
+    return { kind: 'rootfs', ...unpacked, config: unpacked.config ?? {} };
+  };
+}
+
+function clientFor(settings: ImageSettings, host: string): RegistryClient {
+  if (host === settings.ownHost)
+    return new RegistryClient({ url: `http://${host}`, username: 'tagboat', password: settings.ownerToken });
+  const { outside } = settings;
+  if (outside && new URL(outside.url).host === host)
+    return new RegistryClient({ url: new URL(outside.url).origin, ...outside.login });
+  const name = host === 'docker.io' ? 'registry-1.docker.io' : host;
+  return new RegistryClient({ url: `${/^(127\.|localhost)/.test(host) ? 'http' : 'https'}://${name}` });
+}
+
+/** Every host this registry was ever reached by: images are pinned by it, and the port may change. */
+async function ownHosts(home: string, current: string): Promise<ReadonlySet<string>> {
+  const file = join(home, 'config', 'hosts.json');
+  const before = await readFile(file, 'utf8').then(
+    (text) => JSON.parse(text) as string[],
+    () => [],
+  );
+  const hosts = new Set([...before, current]);
+  if (hosts.size !== before.length) await writeFileAtomic(file, JSON.stringify([...hosts]));
+  return hosts;
+}

@@ -1,0 +1,9 @@
+export {
+  type Configuration,
+  defaultHome,
+  type PortName,
+  portNames,
+  readConfiguration,
+} from './configuration.ts';
+export { type Platform, type PlatformOptions, startPlatform } from './platform.ts';
+export { ownerTokenFile } from './tokens.ts';

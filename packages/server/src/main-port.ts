@@ -1,0 +1,67 @@
+import { kinds, type TypeRegistry } from '@tagboat/api';
+import { apiServerPlugin } from '@tagboat/apiserver';
+import type { Logger } from '@tagboat/base';
+import type { Controller } from '@tagboat/controller';
+import { smartHttp } from '@tagboat/git';
+import type { LogReader } from '@tagboat/node';
+import { type BlobStore, registryPlugin } from '@tagboat/registry';
+import type { ResourceStore } from '@tagboat/store';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { accessHook, loopbackNames } from './access.ts';
+import type { Repositories } from './repositories.ts';
+import type { Tokens } from './tokens.ts';
+
+export interface MainPortOptions {
+  readonly store: ResourceStore;
+  readonly types: TypeRegistry;
+  readonly log: Logger;
+  readonly tokens: Tokens;
+  readonly blobs: BlobStore;
+  readonly logs: () => LogReader;
+  readonly repositories: () => Repositories;
+  readonly repositoryController: () => Controller;
+  readonly metrics: () => string;
+  readonly about: () => Record<string, unknown>;
+}
+
+/** The main port, with every room's HTTP face. */
+export function mainPort(options: MainPortOptions): FastifyInstance {
+  const { store, types, log, tokens } = options;
+  const app = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    bodyLimit: 3 * 2 ** 20,
+    routerOptions: { maxParamLength: 1000 },
+  });
+  app.addHook('onRequest', accessHook(tokens, loopbackNames));
+  for (const path of ['/healthz', '/livez', '/readyz'])
+    app.get(path, async (_request, reply) => reply.type('text/plain').send('ok'));
+  app.get('/metrics', async (_request, reply) =>
+    reply.type('text/plain; version=0.0.4; charset=utf-8').send(options.metrics()),
+  );
+  app.get('/', async (_request, reply) =>
+    reply.type('text/plain').send('Tagboat. Ask it with: tagboat status, or kubectl.\n'),
+  );
+  app.get('/tagboat', async () => options.about());
+  app.get<{ Querystring: { url?: string } }>('/git-credentials', async (request) => {
+    const { identity, query } = request;
+    const namespace = identity?.kind === 'pod' ? identity.namespace : '';
+    return (await options.repositories().credentials(namespace, query.url ?? '')) ?? {};
+  });
+  app.register((scope) => registryPlugin(scope, { store: options.blobs, log }), { prefix: '/v2' });
+  app.register((scope) => gitRoutes(scope, options), { prefix: '/git' });
+  app.register((scope) =>
+    apiServerPlugin(scope, { store, types, log, readLog: (request) => options.logs().read(request) }),
+  );
+  return app;
+}
+
+async function gitRoutes(scope: FastifyInstance, options: MainPortOptions): Promise<void> {
+  await smartHttp(scope, {
+    log: options.log,
+    open: (namespace, name, { push, request }) =>
+      options.repositories().open(namespace, name, { push, mayCreate: request.identity?.kind === 'owner' }),
+    pushed: async (namespace, name) =>
+      options.repositoryController().enqueue({ type: kinds.Repository, namespace, name }),
+  });
+}

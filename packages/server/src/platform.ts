@@ -1,0 +1,235 @@
+import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { TypeRegistry } from '@tagboat/api';
+import { type Clock, createLogger, type Logger, systemClock, TagboatError } from '@tagboat/base';
+import { type Controller, GarbageCollector } from '@tagboat/controller';
+import { Hosting, repositoryController } from '@tagboat/git';
+import { applicationController } from '@tagboat/gitops';
+import { deploymentRepositoryName, experimentController, modelController } from '@tagboat/model';
+import { RunMetrics } from '@tagboat/monitoring';
+import { type HostTools, hostEnvironment, type Node, startNode } from '@tagboat/node';
+import { createPipelineControllers } from '@tagboat/pipelines';
+import { BlobStore } from '@tagboat/registry';
+import { inferenceServiceController } from '@tagboat/serving';
+import { type ObjectStore, openDiskStore } from '@tagboat/store';
+import { triggerController } from '@tagboat/triggers';
+import { createWorkloadControllers, Gateway, RouteTable } from '@tagboat/workloads';
+import type { FastifyInstance } from 'fastify';
+import { checkHost, loopbackNames } from './access.ts';
+import { type Configuration, credentialsOfPort } from './configuration.ts';
+import { imageSource } from './images.ts';
+import { mainPort } from './main-port.ts';
+import { ensureNamespace, Repositories } from './repositories.ts';
+import { Tokens } from './tokens.ts';
+
+export interface PlatformOptions {
+  readonly configuration: Configuration;
+  readonly tools: HostTools;
+  readonly clock?: Clock;
+  readonly log?: Logger;
+}
+
+export interface Platform extends AsyncDisposable {
+  /** Of the main port. */
+  readonly url: string;
+  readonly appsUrl: string;
+  readonly token: string;
+  readonly driver: string;
+  readonly driverNote: string | undefined;
+}
+
+/** Starts the whole platform on this machine. Dispose to stop it; what runs is ended, what is declared stays. */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const { configuration, clock = systemClock } = options;
+  const log =
+    options.log ?? createLogger({ write: (line) => process.stderr.write(`${line}\n`), level: 'warn' });
+  const { home } = configuration;
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  await using stack = new AsyncDisposableStack();
+  const types = new TypeRegistry();
+  const store = stack.use(
+    await openDiskStore({
+      directory: join(home, 'store'),
+      keyFile: join(home, 'config', 'store-key'),
+      types,
+      clock,
+    }),
+  );
+  const tokens = await Tokens.open(home, store);
+  const rooms: { node?: Node; repositories?: Repositories; git?: Controller; gateway?: Gateway } = {};
+  const metrics = stack.use(new RunMetrics({ reader: store, clock, log: log.with({ part: 'metrics' }) }));
+  const about: Record<string, unknown> = {};
+  const app = mainPort({
+    store,
+    types,
+    log: log.with({ part: 'http' }),
+    tokens,
+    blobs: new BlobStore(join(home, 'blobs')),
+    logs: () => rooms.node!.logs,
+    repositories: () => rooms.repositories!,
+    repositoryController: () => rooms.git!,
+    metrics: () => metrics.text() + (rooms.gateway?.metrics.text() ?? ''),
+    about: () => about,
+  });
+  const apps = createServer((request, response) => {
+    if (!checkHost(request.headers.host, loopbackNames))
+      response.writeHead(403).end('this host name is not served here\n');
+    else rooms.gateway!.handle(request, response);
+  });
+  apps.on('upgrade', (request, socket, head) => rooms.gateway!.upgrade(request, socket, head));
+  const { url, appsUrl } = await listen(configuration, app, apps);
+  stack.defer(() => closeServer(apps));
+  stack.defer(() => app.close());
+  const routes = stack.use(new RouteTable({ reader: store, clock, log }));
+  const gateway = new Gateway({ routes, clock, log });
+  rooms.gateway = gateway;
+  stack.defer(() => gateway.close());
+  const hosting = new Hosting(join(home, 'git'));
+  const repositories = new Repositories({ store, hosting, baseUrl: `${url}/git`, home });
+  rooms.repositories = repositories;
+  await ensureNamespace(store, 'argocd');
+  const registry = await registrySettings(configuration, url);
+  const node = stack.use(
+    await startNode({
+      store,
+      clock,
+      log: log.with({ part: 'node' }),
+      home,
+      images: await imageSource({
+        home,
+        ownHost: new URL(url).host,
+        ownerToken: tokens.owner,
+        ...(registry.outside ? { outside: registry.outside } : {}),
+      }),
+      tokenFor: (pod) => tokens.forPod(pod),
+      environment: { ...hostEnvironment(), TAGBOAT_URL: url, ...registry.environment },
+      tools: options.tools,
+      ...(configuration.driver ? { driver: configuration.driver } : {}),
+    }),
+  );
+  rooms.node = node;
+  const git = repositoryController({
+    store,
+    hosting,
+    baseUrl: `${url}/git`,
+    clock,
+    log: log.with({ part: 'git' }),
+  });
+  rooms.git = git;
+  const controllers = roomControllers({
+    store,
+    types,
+    clock,
+    log,
+    metrics,
+    repositories,
+    registry: registry.prefix,
+    url,
+    appsUrl,
+  });
+  for (const controller of [git, ...controllers]) stack.use(controller.start());
+  stack.use(new GarbageCollector({ store, types, clock, log: log.with({ part: 'gc' }) }).start());
+  Object.assign(about, {
+    version: '0.1.0',
+    url,
+    appsUrl,
+    registry: registry.prefix,
+    home,
+    driver: node.driver,
+    driverNote: node.driverNote,
+  });
+  const running = stack.move();
+  return {
+    url,
+    appsUrl,
+    token: tokens.owner,
+    driver: node.driver,
+    driverNote: node.driverNote,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+interface Composition {
+  readonly store: ObjectStore;
+  readonly types: TypeRegistry;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: RunMetrics;
+  readonly repositories: Repositories;
+  readonly registry: string;
+  readonly url: string;
+  readonly appsUrl: string;
+}
+
+function roomControllers(parts: Composition): Controller[] {
+  const { store, types, clock, registry, repositories } = parts;
+  const repositoryUrl = (project: string, name: string) => `${parts.url}/git/${project}/${name}.git`;
+  const log = (part: string) => parts.log.with({ part });
+  return [
+    triggerController({
+      store,
+      clock,
+      log: log('triggers'),
+      registry,
+      mirrorOf: (repository) => repositories.mirrorOf(repository),
+      deploymentUrl: (project, model) => repositoryUrl(project, deploymentRepositoryName(model)),
+    }),
+    ...createPipelineControllers({ store, clock, log: log('pipelines') }),
+    ...createWorkloadControllers({ store, clock, log: log('workloads') }),
+    inferenceServiceController({ store, clock, log: log('serving'), appsUrl: parts.appsUrl }),
+    applicationController({
+      store,
+      types,
+      clock,
+      log: log('gitops'),
+      repository: (url) => repositories.byUrl(url),
+      onSync: (application, succeeded) => parts.metrics.synced(application, succeeded),
+    }),
+    modelController({ store, clock, log: log('model'), registry, repositoryUrl }),
+    experimentController({ store, clock, log: log('experiments') }),
+  ];
+}
+
+async function registrySettings(configuration: Configuration, url: string) {
+  const port = configuration.ports.registry;
+  if (!port) return { prefix: new URL(url).host, environment: {} };
+  const login = await credentialsOfPort(port);
+  const { host, pathname } = new URL(port.url);
+  const auth = login ? Buffer.from(`${login.username}:${login.password}`).toString('base64') : undefined;
+  return {
+    prefix: `${host}${pathname.replace(/\/$/, '')}`,
+    outside: { url: port.url, login },
+    environment: (auth ? { TAGBOAT_REGISTRY_AUTH: auth } : {}) as Record<string, string>,
+  };
+}
+
+async function listen(
+  { host, port, appsPort }: Configuration,
+  app: FastifyInstance,
+  apps: Server,
+): Promise<{ url: string; appsUrl: string }> {
+  try {
+    const url = await app.listen({ host, port });
+    apps.listen({ host, port: appsPort });
+    await once(apps, 'listening');
+    return { url, appsUrl: `http://${host}:${(apps.address() as AddressInfo).port}` };
+  } catch (cause) {
+    await app.close();
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
+    throw new TagboatError(`port ${(cause as { port?: number }).port} is in use`, {
+      reason: 'PortInUse',
+      hint: 'stop what uses it, or choose another with TAGBOAT_PORT',
+      cause,
+    });
+  }
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeAllConnections();
+  await closed;
+}

@@ -1,0 +1,119 @@
+import { join } from 'node:path';
+import { type KubernetesObject, kinds, type Repository } from '@tagboat/api';
+import { shortHash } from '@tagboat/base';
+import { credentialsOf, type Hosting } from '@tagboat/git';
+import { type Credentials, fetchMirror, gitEnvironment } from '@tagboat/git-client';
+import { runCommand } from '@tagboat/process';
+import { createIfAbsent, type ResourceStore } from '@tagboat/store';
+
+interface RepositoryAccess {
+  readonly store: ResourceStore;
+  readonly hosting: Hosting;
+  /** The URL of `/git`. */
+  readonly baseUrl: string;
+  readonly home: string;
+}
+
+/** Where repositories are on this machine, whoever hosts them. */
+export class Repositories {
+  readonly #access: RepositoryAccess;
+
+  constructor(access: RepositoryAccess) {
+    this.#access = access;
+  }
+
+  /** A bare clone of a Repository, up to date. */
+  async mirrorOf(repository: Repository): Promise<string> {
+    const { namespace = '', name } = repository.metadata;
+    const { hosting, store } = this.#access;
+    const url = repository.spec?.url;
+    if (url === undefined) return hosting.ensure(namespace, name);
+    const directory = hosting.path(namespace, name);
+    const credentials = await credentialsOf(store, repository);
+    await fetchMirror(url, directory, credentials ? { credentials } : {});
+    return directory;
+  }
+
+  /** A bare clone of any URL, up to date; what is hosted here is used where it is. */
+  async byUrl(url: string): Promise<string> {
+    const own = this.#own(url);
+    if (own) return this.#access.hosting.ensure(own.namespace, own.name);
+    const known = await this.#repositoryAt(url);
+    if (known) return this.mirrorOf(known);
+    const directory = join(this.#access.home, 'git', '.mirrors', shortHash([url], 24));
+    await fetchMirror(url, directory);
+    return directory;
+  }
+
+  /** The credentials of an outside repository of this namespace. */
+  async credentials(namespace: string, url: string): Promise<Credentials | undefined> {
+    const repository = await this.#repositoryAt(url, namespace);
+    if (!repository) return undefined;
+    return (await credentialsOf(this.#access.store, repository)) ?? ownersCredentials(url);
+  }
+
+  /** The directory that a git client is served from; the owner's first push makes the repository. */
+  async open(
+    namespace: string,
+    name: string,
+    { push, mayCreate }: { push: boolean; mayCreate: boolean },
+  ): Promise<string | undefined> {
+    const { store, hosting } = this.#access;
+    const key = { type: kinds.Repository, namespace, name };
+    const repository = await store.get<Repository>(key);
+    if (repository)
+      return repository.spec?.url !== undefined && push ? undefined : hosting.ensure(namespace, name);
+    if (!push || !mayCreate) return undefined;
+    const directory = await hosting.ensure(namespace, name);
+    await ensureNamespace(store, namespace);
+    await createIfAbsent<Repository>(store, key, {
+      apiVersion: 'tagboat.dev/v1alpha1',
+      kind: 'Repository',
+      metadata: { name, namespace },
+      spec: { role: 'source' },
+    });
+    return directory;
+  }
+
+  #own(url: string): { namespace: string; name: string } | undefined {
+    const { baseUrl } = this.#access;
+    if (!url.startsWith(`${baseUrl}/`)) return undefined;
+    const [namespace, name] = url.slice(baseUrl.length + 1).split('/');
+    return namespace && name ? { namespace, name: name.replace(/\.git$/, '') } : undefined;
+  }
+
+  async #repositoryAt(url: string, namespace?: string): Promise<Repository | undefined> {
+    const { items } = await this.#access.store.list<Repository>(
+      kinds.Repository,
+      namespace === undefined ? {} : { namespace },
+    );
+    return items.find(({ spec }) => spec?.url === url);
+  }
+}
+
+export async function ensureNamespace(store: ResourceStore, name: string): Promise<void> {
+  const namespace: KubernetesObject = {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name, labels: { 'kubernetes.io/metadata.name': name } },
+  };
+  await createIfAbsent(store, { type: kinds.Namespace, namespace: '', name }, namespace);
+}
+
+/** What the owner's own credential helpers know for a URL (git-credential(1)). */
+async function ownersCredentials(url: string): Promise<Credentials | undefined> {
+  const { code, stdout } = await runCommand('git', ['credential', 'fill'], {
+    env: gitEnvironment({ environment: { GIT_ASKPASS: 'true', SSH_ASKPASS: 'true' } }),
+    stdin: `url=${url}\n\n`,
+    timeout: 10_000,
+  });
+  if (code !== 0) return undefined;
+  const values = new Map(
+    stdout
+      .toString('utf8')
+      .split('\n')
+      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
+  const [username, password] = [values.get('username'), values.get('password')];
+  return username && password ? { username, password } : undefined;
+}
