@@ -9,6 +9,7 @@ const nameForm = /^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/;
 /** The bare repositories that are hosted here, one directory each. */
 export class Hosting {
   readonly #directory: string;
+  readonly #making = new Map<string, Promise<string>>();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -26,6 +27,12 @@ export class Hosting {
   async ensure(namespace: string, name: string): Promise<string> {
     const path = this.path(namespace, name);
     if (existsSync(path)) return path;
+    const running = this.#making.get(path) ?? this.#make(path);
+    this.#making.set(path, running);
+    return running.finally(() => this.#making.delete(path));
+  }
+
+  async #make(path: string): Promise<string> {
     const temporary = `${path}.${process.pid}.new`;
     await rm(temporary, { recursive: true, force: true });
     await mkdir(dirname(path), { recursive: true });

@@ -20,8 +20,12 @@ export function hostTools(options: {
   readonly tagboat: readonly string[];
   readonly directories: readonly string[];
   readonly python: (version: string) => Promise<string | undefined>;
+  /** Directories to look programs up in before those of PATH. */
+  readonly before?: readonly string[];
 }): HostTools {
-  const path = process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin';
+  const path = [...(options.before ?? []), process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin'].join(
+    delimiter,
+  );
   return {
     path,
     directories: options.directories,

@@ -166,7 +166,8 @@ function fstabOf(operations: readonly RootOperation[], root: string): string {
   const lines = operations.flatMap((operation) => {
     if (operation.kind === 'tmpfs') return [`tmpfs ${quoted(join(root, operation.path))} tmpfs rw 0 0`];
     if (operation.kind !== 'bind') return [];
-    const options = operation.readOnly ? 'rbind,ro' : 'rbind,rw';
+    // A mount below another one finds its mount point only there.
+    const options = `${operation.readOnly ? 'rbind,ro' : 'rbind,rw'}${isFile(operation.source) ? '' : ',X-mount.mkdir'}`;
     return [`${quoted(operation.source)} ${quoted(join(root, operation.path))} none ${options} 0 0`];
   });
   const hides = masked.filter((path) => existsSync(path) && operations.some(showsEtc));

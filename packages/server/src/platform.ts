@@ -105,7 +105,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         ...(registry.outside ? { outside: registry.outside } : {}),
       }),
       tokenFor: (pod) => tokens.forPod(pod),
-      environment: { ...hostEnvironment(), TAGBOAT_URL: url, ...registry.environment },
+      environment: {
+        ...hostEnvironment(),
+        TAGBOAT_URL: url,
+        TAGBOAT_TOKEN_FILE: '/var/run/secrets/kubernetes.io/serviceaccount/token',
+        ...registry.environment,
+      },
       tools: options.tools,
       ...(configuration.driver ? { driver: configuration.driver } : {}),
     }),

@@ -1,0 +1,28 @@
+import { dirname, join } from 'node:path';
+import { type HostTools, hostTools } from '@tagboat/node';
+import { resolveInterpreter } from '@tagboat/python';
+import { installation, prefixOf, selfCommand } from './paths.ts';
+
+/** The tools of this host that steps may use. */
+export async function toolsOfHost(home: string): Promise<HostTools> {
+  const cacheDirectory = join(home, 'environments', '.cache');
+  const python = async (version: string) =>
+    (
+      await resolveInterpreter({
+        wanted: /^\d+\.\d+$/.test(version) ? `==${version}.*` : version,
+        cacheDirectory,
+      })
+    ).path;
+  const standard = await resolveInterpreter({ cacheDirectory });
+  const others = await Promise.all(
+    ['3.10', '3.11', '3.12', '3.13'].map((version) => python(version).catch(() => undefined)),
+  );
+  const prefixes = [standard.path, ...others.filter((path) => path !== undefined)].flatMap(prefixOf);
+  return hostTools({
+    tagboat: selfCommand,
+    // The interpreter itself, since shims of version managers do not work everywhere.
+    before: [dirname(standard.path)],
+    directories: [...new Set([installation, ...prefixes])],
+    python: (version) => python(version).catch(() => undefined),
+  });
+}

@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+import { enableCompileCache } from 'node:module';
+
+enableCompileCache(process.env.NODE_COMPILE_CACHE);
+const [command, ...rest] = process.argv.slice(2);
+// Steps of runs start often and want nothing of the rest.
+if (command === 'step') {
+  const { step } = await import('./step.ts');
+  process.exitCode = await step(rest[0] ?? '');
+} else {
+  const { run } = await import('./run.ts');
+  process.exitCode = await run(process.argv.slice(2));
+}
