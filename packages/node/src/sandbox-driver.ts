@@ -24,6 +24,9 @@ const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 const masked = ['/etc/shadow', '/etc/gshadow', '/etc/shadow-', '/etc/gshadow-', '/etc/sudoers'];
 const maskedDirectories = ['/etc/ssh', '/etc/ssl/private', '/etc/sudoers.d'];
 const launcherPath = '/tekton/bin';
+/** Not on every user's PATH. */
+const chroot =
+  ['/usr/sbin/chroot', '/usr/bin/chroot', '/sbin/chroot'].find((path) => existsSync(path)) ?? 'chroot';
 
 /**
  * Runs containers in namespaces of their own (mount, pid, ipc, uts): a pod sees the files of its image, its volumes
@@ -145,10 +148,12 @@ export class SandboxDriver implements ContainerDriver {
     const setpriv = request.image.kind === 'host' ? drop : '';
     const command = request.command.map(shellQuote).join(' ');
     if (request.image.kind === 'host')
-      lines.push(`exec chroot ${shellQuote(root)} ${setpriv} /bin/sh -c ${shellQuote(enter)} sh ${command}`);
+      lines.push(
+        `exec ${chroot} ${shellQuote(root)} ${setpriv} /bin/sh -c ${shellQuote(enter)} sh ${command}`,
+      );
     else {
       const user = this.#root ? `--userspec=${request.user ?? 0}:0 --groups= ` : '';
-      lines.push(`exec chroot ${user}${shellQuote(root)} ${this.#imageShell(request, cwd, command)}`);
+      lines.push(`exec ${chroot} ${user}${shellQuote(root)} ${this.#imageShell(request, cwd, command)}`);
     }
     return `${lines.join('\n')}\n`;
   }
