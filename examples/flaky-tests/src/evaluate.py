@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import silhouette_score
+from sklearn.metrics import silhouette_samples
 
 import features
 import model as model_file
@@ -42,17 +42,41 @@ def evaluate(model, grid):
 
 
 def silhouette(matrix, labels, sample=SAMPLE, seed=SEED):
-    """Mean silhouette of the clustered rows of a seeded sample: all small clusters are in it.
+    """Mean silhouette of the clusters, from a seeded sample of the clustered rows.
 
     Clusters count equally however large they are, otherwise the one cluster of tests that always pass
     would decide alone.
     """
-    chosen, weights = _sample(labels, sample, np.random.default_rng(seed))
+    chosen = _sample(labels, sample, np.random.default_rng(seed))
     found = np.unique(labels[chosen])
     if not 2 <= len(found) < len(chosen):
         return None
-    return round(float(weights(matrix[chosen], labels[chosen])), 6)
+    values = silhouette_samples(matrix[chosen], labels[chosen])
+    return round(float(np.mean([values[labels[chosen] == label].mean() for label in found])), 6)
 
 
 def _sample(labels, sample, random):
-    raise NotImplementedError
+    """Places of at most `sample` clustered rows; each cluster gives an equal share, or all it has."""
+    found = [np.flatnonzero(labels == label) for label in np.unique(labels) if label != model_file.NOISE]
+    if not found:
+        return np.zeros(0, dtype=int)
+    share = max(2, sample // len(found))
+    parts = [random.choice(places, share, replace=False) if len(places) > share else places for places in found]
+    return np.sort(np.concatenate(parts))
+
+
+def main():
+    model = model_file.load(os.environ.get("TAGBOAT_MODEL", ROOT / "models/flaky-tests.joblib"))
+    grid = testgrid.load(os.environ.get("TAGBOAT_DATA_TESTGRID", ROOT / "data/raw/testgrid.json.gz"))
+    target = Path(os.environ.get("TAGBOAT_METRICS", ROOT / "reports/metrics.json"))
+    metrics = evaluate(model, grid)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(metrics, indent=2) + "\n")
+    print(json.dumps(metrics, indent=2))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ValueError as error:
+        sys.exit(f"evaluate: {error}")
