@@ -33,7 +33,14 @@ interface Interpreter {
 
 const unneeded =
   /(^|\/)(__pycache__|test|tests|idlelib|idle_test|turtledemo|tkinter|ensurepip|lib2to3|site-packages|dist-packages|config-[^/]*|pydoc_data)(\/|$)|\.pyc$|\.a$|_tkinter\.|_test[^/]*\.so$|turtle\.py$/;
+// What wheels may expect of every Linux (PEP 599), as far as it is no window system.
 const alwaysWanted = [
+  'libc.so.6',
+  'libm.so.6',
+  'libdl.so.2',
+  'librt.so.1',
+  'libutil.so.1',
+  'libpthread.so.0',
   'libstdc++.so.6',
   'libgcc_s.so.1',
   'libgomp.so.1',
@@ -65,7 +72,7 @@ export async function captureHostPython(python: string, cacheDirectory: string):
     version: found.version,
   };
   const key = sha256(
-    canonicalJson({ found, format: 3, os: await readFile('/etc/os-release', 'utf8').catch(() => '') }),
+    canonicalJson({ found, format: 4, os: await readFile('/etc/os-release', 'utf8').catch(() => '') }),
   );
   const cached = await readCached(cacheDirectory, key);
   if (cached) return { layers: [cached], ...result };

@@ -3,11 +3,10 @@ export {
   directoryEntries,
   type Layer,
   type LayerEntry,
-  type UnpackLimits,
-  unpackLayer,
   writeLayer,
 } from './layer.ts';
 export * from './reference.ts';
 export * from './registry-client.ts';
 export * from './types.ts';
 export * from './unpack-image.ts';
+export { type UnpackLimits, unpackLayer } from './unpack-layer.ts';

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { chmod, lstat, mkdir, open, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
-import { basename, dirname, join, resolve, sep } from 'node:path';
-import { type Readable, Transform } from 'node:stream';
+import { lstat, mkdir, open, readdir, readlink, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip, createGzip } from 'node:zlib';
-import { type Digest, digestOf, invalid, safeJoin, TagboatError } from '@tagboat/base';
-import { extract, pack } from 'tar-stream';
+import { createGzip } from 'node:zlib';
+import { type Digest, digestOf } from '@tagboat/base';
+import { pack } from 'tar-stream';
 import { type Descriptor, mediaTypes } from './types.ts';
 
 /** One entry of a layer. Paths are relative, without `./`. */
@@ -154,94 +154,6 @@ export async function directoryEntries(
   };
   await visit('');
   return entries;
-}
-
-export interface UnpackLimits {
-  /** Bytes of all files together. */
-  readonly size: number;
-  readonly entries: number;
-}
-
-const defaultLimits: UnpackLimits = { size: 40 * 2 ** 30, entries: 2_000_000 };
-
-/**
- * Applies a layer onto a directory (OCI image spec, layer.md: whiteouts included). Nothing is written outside it,
- * whatever the archive holds.
- * @throws `Invalid`, `TooLarge`
- */
-export async function unpackLayer(stream: Readable, root: string, limits = defaultLimits): Promise<void> {
-  const archive = extract();
-  let left = limits.size;
-  let entries = 0;
-  const reading = pipeline(stream, createGunzip(), archive);
-  const applying = (async () => {
-    for await (const entry of archive) {
-      const { header } = entry;
-      left -= header.size ?? 0;
-      if (left < 0 || ++entries > limits.entries)
-        throw new TagboatError('the image is too large to unpack', { reason: 'TooLarge' });
-      const name = header.name.replace(/^\.?\/+/, '').replace(/\/+$/, '');
-      if (name !== '' && name !== '.') await place(root, name, entry as never);
-      entry.resume();
-    }
-  })();
-  await Promise.all([reading, applying]);
-}
-
-interface TarEntry extends Readable {
-  header: { name: string; type?: string | null; linkname?: string | null; mode?: number };
-}
-
-async function place(root: string, name: string, entry: TarEntry): Promise<void> {
-  const path = safeJoin(root, name);
-  await refuseLinks(root, name);
-  const file = basename(name);
-  if (file === '.wh..wh..opq') {
-    for (const child of await readdir(dirname(path)).catch(() => []))
-      await rm(join(dirname(path), child), { recursive: true, force: true });
-    return;
-  }
-  if (file.startsWith('.wh.')) {
-    await rm(join(dirname(path), file.slice(4)), { recursive: true, force: true });
-    return;
-  }
-  const { type, linkname, mode = 0o644 } = entry.header;
-  if (type === 'directory') {
-    const before = await lstat(path).catch(() => undefined);
-    if (before && !before.isDirectory()) await rm(path, { force: true });
-    await mkdir(path, { recursive: true });
-    await chmod(path, mode | 0o700);
-    return;
-  }
-  await mkdir(dirname(path), { recursive: true });
-  await rm(path, { recursive: true, force: true });
-  if (type === 'symlink') await symlink(linkname ?? '', path);
-  else if (type === 'link') {
-    const target = safeJoin(root, (linkname ?? '').replace(/^\/+/, ''));
-    await refuseLinks(root, linkname ?? '');
-    const { link } = await import('node:fs/promises');
-    await link(target, path);
-  } else if (type === 'file' || type === 'contiguous-file') {
-    await pipeline(entry, createWriteStream(path, { mode: mode | 0o600 }));
-    await chmod(path, (mode & 0o777) | 0o600);
-  }
-}
-
-/** A directory on the way that is a symbolic link could lead outside. */
-async function refuseLinks(root: string, name: string): Promise<void> {
-  const parts = name.replace(/^\/+/, '').split('/').slice(0, -1);
-  let path = resolve(root);
-  for (const part of parts) {
-    path = `${path}${sep}${part}`;
-    const found = await lstat(path).catch(() => undefined);
-    if (!found) return;
-    if (!found.isSymbolicLink()) continue;
-    const target = resolve('/', dirname(path.slice(resolve(root).length)), await readlink(path));
-    const inside = join(resolve(root), target);
-    if (!(await lstat(inside).catch(() => undefined))?.isDirectory())
-      throw invalid(`the archive writes through the link ${part}, which leads nowhere inside it: ${name}`);
-    throw invalid(`the archive writes through the link ${part}: ${name}`);
-  }
 }
 
 /** Makes what was written durable. */

@@ -1,11 +1,12 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { arch } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Digest, hexOf, notFound, TagboatError, writeFileAtomic } from '@tagboat/base';
-import { unpackLayer } from './layer.ts';
+import { runCommand } from '@tagboat/process';
 import { type FetchedManifest, parseManifest, type RegistryClient } from './registry-client.ts';
 import { type ImageConfiguration, type ImageIndex, type ImageManifest, mediaTypes } from './types.ts';
+import { unpackLayer } from './unpack-layer.ts';
 
 export interface UnpackedImage {
   readonly digest: Digest;
@@ -68,12 +69,8 @@ async function unpack(
   await rm(temporary, { recursive: true, force: true });
   await mkdir(join(temporary, 'rootfs'), { recursive: true });
   try {
-    for (const layer of manifest.layers) {
-      const file = join(temporary, 'layer');
-      await client.downloadBlob(repository, layer.digest, file);
-      await unpackLayer(createReadStream(file), join(temporary, 'rootfs'));
-      await rm(file);
-    }
+    for (const { digest } of manifest.layers)
+      await addLayer(client, { repository, digest, cache }, temporary);
     await writeFileAtomic(join(temporary, 'complete'), fetched.digest);
     await rm(target, { recursive: true, force: true });
     await rename(temporary, target);
@@ -81,4 +78,45 @@ async function unpack(
     await rm(temporary, { recursive: true, force: true });
   }
   return result;
+}
+
+interface LayerSource {
+  readonly repository: string;
+  readonly digest: Digest;
+  readonly cache: string;
+}
+
+/**
+ * Puts a layer on top of `directory/rootfs`. Layers are unpacked once and shared by hard links, so that a version that
+ * differs in its model alone is there at once; nobody writes to them. One that takes files away is applied as it is.
+ */
+async function addLayer(client: RegistryClient, source: LayerSource, directory: string): Promise<void> {
+  const root = join(directory, 'rootfs');
+  const kept = join(source.cache, 'layers', hexOf(source.digest));
+  if (!existsSync(kept)) {
+    const file = join(directory, 'layer');
+    const alone = join(directory, 'alone');
+    await client.downloadBlob(source.repository, source.digest, file);
+    await mkdir(alone);
+    const { whiteouts } = await unpackLayer(createReadStream(file), alone);
+    if (whiteouts) {
+      await rm(alone, { recursive: true });
+      await unpackLayer(createReadStream(file), root);
+      await rm(file);
+      return;
+    }
+    await rm(file);
+    await mkdir(dirname(kept), { recursive: true });
+    await rename(alone, kept).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+      await rm(alone, { recursive: true });
+    });
+  }
+  const { code } = await runCommand('cp', ['-al', '--remove-destination', `${kept}/.`, `${root}/`]);
+  if (code === 0) return;
+  // Where a link of one layer is a directory of another, or the file system has no hard links.
+  const file = join(directory, 'layer');
+  await client.downloadBlob(source.repository, source.digest, file);
+  await unpackLayer(createReadStream(file), root);
+  await rm(file);
 }

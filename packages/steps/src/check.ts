@@ -46,15 +46,7 @@ async function runTests(
   const cwd = join(root, model?.spec.context ?? '.');
   const args = needsPytest
     ? ['-m', 'pytest', '-q', '-p', 'no:cacheprovider']
-    : [
-        '-m',
-        'unittest',
-        'discover',
-        '-s',
-        tests.some((path) => path.startsWith('tests/')) ? 'tests' : '.',
-        '-t',
-        '.',
-      ];
+    : ['-m', 'unittest', 'discover', '-s', tests.some((path) => path.startsWith('tests/')) ? 'tests' : '.'];
   const tail: string[] = [];
   const { code } = await runCommand(environment.python, args, {
     cwd,
