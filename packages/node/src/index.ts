@@ -45,6 +45,11 @@ export interface Node extends AsyncDisposable {
   readonly logs: LogReader;
 }
 
+/** Why pods cannot run in sandboxes on this host; undefined where they can. */
+export function probeHost(tools: HostTools, home: string): Promise<string | undefined> {
+  return probeSandbox(tools, join(new NodeLayout(home).pods, `probe-${process.pid}`));
+}
+
 /** Starts running this machine's pods; ends first what an earlier life left behind. */
 export async function startNode(options: NodeOptions): Promise<Node> {
   const { store, clock, log, home } = options;

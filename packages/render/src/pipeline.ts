@@ -3,7 +3,7 @@ import type { ModelSpec } from './model-spec.ts';
 import { builtInTask, type TaskName } from './tasks.ts';
 
 /** What a run is about. */
-export type RunKind = 'release' | 'check' | 'retrain' | 'candidate';
+export type RunKind = 'release' | 'check' | 'retrain' | 'candidate' | 'try';
 
 export interface RunContext {
   /** The project: a namespace. */
@@ -55,6 +55,7 @@ function usesOf(kind: RunKind, spec: ModelSpec): TaskUse[] {
     { task: 'train', results: environment, timeout: spec.train?.timeout ?? '1h' },
     { task: 'evaluate', results: { ...environment, ...model }, timeout: spec.evaluate?.timeout ?? '1h' },
   ];
+  if (kind === 'try') return evaluated;
   if (kind === 'candidate') return [...evaluated, { task: 'tag' }];
   return [
     ...evaluated,

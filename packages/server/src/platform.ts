@@ -4,7 +4,14 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { TypeRegistry } from '@tagboat/api';
-import { type Clock, createLogger, type Logger, systemClock, TagboatError } from '@tagboat/base';
+import {
+  type Clock,
+  createLogger,
+  type Logger,
+  systemClock,
+  TagboatError,
+  writeFileAtomic,
+} from '@tagboat/base';
 import { type Controller, GarbageCollector } from '@tagboat/controller';
 import { Hosting, repositoryController } from '@tagboat/git';
 import { applicationController } from '@tagboat/gitops';
@@ -146,6 +153,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     driver: node.driver,
     driverNote: node.driverNote,
   });
+  await writeFileAtomic(join(home, 'config', 'url'), `${url}\n`);
   const running = stack.move();
   return {
     url,

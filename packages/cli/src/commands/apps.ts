@@ -1,0 +1,52 @@
+import { type KubernetesObject, kinds } from '@tagboat/api';
+import { defineCommand } from 'citty';
+import { outputOption, projectOption, short, show } from '../output.ts';
+import { about, connect } from '../session.ts';
+
+interface ApplicationStatus {
+  sync?: { status?: string; revision?: string };
+  health?: { status?: string; message?: string };
+  conditions?: { message?: string }[];
+}
+interface ApplicationSpec {
+  destination?: { namespace?: string };
+}
+
+export default defineCommand({
+  meta: { name: 'apps', description: 'Lists what is deployed, and where it answers' },
+  args: { ...projectOption, ...outputOption },
+  async run({ args }) {
+    const client = await connect();
+    const { appsUrl } = await about(client);
+    const { items } = await client.list<KubernetesObject<ApplicationSpec, ApplicationStatus>>(
+      kinds.Application,
+      {
+        labelSelector: args.project ? `tagboat.dev/project=${args.project}` : '',
+      },
+    );
+    const { items: services } = await client.list(kinds.InferenceService);
+    const rows = items.map(({ metadata, spec, status }) => {
+      const namespace = spec?.destination?.namespace ?? '';
+      const model = metadata.labels?.['tagboat.dev/model'] ?? '';
+      const service = services.find(
+        (found) => found.metadata.namespace === namespace && found.metadata.name === model,
+      );
+      const note = service?.metadata.annotations ?? {};
+      return {
+        app: metadata.name,
+        tag: note['tagboat.dev/tag'] ?? '',
+        model: short(note['tagboat.dev/model-digest']),
+        sync: status?.sync?.status ?? 'Unknown',
+        health: status?.health?.status ?? 'Unknown',
+        revision: status?.sync?.revision?.slice(0, 10) ?? '',
+        url: service ? `${appsUrl}/${namespace}/${model}/` : '',
+        message: status?.health?.message ?? status?.conditions?.[0]?.message ?? '',
+      };
+    });
+    show(rows, {
+      output: args.output,
+      columns: ['app', 'tag', 'model', 'sync', 'health', 'revision', 'url', 'message'],
+      empty: 'nothing is deployed yet; push a tag',
+    });
+  },
+});

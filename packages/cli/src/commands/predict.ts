@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import { invalid, TagboatError } from '@tagboat/base';
+import { defineCommand } from 'citty';
+import { outputOption, projectOption, say } from '../output.ts';
+import { about, connect, findModel } from '../session.ts';
+
+export default defineCommand({
+  meta: { name: 'predict', description: 'Asks a served model' },
+  args: {
+    model: { type: 'positional', required: true },
+    input: {
+      type: 'positional',
+      required: false,
+      description: 'JSON; absent: the model says what it expects',
+    },
+    file: { type: 'string', alias: 'f', description: 'a file with the JSON, - for standard input' },
+    environment: { type: 'string', alias: 'e', default: 'staging' },
+    ...projectOption,
+    ...outputOption,
+  },
+  async run({ args }) {
+    const client = await connect();
+    const model = await findModel(client, args.model, args.project);
+    const { appsUrl } = await about(client);
+    const target = model.spec?.deploy.find(({ environment }) => environment === args.environment);
+    const namespace = target?.namespace ?? `${model.metadata.namespace}-${args.environment}`;
+    const url = `${appsUrl}/${namespace}/${model.metadata.name}/predict`;
+    const body = args.file
+      ? await readFile(args.file === '-' ? '/dev/stdin' : args.file, 'utf8')
+      : args.input;
+    if (body !== undefined && !isJson(body))
+      throw invalid('expected JSON', {
+        hint: `for example: tagboat predict ${model.metadata.name} '{"x": 1}'`,
+      });
+    const response = await fetch(
+      url,
+      body === undefined ? {} : { method: 'POST', body, headers: { 'content-type': 'application/json' } },
+    );
+    const text = await response.text();
+    if (!response.ok)
+      throw new TagboatError(errorIn(text), {
+        reason: 'PredictionFailed',
+        hint: `${response.status} from ${url}`,
+      });
+    say(isJson(text) ? JSON.stringify(JSON.parse(text), null, args.output === 'json' ? 0 : 2) : text);
+  },
+});
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function errorIn(text: string): string {
+  return isJson(text) ? ((JSON.parse(text) as { error?: string }).error ?? text) : text;
+}

@@ -1,0 +1,48 @@
+import { invalid } from '@tagboat/base';
+import { commitFiles } from '@tagboat/git-client';
+import { pinRelease, type Release, readRelease, releaseMessage } from '@tagboat/render';
+import { defineCommand } from 'citty';
+import { deploymentBranch, readDeployment, releaseIn } from '../deployments.ts';
+import { outputOption, projectOption, say } from '../output.ts';
+import { connect, findModel } from '../session.ts';
+
+export default defineCommand({
+  meta: { name: 'promote', description: 'Releases what one environment runs in another, by a commit' },
+  args: {
+    model: { type: 'positional', required: false },
+    from: { type: 'string', default: 'staging' },
+    to: { type: 'string', default: 'production' },
+    ...projectOption,
+    ...outputOption,
+  },
+  async run({ args }) {
+    const client = await connect();
+    const model = await findModel(client, args.model, args.project);
+    if (!model.spec?.deploy.some(({ environment }) => environment === args.to))
+      throw invalid(`${model.metadata.name} has no environment "${args.to}"`, {
+        hint: `it has ${model.spec?.deploy.map(({ environment }) => environment).join(', ')}`,
+      });
+    const deployment = await readDeployment(client, model);
+    let release: Release = releaseIn(deployment, args.from);
+    const sequence = deployment.log.find(({ trailers }) => trailers['Tagboat-Run'] === release.run)?.trailers[
+      'Tagboat-Sequence'
+    ];
+    const { commit, changed } = await commitFiles({
+      url: deployment.url,
+      branch: deploymentBranch,
+      ...deployment.access,
+      message: () => releaseMessage(args.to, release, Number(sequence ?? 0)),
+      change: async (tree) => {
+        release = (await readRelease(tree, args.from)) ?? release;
+        const now = await readRelease(tree, args.to);
+        if (now?.imageDigest === release.imageDigest && now.tag === release.tag) return;
+        await pinRelease(tree, args.to, release);
+      },
+    });
+    const result = { model: model.metadata.name, environment: args.to, tag: release.tag, commit, changed };
+    if (args.output === 'json') say(JSON.stringify(result, null, 2));
+    else if (changed)
+      say(`${release.tag} goes to ${args.to} by commit ${commit.slice(0, 10)}; see: tagboat apps`);
+    else say(`${args.to} runs ${release.tag} already`);
+  },
+});

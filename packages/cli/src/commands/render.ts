@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import type { KubernetesObject } from '@tagboat/api';
+import { notFound } from '@tagboat/base';
+import {
+  applicationFor,
+  inferenceService,
+  type ModelFile,
+  modelFileName,
+  pipelineObject,
+  readModelFile,
+  runBindings,
+  taskNames,
+  taskText,
+} from '@tagboat/render';
+import { defineCommand } from 'citty';
+import { stringify } from 'yaml';
+
+export default defineCommand({
+  meta: {
+    name: 'render',
+    description: 'Prints what tagboat.yaml means as Tekton, Argo CD and Kubernetes files',
+  },
+  args: {
+    directory: { type: 'positional', required: false, default: '.' },
+    project: { type: 'string', alias: 'p', description: 'namespace of the runs; default: the directory' },
+    registry: { type: 'string', default: 'registry.example.com', description: 'where images go' },
+    repository: {
+      type: 'string',
+      default: 'https://git.example.com/team/repository.git',
+      description: 'git URL of the project',
+    },
+    deployment: {
+      type: 'string',
+      default: 'https://git.example.com/team/deployment.git',
+      description: 'git URL of the deployment repository',
+    },
+  },
+  async run({ args }) {
+    const path = join(args.directory, modelFileName);
+    const text = await readFile(path, 'utf8').catch(() => {
+      throw notFound(`there is no ${path}`, { hint: 'propose one with: tagboat init' });
+    });
+    const project =
+      args.project ??
+      basename(resolve(args.directory))
+        .toLowerCase()
+        .replace(/[^a-z0-9-]/g, '-');
+    const documents = taskNames.map((name) => taskText(name).trim());
+    for (const model of readModelFile(text, path))
+      for (const object of objectsOf(model, { ...args, project }))
+        documents.push(stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }).trim());
+    process.stdout.write(`${documents.join('\n---\n')}\n`);
+  },
+});
+
+interface Places {
+  readonly project: string;
+  readonly registry: string;
+  readonly repository: string;
+  readonly deployment: string;
+}
+
+function objectsOf({ name, spec }: ModelFile, places: Places): KubernetesObject[] {
+  const bindings = runBindings({
+    project: places.project,
+    model: name,
+    repositoryUrl: places.repository,
+    commit: 'main',
+    tag: 'v0.1.0',
+    sequence: 1,
+    branch: 'main',
+    registry: places.registry,
+    deploymentUrl: places.deployment,
+  });
+  const kinds = ['release', 'check', 'retrain', 'candidate'] as const;
+  return [
+    ...kinds.map((kind) => pipelineObject(kind, `${name}-${kind}`, spec) as KubernetesObject),
+    {
+      apiVersion: 'tekton.dev/v1',
+      kind: 'PipelineRun',
+      metadata: { name: `${name}-v0.1.0`.replaceAll('.', '-') },
+      spec: { pipelineRef: { name: `${name}-release` }, ...bindings },
+    },
+    ...spec.deploy.map(({ environment, namespace, repo, path }) =>
+      applicationFor({
+        project: places.project,
+        model: name,
+        environment,
+        namespace: namespace ?? `${places.project}-${environment}`,
+        repoUrl: repo ?? places.deployment,
+        ...(path ? { path } : {}),
+      }),
+    ),
+    inferenceService(name, spec),
+  ];
+}

@@ -1,0 +1,107 @@
+import { findCondition, keyOf, kinds, type PipelineRun } from '@tagboat/api';
+import { delay, systemClock, TagboatError } from '@tagboat/base';
+import type { Client } from '@tagboat/client';
+import type { Model } from '@tagboat/render';
+import { defineCommand } from 'citty';
+import { failureOf, followRun } from '../live.ts';
+import { outputOption, projectOption, say } from '../output.ts';
+import { connect, findModel } from '../session.ts';
+
+export default defineCommand({
+  meta: { name: 'retrain', description: 'Looks at the data anew, and trains a candidate where it changed' },
+  args: {
+    model: { type: 'positional', required: false },
+    'no-wait': { type: 'boolean', description: 'return at once' },
+    ...projectOption,
+    ...outputOption,
+  },
+  async run({ args }) {
+    const client = await connect();
+    const model = await findModel(client, args.model, args.project);
+    const requested = new Date().toISOString();
+    await client.patch(keyOf(kinds.Model, model), {
+      metadata: { annotations: { 'tagboat.dev/retrain-requested': requested } },
+    });
+    if (args['no-wait']) return say('asked for; see: tagboat runs');
+    const quiet = args.output === 'json';
+    const retrain = await runOf(
+      client,
+      model,
+      (run) => run.metadata.annotations?.['tagboat.dev/requested'] === requested,
+    );
+    const first = await follow(client, retrain, quiet);
+    const results = resultsOf(first);
+    if (results['candidate-outcome'] !== 'Candidate')
+      return finish(args.output, { outcome: 'NothingNew', message: 'nothing new: the data has not changed' });
+    const commit = results['candidate-commit'];
+    const candidate = await runOf(
+      client,
+      model,
+      (run) =>
+        run.metadata.annotations?.['tagboat.dev/commit'] === commit &&
+        run.metadata.labels?.['tagboat.dev/kind'] === 'candidate',
+    );
+    const second = await follow(client, candidate, quiet, true);
+    const outcome = resultsOf(second);
+    const succeeded = findCondition(second.status?.conditions, 'Succeeded')?.status === 'True';
+    if (!succeeded) {
+      process.exitCode = 1;
+      return finish(args.output, { outcome: 'Refused', message: await failureOf(client, second) });
+    }
+    finish(args.output, {
+      outcome: outcome['tag-outcome'] ?? 'Done',
+      tag: outcome['tag-tag'],
+      metrics: outcome['evaluate-metrics'],
+      deployedMetrics: outcome['evaluate-deployed-metrics'],
+      message: outcome['tag-tag']
+        ? `tagged ${outcome['tag-tag']}: ${outcome['evaluate-verdict']}`
+        : (outcome['evaluate-verdict'] ?? ''),
+    });
+    return undefined;
+  },
+});
+
+function finish(
+  output: string | undefined,
+  result: { outcome: string; message: string; [key: string]: unknown },
+): void {
+  say(output === 'json' ? JSON.stringify(result, null, 2) : `${result.outcome}: ${result.message}`);
+}
+
+const resultsOf = (run: PipelineRun) =>
+  Object.fromEntries((run.status?.results ?? []).map(({ name, value }) => [name, String(value)]));
+
+async function follow(
+  client: Client,
+  run: PipelineRun,
+  quiet: boolean,
+  mayFail = false,
+): Promise<PipelineRun> {
+  const done = await followRun(client, keyOf(kinds.PipelineRun, run), {
+    write: (text) => !quiet && process.stdout.write(text),
+    terminal: process.stdout.isTTY && !quiet,
+  });
+  if (!mayFail && findCondition(done.status?.conditions, 'Succeeded')?.status !== 'True')
+    throw new TagboatError(await failureOf(client, done), { reason: 'RunFailed' });
+  return done;
+}
+
+async function runOf(
+  client: Client,
+  model: Model,
+  matches: (run: PipelineRun) => boolean,
+): Promise<PipelineRun> {
+  const end = systemClock.monotonic() + 60_000;
+  while (systemClock.monotonic() < end) {
+    const { items } = await client.list<PipelineRun>(kinds.PipelineRun, {
+      namespace: model.metadata.namespace ?? '',
+    });
+    const found = items.find(matches);
+    if (found) return found;
+    await delay(systemClock, 200);
+  }
+  throw new TagboatError('the run did not appear within a minute', {
+    reason: 'Timeout',
+    hint: 'see: tagboat status',
+  });
+}

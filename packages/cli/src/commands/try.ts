@@ -1,0 +1,138 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findCondition, keyOf, kinds, type PersistentVolumeClaim, type PipelineRun } from '@tagboat/api';
+import { invalid, isReason, notFound, shortHash, TagboatError } from '@tagboat/base';
+import type { Client } from '@tagboat/client';
+import { git } from '@tagboat/git-client';
+import { environmentsClaim, type ModelFile, modelFileName, readModelFile, runSpec } from '@tagboat/render';
+import { defineCommand } from 'citty';
+import { failureOf, followRun } from '../live.ts';
+import { outputOption, say, show } from '../output.ts';
+import { about, connect, currentRepository, gitAccess } from '../session.ts';
+
+export default defineCommand({
+  meta: {
+    name: 'try',
+    description: 'Trains and evaluates the files as they are, uncommitted changes too; releases nothing',
+  },
+  args: { model: { type: 'positional', required: false }, ...outputOption },
+  async run({ args }) {
+    const client = await connect();
+    const root = (await git(['rev-parse', '--show-toplevel'], {})).stdout.toString('utf8').trim();
+    const here = await currentRepository(client, root);
+    if (!here)
+      throw notFound('no remote of this repository leads to Tagboat', { hint: 'add it with: tagboat init' });
+    const text = await readFile(join(root, modelFileName), 'utf8').catch(() => {
+      throw notFound(`there is no ${modelFileName}`, { hint: 'propose one with: tagboat init' });
+    });
+    const models = readModelFile(text, modelFileName);
+    const model = args.model ? models.find(({ name }) => name === args.model) : models[0];
+    if (!model || (!args.model && models.length > 1))
+      throw invalid('which model?', { hint: `there are ${models.map(({ name }) => name).join(', ')}` });
+    const commit = await snapshot(root);
+    const url = `${client.url}/git/${here.project}/${here.name}.git`;
+    const ref = `refs/tagboat/try/${commit.slice(0, 12)}`;
+    await git(['push', '--quiet', '--force', '--', url, `${commit}:${ref}`], {
+      cwd: root,
+      ...gitAccess(client),
+    });
+    const run = await client.create(kinds.PipelineRun, await tryRun(client, { model, commit, url, here }));
+    const done = await followRun(client, keyOf(kinds.PipelineRun, run), {
+      write: (line) => args.output !== 'json' && process.stdout.write(line),
+      terminal: process.stdout.isTTY && args.output !== 'json',
+    });
+    report(args.output, done);
+    if (findCondition(done.status?.conditions, 'Succeeded')?.status !== 'True')
+      throw new TagboatError(await failureOf(client, done), { reason: 'RunFailed' });
+  },
+});
+
+/** A commit of the working tree as it is, on top of HEAD; the index and the branch stay as they are. */
+async function snapshot(root: string): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'tagboat-'));
+  const environment = { GIT_INDEX_FILE: join(directory, 'index') };
+  const words = async (args: readonly string[]) =>
+    (await git(args, { cwd: root, environment })).stdout.toString('utf8').trim();
+  try {
+    const parent = await words(['rev-parse', '--verify', '--quiet', 'HEAD']).catch(() => undefined);
+    if (parent) await words(['read-tree', parent]);
+    await words(['add', '--all', '.']);
+    const tree = await words(['write-tree']);
+    return await words(['commit-tree', tree, ...(parent ? ['-p', parent] : []), '-m', 'tagboat try']);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function tryRun(
+  client: Client,
+  {
+    model,
+    commit,
+    url,
+    here,
+  }: { model: ModelFile; commit: string; url: string; here: { project: string; name: string } },
+): Promise<PipelineRun> {
+  const claim: PersistentVolumeClaim = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: {
+      name: environmentsClaim,
+      namespace: here.project,
+      annotations: { 'tagboat.dev/shared-directory': 'environments' },
+    },
+    spec: { accessModes: ['ReadWriteMany'], resources: { requests: { storage: '20Gi' } } },
+  };
+  await client.create(kinds.PersistentVolumeClaim, claim).catch((error: unknown) => {
+    if (!isReason(error, 'AlreadyExists')) throw error;
+  });
+  const { registry } = await about(client);
+  const outside = model.spec.deploy.find(({ repo }) => repo !== undefined)?.repo;
+  return {
+    apiVersion: 'tekton.dev/v1',
+    kind: 'PipelineRun',
+    metadata: {
+      name: `${model.name.slice(0, 40)}-try-${shortHash([commit, String(Date.now())])}`,
+      namespace: here.project,
+      labels: {
+        'tagboat.dev/repository': here.name,
+        'tagboat.dev/model': model.name,
+        'tagboat.dev/kind': 'try',
+      },
+      annotations: { 'tagboat.dev/commit': commit, 'tagboat.dev/tag': 'try' },
+    },
+    spec: runSpec('try', model.spec, {
+      project: here.project,
+      model: model.name,
+      repositoryUrl: url,
+      commit,
+      tag: 'try',
+      sequence: 0,
+      branch: 'main',
+      registry,
+      deploymentUrl: outside ?? `${client.url}/git/${here.project}/${model.name}-deployment.git`,
+    }),
+  };
+}
+
+function report(output: string | undefined, run: PipelineRun): void {
+  const results = Object.fromEntries(
+    (run.status?.results ?? []).map(({ name, value }) => [name, String(value)]),
+  );
+  const read = (name: string) => JSON.parse(results[name] || '{}') as Record<string, number | null>;
+  const [metrics, deployed] = [read('evaluate-metrics'), read('evaluate-deployed-metrics')];
+  const rows = Object.keys(metrics).map((metric) => {
+    const [now, before] = [metrics[metric], deployed[metric]];
+    const change =
+      typeof now === 'number' && typeof before === 'number' ? Number((now - before).toPrecision(4)) : '';
+    return {
+      metric,
+      here: now,
+      deployed: before ?? '',
+      change: typeof change === 'number' && change > 0 ? `+${change}` : change,
+    };
+  });
+  if (rows.length > 0) show(rows, { output, columns: ['metric', 'here', 'deployed', 'change'] });
+  if (output !== 'json' && results['evaluate-verdict']) say(results['evaluate-verdict']);
+}

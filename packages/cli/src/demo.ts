@@ -1,0 +1,169 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Condition,
+  findCondition,
+  type KubernetesObject,
+  keyOf,
+  kinds,
+  type PipelineRun,
+} from '@tagboat/api';
+import { delay, describeError, formatDuration, notFound, systemClock, TagboatError } from '@tagboat/base';
+import { Client } from '@tagboat/client';
+import { commitFiles, lsRemote, type WorkingTree } from '@tagboat/git-client';
+import { compareTags, nextTag } from '@tagboat/render';
+import type { Platform } from '@tagboat/server';
+import pc from 'picocolors';
+import { failureOf, followRun } from './live.ts';
+import { say } from './output.ts';
+import { examplesDirectory } from './paths.ts';
+import { ensureRepository, gitAccess, hostedRepository } from './session.ts';
+
+const project = 'demo';
+const name = 'flaky-tests';
+const dataPath = 'data/raw/testgrid.json.gz';
+const question = {
+  name: 'login works',
+  results: ['PASS', 'FAIL', 'PASS', 'PASS', 'FLAKY', 1, 1, 1, 12, 1, 1, 1],
+};
+const readyTimeout = 180_000;
+
+type Service = KubernetesObject<
+  unknown,
+  { conditions?: Condition[]; observedGeneration?: number; url?: string }
+>;
+
+/** Takes the demo project from a pushed tag to an answer of the served model. @returns whether it answered */
+export async function runDemo(
+  platform: Platform,
+  { data, signal }: { data?: string | undefined; signal: AbortSignal },
+): Promise<boolean> {
+  const client = new Client(platform);
+  const started = systemClock.monotonic();
+  try {
+    const { tag, commit } = await pushDemo(client, data);
+    const run = await runOf(client, commit, signal);
+    if (!run.status?.completionTime) say(`${pc.bold(`${name} ${tag}`)}: ${run.metadata.name}`);
+    const done = run.status?.completionTime
+      ? run
+      : await followRun(client, keyOf(kinds.PipelineRun, run), {
+          write: (text) => process.stdout.write(text),
+          terminal: process.stdout.isTTY,
+          signal,
+        });
+    if (findCondition(done.status?.conditions, 'Succeeded')?.status !== 'True')
+      throw new TagboatError(`the run failed: ${await failureOf(client, done)}`, {
+        reason: 'RunFailed',
+        hint: `see: tagboat logs ${run.metadata.name}`,
+      });
+    await answer(client, platform, { tag, signal });
+    say(pc.dim(`from start to answer: ${formatDuration(systemClock.monotonic() - started)}`));
+    return true;
+  } catch (error) {
+    if (!signal.aborted) process.stderr.write(`error: ${describeError(error)}\n`);
+    return false;
+  }
+}
+
+/** Pushes the example and its tag where the repository is empty; with `data`, that file and a tag where it is new. */
+async function pushDemo(client: Client, data: string | undefined): Promise<{ tag: string; commit: string }> {
+  const url = `${client.url}/git/${project}/${name}.git`;
+  const bytes = data ? await readFile(data).catch(() => undefined) : undefined;
+  if (data && !bytes) throw notFound(`there is no file ${data}`);
+  await ensureRepository(client, project, hostedRepository(project, name));
+  const before = await lsRemote(url, gitAccess(client));
+  const tags = newestFirst(before.refs ?? {});
+  const isEmpty = before.refs['refs/heads/main'] === undefined;
+  const newest = tags[0];
+  if (!isEmpty && !bytes && newest) return { tag: newest, commit: before.refs[`refs/tags/${newest}`]! };
+  const tag = nextTag(tags);
+  const { commit, changed } = await commitFiles({
+    url,
+    branch: 'main',
+    ...gitAccess(client),
+    author: { name: 'Demo', email: 'demo@localhost' },
+    message: isEmpty ? 'Flaky tests' : `Data from ${data}`,
+    alsoTo: `refs/tags/${tag}`,
+    change: async (tree) => {
+      if (tree.parent === undefined) await copyExample(tree);
+      if (bytes) await tree.write(dataPath, bytes);
+    },
+  });
+  if (changed) {
+    say(`pushed ${pc.bold(tag)} to ${url}`);
+    return { tag, commit };
+  }
+  const known = newest ?? tag;
+  return { tag: known, commit: before.refs[`refs/tags/${known}`] ?? commit };
+}
+
+const newestFirst = (refs: Readonly<Record<string, string>>) =>
+  Object.keys(refs)
+    .flatMap((ref) => (ref.startsWith('refs/tags/') ? [ref.slice('refs/tags/'.length)] : []))
+    .filter((tag) => /^v?\d/.test(tag))
+    .sort((a, b) => compareTags(b, a) ?? 0);
+
+async function copyExample(tree: WorkingTree): Promise<void> {
+  const root = join(examplesDirectory, name);
+  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name).slice(root.length + 1);
+    if (!entry.isFile() || /(^|\/)(__pycache__|\.ipynb_checkpoints|models|reports)\//.test(path)) continue;
+    await tree.write(path, await readFile(join(root, path)));
+  }
+}
+
+async function runOf(client: Client, commit: string, signal: AbortSignal): Promise<PipelineRun> {
+  const end = systemClock.monotonic() + 60_000;
+  while (systemClock.monotonic() < end && !signal.aborted) {
+    const { items } = await client.list<PipelineRun>(kinds.PipelineRun, {
+      namespace: project,
+      labelSelector: 'tagboat.dev/kind=release',
+    });
+    const found = items.find(({ metadata }) => metadata.annotations?.['tagboat.dev/commit'] === commit);
+    if (found) return found;
+    await delay(systemClock, 100, signal);
+  }
+  throw new TagboatError('no run appeared for the tag', { reason: 'Timeout', hint: 'see: tagboat status' });
+}
+
+async function answer(
+  client: Client,
+  platform: Platform,
+  { tag, signal }: { tag: string; signal: AbortSignal },
+): Promise<void> {
+  const namespace = `${project}-staging`;
+  await ready(client, { namespace, tag, signal });
+  const url = `${platform.appsUrl}/${namespace}/${name}`;
+  const body = JSON.stringify(question);
+  const response = await fetch(`${url}/predict`, { method: 'POST', body, signal });
+  const text = await response.text();
+  if (!response.ok)
+    throw new TagboatError(`the model answered ${response.status}: ${text}`, { reason: 'PredictionFailed' });
+  say(`\n${pc.bold(`${name} ${tag} is live`)}: ${url}/\n`);
+  say(`  curl ${url}/predict -d '${body}'\n`);
+  say(`${JSON.stringify(JSON.parse(text), null, 2)}\n`);
+}
+
+/** Waits until the released version serves. */
+async function ready(
+  client: Client,
+  { namespace, tag, signal }: { namespace: string; tag: string; signal: AbortSignal },
+): Promise<void> {
+  const end = systemClock.monotonic() + readyTimeout;
+  let message = 'nothing is deployed';
+  let said = 0;
+  while (systemClock.monotonic() < end && !signal.aborted) {
+    const service = await client.get<Service>({ type: kinds.InferenceService, namespace, name });
+    const condition = findCondition(service?.status?.conditions, 'Ready');
+    const released = service?.metadata.annotations?.['tagboat.dev/tag'] ?? '';
+    const current = service?.status?.observedGeneration === service?.metadata.generation;
+    if (condition?.status === 'True' && current && (compareTags(released, tag) ?? 0) >= 0) return;
+    message = condition?.message || condition?.reason || message;
+    if (++said % 15 === 0) say(pc.dim(`waits for ${namespace}/${name}: ${message}`));
+    await delay(systemClock, 200, signal);
+  }
+  throw new TagboatError(`${tag} did not become ready within ${formatDuration(readyTimeout)}: ${message}`, {
+    reason: 'Timeout',
+    hint: `see: tagboat apps, tagboat logs ${name}`,
+  });
+}

@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { git } from '@tagboat/git-client';
+import { parseNotebook } from '@tagboat/notebooks';
+
+export interface Proposal {
+  readonly text: string;
+  readonly notes: readonly string[];
+}
+
+/** A `tagboat.yaml` for what a repository holds. */
+export async function proposeModelFile(root: string): Promise<Proposal> {
+  const listed = await git(['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root });
+  const files = listed.stdout
+    .toString('utf8')
+    .split('\0')
+    .filter((path) => path !== '' && existsSync(join(root, path)));
+  const notes: string[] = [];
+  const notebook = await trainingNotebook(root, files);
+  const script = files.find((path) => /(^|\/)(train|fit)[^/]*\.py$/.test(path));
+  const artifact = files.find((path) => /\.(joblib|pkl|pickle)$/.test(path));
+  const requirements = ['requirements.txt', 'pyproject.toml', 'Pipfile', 'environment.yml'].find((path) =>
+    files.includes(path),
+  );
+  if (!requirements)
+    notes.push('there is no requirements.txt: list the packages that the training needs in one');
+  const evaluate = files.find((path) => /(^|\/)(evaluate|evaluation|validate)[^/]*\.(py|ipynb)$/.test(path));
+  if (!evaluate)
+    notes.push('nothing evaluates the model: add a script that writes metrics, and gates for them');
+  const predictor = await findPredictor(root, files);
+  const data = files.filter((path) => /(^|\/)data\//.test(path) && !path.endsWith('.md')).slice(0, 5);
+  const train = notebook
+    ? `  train:\n    notebook: ${notebook}`
+    : script
+      ? `  train:\n    script: ${script}`
+      : undefined;
+  if (!train && !artifact)
+    notes.push('no notebook, training script or model file was found: name one of them');
+  const lines = [
+    'apiVersion: tagboat.dev/v1alpha1',
+    'kind: Model',
+    'metadata:',
+    `  name: ${nameOf(basename(root))}`,
+    'spec:',
+    ...(requirements ? ['  environment:', `    file: ${requirements}`] : []),
+    ...(data.length > 0
+      ? [
+          '  data:',
+          ...data.map(
+            (path) => `    - { name: ${nameOf(basename(path).replace(/\..*$/, ''))}, path: ${path} }`,
+          ),
+        ]
+      : []),
+    train ?? (artifact ? undefined : '  train:\n    script: train.py'),
+    '  artifact:',
+    `    path: ${artifact ?? `models/${nameOf(basename(root))}.joblib`}`,
+    ...(evaluate
+      ? [
+          '  evaluate:',
+          `    ${evaluate.endsWith('.py') ? 'script' : 'notebook'}: ${evaluate}`,
+          '    metrics: reports/metrics.json',
+        ]
+      : []),
+    '  serve:',
+    predictor ? `    predictor: ${predictor}` : '    format: sklearn',
+    '  deploy:',
+    '    - environment: staging',
+    '    - environment: production',
+    '      via: promotion',
+  ];
+  return { text: `${lines.filter((line) => line !== undefined).join('\n')}\n`, notes };
+}
+
+const nameOf = (text: string) =>
+  text
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 40)
+    .replace(/-+$/, '') || 'model';
+
+/** The notebook that saves a model, else the only one. */
+async function trainingNotebook(root: string, files: readonly string[]): Promise<string | undefined> {
+  const notebooks = files.filter((path) => path.endsWith('.ipynb'));
+  for (const path of notebooks) {
+    const text = await readFile(join(root, path), 'utf8');
+    try {
+      parseNotebook(text, path);
+    } catch {
+      continue;
+    }
+    if (/joblib\.dump|pickle\.dump|save_model|\.save\(|TAGBOAT_MODEL/.test(text)) return path;
+  }
+  return notebooks.length === 1 ? notebooks[0] : undefined;
+}
+
+async function findPredictor(root: string, files: readonly string[]): Promise<string | undefined> {
+  for (const path of files.filter((file) => file.endsWith('.py') && !/(^|\/)tests?\//.test(file))) {
+    const text = await readFile(join(root, path), 'utf8');
+    for (const match of text.matchAll(/^class (\w+)[^\n]*:\n([\s\S]*?)(?=^\S|$(?![\s\S]))/gm))
+      if (/^\s+def predict\(/m.test(match[2]!)) return `${path}:${match[1]}`;
+  }
+  return undefined;
+}

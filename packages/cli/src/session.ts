@@ -1,0 +1,117 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { kinds, type Repository } from '@tagboat/api';
+import { isReason, notFound, TagboatError } from '@tagboat/base';
+import { Client } from '@tagboat/client';
+import { git } from '@tagboat/git-client';
+import type { Model } from '@tagboat/render';
+import { defaultHome, ownerTokenFile } from '@tagboat/server';
+
+/** What the running platform says of itself. */
+export interface About {
+  readonly version: string;
+  readonly url: string;
+  readonly appsUrl: string;
+  readonly registry: string;
+  readonly home: string;
+  readonly driver: string;
+  readonly driverNote?: string;
+}
+
+/** The platform that commands talk to: `TAGBOAT_URL` and `TAGBOAT_TOKEN`, else the one of this user's state directory. */
+export async function connect(env: NodeJS.ProcessEnv = process.env): Promise<Client> {
+  const home = defaultHome(env);
+  const url =
+    env.TAGBOAT_URL ??
+    (await text(join(home, 'config', 'url'))) ??
+    `http://127.0.0.1:${env.TAGBOAT_PORT ?? 8080}`;
+  const token = env.TAGBOAT_TOKEN ?? (await text(ownerTokenFile(home)));
+  if (!token)
+    throw new TagboatError(`there is no Tagboat in ${home} yet`, {
+      reason: 'Unavailable',
+      hint: 'start it with: tagboat up; or say where it is with TAGBOAT_HOME, or TAGBOAT_URL and TAGBOAT_TOKEN',
+    });
+  return new Client({ url, token });
+}
+
+const text = (path: string) =>
+  readFile(path, 'utf8').then(
+    (content) => content.trim() || undefined,
+    () => undefined,
+  );
+
+export async function about(client: Client): Promise<About> {
+  return (await client.request('GET', '/tagboat')).json() as Promise<About>;
+}
+
+/** The git credentials of the platform's own repositories. */
+export const gitAccess = (client: Client) => ({
+  credentials: { username: 'tagboat', password: client.token },
+});
+
+/** Project and repository that the current directory's git remotes name, if they are this platform's. */
+export async function currentRepository(
+  client: Client,
+  cwd = process.cwd(),
+): Promise<{ project: string; name: string; remote: string } | undefined> {
+  const remotes = await git(['remote', '-v'], { cwd }).catch(() => undefined);
+  for (const line of remotes?.stdout.toString('utf8').split('\n') ?? []) {
+    const [remote = '', url = ''] = line.split(/\s+/);
+    const match = /\/git\/([^/]+)\/([^/]+?)(\.git)?$/.exec(url);
+    if (match && url.replace(/\/\/[^@/]*@/, '//').startsWith(client.url))
+      return { project: match[1]!, name: match[2]!, remote };
+  }
+  return undefined;
+}
+
+/** The one model that is meant: by name, or by where we are, or because there is no other. @throws `NotFound` */
+export async function findModel(
+  client: Client,
+  name: string | undefined,
+  project: string | undefined,
+): Promise<Model> {
+  const here = await currentRepository(client);
+  const scope = project ?? (name?.includes('/') ? name.split('/')[0] : here?.project);
+  const plain = name?.split('/').at(-1);
+  const { items } = await client.list<Model>(kinds.Model, scope ? { namespace: scope } : {});
+  const named = plain ? items.filter(({ metadata }) => metadata.name === plain) : items;
+  const found =
+    named.length > 1 && !plain ? named.filter(({ spec }) => spec?.repository === here?.name) : named;
+  if (found.length === 1) return found[0]!;
+  const known = items.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).join(', ');
+  throw notFound(plain ? `there is no model "${plain}"` : 'which model?', {
+    hint: known ? `there are ${known}` : 'push a repository with a tagboat.yaml first; see: tagboat init',
+  });
+}
+
+export async function repositoryOf(client: Client, model: Model): Promise<Repository> {
+  const namespace = model.metadata.namespace ?? '';
+  const name = model.spec?.repository ?? '';
+  const found = await client.get<Repository>({ type: kinds.Repository, namespace, name });
+  if (!found) throw notFound(`the repository ${namespace}/${name} does not exist`);
+  return found;
+}
+
+/** Makes a project and a repository in it, unless they are there. */
+export async function ensureRepository(
+  client: Client,
+  project: string,
+  repository: Repository,
+): Promise<void> {
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: project } };
+  for (const [type, object] of [
+    [kinds.Namespace, namespace],
+    [kinds.Repository, repository],
+  ] as const)
+    await client.create(type, object).catch((error: unknown) => {
+      if (!isReason(error, 'AlreadyExists')) throw error;
+    });
+}
+
+/** A repository that is hosted here. */
+export const hostedRepository = (project: string, name: string): Repository => ({
+  apiVersion: 'tagboat.dev/v1alpha1',
+  kind: 'Repository',
+  metadata: { name, namespace: project },
+  spec: { role: 'source' },
+});
