@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory, systemClock, TagboatError, writeFileAtomic } from '@tagboat/base';
+import { runChecked } from '@tagboat/process';
 import { environmentKey } from './environment-key.ts';
 import { explainUv } from './explain.ts';
 import { indexSettings, settingsEnvironment } from './index-settings.ts';
@@ -77,6 +78,7 @@ async function install(installation: Installation): Promise<void> {
   const temporary = `${directory}.new`;
   await rm(temporary, { recursive: true, force: true });
   await mkdir(options.environmentsDirectory, { recursive: true });
+  if (lock.trim() === '') return makeEmpty(installation, temporary);
   const uv = await ensureUv(options, interpreter, reporter);
   const env = options.env ?? process.env;
   const settings = await indexSettings(env, requirements);
@@ -124,7 +126,19 @@ async function install(installation: Installation): Promise<void> {
     ],
   });
   if (installed.code !== 0) throw explainUv(installed.stderr, requirements);
-  await writeFileAtomic(join(temporary, marker), await readFile(file));
+  await finish(installation, temporary);
+}
+
+/** An environment without packages, by the interpreter alone; no pip goes into it, so ensurepip is not needed. */
+async function makeEmpty(installation: Installation, temporary: string): Promise<void> {
+  const { interpreter, lock } = installation;
+  await runChecked(interpreter.path, ['-m', 'venv', '--without-pip', temporary]);
+  await writeFileAtomic(join(temporary, 'requirements.lock'), lock);
+  await finish(installation, temporary);
+}
+
+async function finish({ options, directory, lock }: Installation, temporary: string): Promise<void> {
+  await writeFileAtomic(join(temporary, marker), lock);
   await rm(directory, { recursive: true, force: true });
   await rename(temporary, directory);
   await syncDirectory(options.environmentsDirectory);

@@ -19,6 +19,8 @@ export async function lockEnvironment(options: LockOptions): Promise<string> {
 
 export async function lockWith(options: LockOptions, reporter: Reporter): Promise<string> {
   const { requirements, interpreter, extra = [], cacheDirectory } = options;
+  // Asking for nothing needs neither an installer nor a network.
+  if (requirements.lines.length === 0 && extra.length === 0) return '';
   const env = options.env ?? process.env;
   const settings = await indexSettings(env, requirements);
   const { version, implementation, abi, platform, libc } = interpreter;
