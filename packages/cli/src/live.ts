@@ -1,4 +1,11 @@
-import { findCondition, kinds, type PipelineRun, type ResourceKey, type TaskRun } from '@tagboat/api';
+import {
+  findCondition,
+  kinds,
+  type PipelineRun,
+  type Pod,
+  type ResourceKey,
+  type TaskRun,
+} from '@tagboat/api';
 import { formatDuration, isReason, notFound } from '@tagboat/base';
 import type { Client } from '@tagboat/client';
 import pc from 'picocolors';
@@ -104,10 +111,11 @@ async function followLogs(
 ): Promise<void> {
   const namespace = task.metadata.namespace ?? '';
   const name = task.status?.podName ?? '';
-  for (const { name: step } of task.status?.taskSpec?.steps ?? [{ name: undefined }])
+  const started = await client.get<Pod>({ type: kinds.Pod, namespace, name }).catch(() => undefined);
+  for (const { name: container } of started?.spec?.containers ?? [])
     try {
       let rest = '';
-      const pod = { namespace, name, container: `step-${step}` };
+      const pod = { namespace, name, container };
       for await (const text of client.logs(pod, { follow: true, signal: options.signal })) {
         const lines = (rest + text).split('\n');
         rest = lines.pop() ?? '';

@@ -2,6 +2,8 @@
 import { enableCompileCache } from 'node:module';
 
 enableCompileCache(process.env.NODE_COMPILE_CACHE);
+// What waits here may wait on timers that keep no process alive by themselves.
+const alive = setInterval(() => undefined, 60_000);
 const [command, ...rest] = process.argv.slice(2);
 // Steps of runs start often and want nothing of the rest.
 if (command === 'step') {
@@ -11,3 +13,4 @@ if (command === 'step') {
   const { run } = await import('./run.ts');
   process.exitCode = await run(process.argv.slice(2));
 }
+clearInterval(alive);

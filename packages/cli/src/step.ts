@@ -8,8 +8,6 @@ export async function step(name: string): Promise<number> {
   process.once('SIGTERM', () => stop.abort());
   const say = (line: string) => process.stdout.write(`${line}\n`);
   const context = new StepContext(process.env, say, stop.signal);
-  // What waits here may wait on timers that keep no process alive.
-  const alive = setInterval(() => undefined, 60_000);
   try {
     await runStep(name, context, modelServerDirectory);
     return 0;
@@ -17,7 +15,5 @@ export async function step(name: string): Promise<number> {
     process.stderr.write(`error: ${describeError(error)}\n`);
     if (!(error as { reason?: string }).reason) process.stderr.write(`${(error as Error).stack}\n`);
     return 1;
-  } finally {
-    clearInterval(alive);
   }
 }
