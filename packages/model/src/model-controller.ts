@@ -61,6 +61,7 @@ function settingsFor(options: ModelRoomOptions, model: Model) {
   const project = model.metadata.namespace ?? '';
   return {
     registry: options.registry,
+    cloneUrl: options.repositoryUrl(project, model.spec?.repository ?? ''),
     deploymentUrl: outside ?? options.repositoryUrl(project, deploymentRepositoryName(model.metadata.name)),
   };
 }

@@ -23,6 +23,7 @@ export function untilNext(schedule: string, now: number): number | undefined {
 export interface RetrainSettings {
   readonly registry: string;
   readonly deploymentUrl: string;
+  readonly cloneUrl: string;
 }
 
 /** Starts the run that looks at the data anew, at the branch's head. `identity`: what asked for it. */
@@ -58,6 +59,7 @@ export async function startRetraining(
       project,
       model: model.metadata.name,
       repositoryUrl: repository.status?.url ?? repository.spec?.url ?? '',
+      cloneUrl: settings.cloneUrl,
       commit,
       tag: 'retrain',
       sequence: 0,

@@ -10,6 +10,8 @@ export interface RunContext {
   readonly project: string;
   readonly model: string;
   readonly repositoryUrl: string;
+  /** Where the clone comes from, such as a mirror that is nearer; default: `repositoryUrl`. */
+  readonly cloneUrl?: string;
   readonly commit: string;
   /** The tag, or a name for what has none. */
   readonly tag: string;
@@ -27,6 +29,7 @@ const declared = [
   'project',
   'model',
   'url',
+  'clone-url',
   'revision',
   'tag',
   'sequence',
@@ -47,9 +50,10 @@ interface TaskUse {
 function usesOf(kind: RunKind, spec: ModelSpec): TaskUse[] {
   const environment = { environment: '$(tasks.environment.results.environment)' };
   const model = { 'model-digest': '$(tasks.train.results.model-digest)' };
-  const start: TaskUse[] = [{ task: 'clone' }, { task: 'environment' }];
+  const clone: TaskUse = { task: 'clone', results: { url: '$(params.clone-url)' } };
+  const start: TaskUse[] = [clone, { task: 'environment' }];
   if (kind === 'check') return [...start, { task: 'check' }];
-  if (kind === 'retrain') return [{ task: 'clone' }, { task: 'candidate' }];
+  if (kind === 'retrain') return [clone, { task: 'candidate' }];
   const evaluated: TaskUse[] = [
     ...start,
     { task: 'train', results: environment, timeout: spec.train?.timeout ?? '1h' },
@@ -145,6 +149,7 @@ export function runBindings(
     project: context.project,
     model: context.model,
     url: context.repositoryUrl,
+    'clone-url': context.cloneUrl ?? context.repositoryUrl,
     revision: context.commit,
     tag: context.tag,
     sequence: String(context.sequence),

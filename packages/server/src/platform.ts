@@ -188,6 +188,7 @@ function roomControllers(parts: Composition): Controller[] {
       log: log('triggers'),
       registry,
       mirrorOf: (repository) => repositories.mirrorOf(repository),
+      cloneUrl: repositoryUrl,
       deploymentUrl: (project, model) => repositoryUrl(project, deploymentRepositoryName(model)),
     }),
     ...createPipelineControllers({ store, clock, log: log('pipelines') }),

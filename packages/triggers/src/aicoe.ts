@@ -144,6 +144,7 @@ export function runForAicoe(
           'project',
           'model',
           'url',
+          'clone-url',
           'revision',
           'tag',
           'sequence',
@@ -159,6 +160,7 @@ export function runForAicoe(
         project: settings.project,
         model: image,
         repositoryUrl: settings.repositoryUrl,
+        cloneUrl: settings.cloneUrl,
         commit: ref.commit,
         tag,
         sequence: 0,
@@ -191,7 +193,7 @@ function builtIn(
 ): PipelineTask {
   const { spec } = builtInTask(task);
   const values: Readonly<Record<string, string>> = {
-    url: '$(params.url)',
+    url: '$(params.clone-url)',
     revision: '$(params.revision)',
     model: '$(params.model)',
     project: '$(params.project)',

@@ -8,6 +8,8 @@ export interface RunSettings {
   readonly project: string;
   readonly repository: string;
   readonly repositoryUrl: string;
+  /** Where runs clone from. */
+  readonly cloneUrl: string;
   readonly defaultBranch: string;
   readonly registry: string;
   readonly deploymentUrl: (model: string) => string;
@@ -76,12 +78,14 @@ function runFor(
       project: settings.project,
       model: model.name,
       repositoryUrl: settings.repositoryUrl,
+      cloneUrl: settings.cloneUrl,
       commit: ref.commit,
       tag,
       sequence,
       branch: settings.defaultBranch,
       registry: settings.registry,
-      deploymentUrl: settings.deploymentUrl(model.name),
+      deploymentUrl:
+        model.spec.deploy.find(({ repo }) => repo !== undefined)?.repo ?? settings.deploymentUrl(model.name),
       ...(kind === 'candidate' ? { nextTag: nextTag(settings.tags, prefix) } : {}),
     }),
     metadata: {

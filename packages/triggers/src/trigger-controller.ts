@@ -35,6 +35,8 @@ export interface TriggerOptions {
   readonly log: Logger;
   /** A bare clone on this machine of a Repository, up to date. */
   readonly mirrorOf: (repository: Repository) => Promise<string>;
+  /** The URL under which runs reach that clone; default: the repository's own. */
+  readonly cloneUrl?: (project: string, repository: string) => string;
   /** Host and port of the registry. */
   readonly registry: string;
   /** The deployment repository of a model. */
@@ -175,10 +177,12 @@ class Trigger {
   #settings(repository: Repository): RunSettings {
     const { registry, deploymentUrl } = this.#options;
     const refs = repository.status?.refs ?? {};
+    const repositoryUrl = repository.status?.url ?? repository.spec?.url ?? '';
     return {
       project: this.#key.namespace,
       repository: this.#key.name,
-      repositoryUrl: repository.status?.url ?? repository.spec?.url ?? '',
+      repositoryUrl,
+      cloneUrl: this.#options.cloneUrl?.(this.#key.namespace, this.#key.name) ?? repositoryUrl,
       defaultBranch: repository.status?.defaultBranch ?? 'main',
       registry,
       deploymentUrl: (model) => deploymentUrl(this.#key.namespace, model),
