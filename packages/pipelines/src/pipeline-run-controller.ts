@@ -33,7 +33,7 @@ import {
   planPipelineRun,
   runVariables,
 } from './plan-pipeline-run.ts';
-import { lookupIn, substitute } from './substitute.ts';
+import { hiding, lookupIn, substitute } from './substitute.ts';
 import { validatePipeline } from './validate.ts';
 
 /** The name of the TaskRun of one task of a run (Tekton: `<run>-<task>`, shortened with a hash past 63 characters). */
@@ -160,7 +160,9 @@ export class PipelineRunReconciler implements Reconciler {
         ownerReferences: [ownedBy(run)],
       },
       spec: {
-        ...(task.taskRef ? { taskRef: task.taskRef } : { taskSpec: substitute(taskSpec, variables) }),
+        ...(task.taskRef
+          ? { taskRef: task.taskRef }
+          : { taskSpec: substitute(taskSpec, hiding(variables, taskSpec.params)) }),
         ...(task.params ? { params: task.params } : {}),
         ...(workspaces.length > 0 ? { workspaces } : {}),
         ...(task.retries === undefined ? {} : { retries: task.retries }),

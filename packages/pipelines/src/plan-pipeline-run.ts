@@ -9,7 +9,7 @@ import type {
 } from '@tagboat/api';
 import { formatDuration, parseDuration } from '@tagboat/base';
 import { buildGraph, type TaskGraph } from './graph.ts';
-import { lookupIn, paramVariables, referencesIn, substitute } from './substitute.ts';
+import { hiding, type Lookup, lookupIn, paramVariables, referencesIn, substitute } from './substitute.ts';
 import { blocks, resultVariables, stateOf, type TaskState } from './task-states.ts';
 import { whenHolds } from './when.ts';
 
@@ -96,7 +96,7 @@ export function planPipelineRun(observed: ObservedPipelineRun): PipelinePlan {
         });
       else if (missingResult(task, variables))
         skipped.set(task.name, { name: task.name, reason: skipReason.results });
-      else ready.push(substitute(task, variables));
+      else ready.push(substituteTask(task, variables));
     }
   }
   const tasksDone = spec.tasks.every(
@@ -234,7 +234,7 @@ function planFinally(context: Context): { ready: PipelineTask[]; done: boolean }
         reason: skipReason.when,
         ...(expressions ? { whenExpressions: expressions } : {}),
       });
-    else ready.push(substitute(task, both));
+    else ready.push(substituteTask(task, both));
   }
   const done = tasks.every(
     (task) => skipped.has(task.name) || !['pending', 'running'].includes(states.get(task.name)!),
@@ -352,4 +352,12 @@ function pipelineResults(
     const replaced = substitute(value, lookup);
     return referencesIn(replaced).length > 0 ? [] : [{ name, value: replaced }];
   });
+}
+
+function substituteTask(task: PipelineTask, variables: Lookup): PipelineTask {
+  const { taskSpec, ...rest } = task;
+  return {
+    ...substitute(rest, variables),
+    ...(taskSpec ? { taskSpec: substitute(taskSpec, hiding(variables, taskSpec.params)) } : {}),
+  };
 }

@@ -102,3 +102,10 @@ export function paramVariables(
 function isMap(value: ParamValue | undefined): value is Record<string, string> {
   return typeof value === 'object' && !Array.isArray(value);
 }
+
+/** Variables without those that the task declares itself: its own params come before propagated ones of their name. */
+export function hiding(variables: Lookup, declared: readonly { name: string }[] = []): Lookup {
+  const own = new Set(declared.map(({ name }) => name));
+  return (name) =>
+    name.startsWith('params.') && own.has(name.slice('params.'.length)) ? undefined : variables(name);
+}
