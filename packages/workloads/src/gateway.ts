@@ -7,7 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Clock, Logger } from '@tagboat/base';
+import { type Clock, delay, type Logger } from '@tagboat/base';
 import { GatewayMetrics } from './gateway-metrics.ts';
 import type { Backend, RouteTable } from './routes.ts';
 
@@ -35,6 +35,12 @@ const hopByHop = new Set([
   'upgrade',
   'host',
 ]);
+/** Milliseconds: a service that answered within `recently` is waited for, for `patience`. */
+const recently = 30_000;
+const patience = 10_000;
+
+const idOf = ({ namespace, name }: Target) => `${namespace}/${name}`;
+
 /** Bodies up to this size are kept until the answer begins, so that a request can go to another pod. */
 const replayable = 1 << 20;
 
@@ -48,6 +54,7 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 512, keepAliveMsecs: 10_000, timeout: 0 });
   #turn = 0;
+  readonly #lastServed = new Map<string, number>();
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -116,7 +123,7 @@ export class Gateway {
     const body = new RequestBody(request);
     const tried = new Set<string>();
     for (;;) {
-      const backend = this.#pick(target, tried);
+      const backend = this.#pick(target, tried) ?? (await this.#returning(target, response));
       if (!backend) {
         const message = tried.size > 0 ? 'no pod of it answers' : 'no pod of it is ready yet';
         return this.#refuse(
@@ -143,6 +150,22 @@ export class Gateway {
     return left[this.#turn++ % Math.max(1, left.length)];
   }
 
+  /**
+   * A pod of a service that served a moment ago: while pods change or a probe is late under load, a request waits
+   * rather than fails.
+   */
+  async #returning(target: Target, response: ServerResponse): Promise<Backend | undefined> {
+    const { clock } = this.#options;
+    const now = clock.monotonic();
+    if (now - (this.#lastServed.get(idOf(target)) ?? Number.NEGATIVE_INFINITY) > recently) return undefined;
+    while (clock.monotonic() - now < patience && !response.destroyed) {
+      await delay(clock, 50);
+      const backend = this.#pick(target, new Set());
+      if (backend) return backend;
+    }
+    return undefined;
+  }
+
   /** @returns `again` when the pod was gone before a byte of its answer came */
   #send(
     backend: Backend,
@@ -163,6 +186,7 @@ export class Gateway {
       let answered = false;
       upstream.on('response', (answer) => {
         answered = true;
+        this.#lastServed.set(idOf(target), this.#options.clock.monotonic());
         response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.headers));
         answer.pipe(response);
         answer.on('end', () => resolve('done'));
