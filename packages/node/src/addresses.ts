@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { shortHash } from '@tagboat/base';
 
 export interface PodAddress {
   readonly ip: string;
@@ -8,13 +9,21 @@ export interface PodAddress {
 /** Gives each pod an address of its own on loopback: 127.x.y.z on Linux, else a free port of 127.0.0.1. */
 export class AddressPool {
   readonly #used = new Set<string>();
-  #next = 1;
+  readonly #network: number;
+  #next: number;
+
+  /** @param owner names the node, such as its state directory: two of them on one machine start in other places */
+  constructor(owner: string) {
+    const seed = Number.parseInt(shortHash([owner], 8), 16);
+    this.#network = 64 + (seed % 64);
+    this.#next = (seed >> 6) & 0x7fff;
+  }
 
   async take(containerPort: number): Promise<PodAddress> {
     if (process.platform !== 'linux') return { ip: '127.0.0.1', port: await freePort('127.0.0.1') };
     for (;;) {
       const number = this.#next++ % 65_000;
-      const ip = `127.77.${number >> 8}.${number & 255 || 1}`;
+      const ip = `127.${this.#network}.${number >> 8}.${number & 255 || 1}`;
       if (this.#used.has(ip) || !(await isFree(ip, containerPort))) continue;
       this.#used.add(ip);
       return { ip, port: containerPort };

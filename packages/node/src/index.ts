@@ -73,7 +73,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     images: options.images,
     tokenFor: options.tokenFor,
     environment: options.environment,
-    addresses: new AddressPool(),
+    addresses: new AddressPool(home),
     slots: new Slots(Math.max(2, availableParallelism())),
   };
   const reconciler = new PodReconciler(context);
