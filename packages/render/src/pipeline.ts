@@ -42,7 +42,8 @@ const declared = [
 interface TaskUse {
   readonly task: TaskName;
   readonly after?: readonly string[];
-  readonly results?: Readonly<Record<string, string>>;
+  /** Values of its params that are not the run's own. */
+  readonly values?: Readonly<Record<string, string>>;
   readonly timeout?: string;
 }
 
@@ -50,27 +51,32 @@ interface TaskUse {
 function usesOf(kind: RunKind, spec: ModelSpec): TaskUse[] {
   const environment = { environment: '$(tasks.environment.results.environment)' };
   const model = { 'model-digest': '$(tasks.train.results.model-digest)' };
-  const clone: TaskUse = { task: 'clone', results: { url: '$(params.clone-url)' } };
+  const data = '$(tasks.train.results.data)';
+  const clone: TaskUse = { task: 'clone', values: { url: '$(params.clone-url)' } };
   const start: TaskUse[] = [clone, { task: 'environment' }];
   if (kind === 'check') return [...start, { task: 'check' }];
   if (kind === 'retrain') return [clone, { task: 'candidate' }];
   const evaluated: TaskUse[] = [
     ...start,
-    { task: 'train', results: environment, timeout: spec.train?.timeout ?? '1h' },
-    { task: 'evaluate', results: { ...environment, ...model }, timeout: spec.evaluate?.timeout ?? '1h' },
+    { task: 'train', values: environment, timeout: spec.train?.timeout ?? '1h' },
+    {
+      task: 'evaluate',
+      values: { ...environment, ...model, data, kind },
+      timeout: spec.evaluate?.timeout ?? '1h',
+    },
   ];
   if (kind === 'try') return evaluated;
   if (kind === 'candidate') return [...evaluated, { task: 'tag' }];
   return [
     ...evaluated,
-    { task: 'build', results: { ...environment, ...model } },
+    { task: 'build', values: { ...environment, ...model } },
     {
       task: 'release',
-      results: {
+      values: {
         ...model,
         'image-digest': '$(tasks.build.results.image-digest)',
         metrics: '$(tasks.evaluate.results.metrics)',
-        data: '$(tasks.train.results.data)',
+        data,
       },
     },
   ];
@@ -98,7 +104,7 @@ export function pipelineSpec(kind: RunKind, spec: ModelSpec, embed: boolean): Pi
     const task = builtInTask(use.task);
     const params: Param[] = (task.spec?.params ?? []).map(({ name }) => ({
       name,
-      value: use.results?.[name] ?? common[name] ?? '',
+      value: use.values?.[name] ?? common[name] ?? '',
     }));
     return {
       name: use.task,

@@ -61,8 +61,7 @@ export async function reportImage(
   context: StepContext,
   image: { digest: string; size: number },
 ): Promise<void> {
-  const host = context.registryPrefix.split('/')[0]!;
-  const name = `${host}/${context.artifacts()}@${image.digest}`;
+  const name = `${context.image}@${image.digest}`;
   context.say(`image ${name} (${Math.round(image.size / 2 ** 20)} MiB)`);
   await context.result('image', name);
   await context.result('image-digest', image.digest);

@@ -2,11 +2,10 @@ import { join } from 'node:path';
 import { TagboatError } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
 import { parseNotebook } from '@tagboat/notebooks';
-import { runCommand } from '@tagboat/process';
 import { type ModelFile, modelFileName, readModelFile } from '@tagboat/render';
 import type { StepContext } from './context.ts';
 import { environmentFor } from './environment.ts';
-import { userEnvironment } from './execute.ts';
+import { runSaying, userEnvironment } from './execute.ts';
 
 /** Reads the configuration and every notebook, and runs the tests. */
 export async function check(context: StepContext): Promise<void> {
@@ -47,19 +46,14 @@ async function runTests(
   const args = needsPytest
     ? ['-m', 'pytest', '-q', '-p', 'no:cacheprovider']
     : ['-m', 'unittest', 'discover', '-s', tests.some((path) => path.startsWith('tests/')) ? 'tests' : '.'];
-  const tail: string[] = [];
-  const { code } = await runCommand(environment.python, args, {
+  const { code, output } = await runSaying(context, environment.python, args, {
     cwd,
-    env: { ...userEnvironment(context, cwd, environment.python), PYTHONPATH: `${cwd}:${join(cwd, 'src')}` },
-    maxOutput: 1,
-    onOutput: (_stream, data) => {
-      for (const line of data.toString('utf8').trimEnd().split('\n')) {
-        context.say(line);
-        tail.push(line);
-      }
+    env: {
+      ...userEnvironment(context, cwd, environment.python),
+      PYTHONPATH: `${cwd}:${join(cwd, 'src')}`,
     },
   });
-  const last = tail.filter((line) => line.trim() !== '').at(-1) ?? '';
+  const last = output.trimEnd().split('\n').at(-1) ?? '';
   // pytest's code 5: it found no tests.
   if (code !== 0 && !(needsPytest && code === 5))
     throw new TagboatError(`the tests failed: ${last}`, { reason: 'TestsFailed', retryable: false });

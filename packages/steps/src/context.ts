@@ -123,8 +123,17 @@ export class StepContext {
     return this.get('TAGBOAT_REGISTRY').replace(/^https?:\/\//, '');
   }
 
-  async registry(): Promise<RegistryClient> {
-    return registryAt(this, this.registryPrefix.split('/')[0]!);
+  get registryHost(): string {
+    return this.registryPrefix.split('/')[0]!;
+  }
+
+  /** The name of this model's image, without tag or digest. */
+  get image(): string {
+    return `${this.registryHost}/${this.artifacts()}`;
+  }
+
+  registry(): Promise<RegistryClient> {
+    return registryAt(this, this.registryHost);
   }
 
   /** A registry repository of this model: `image` has the model's own name, others stand below it. */
@@ -160,7 +169,7 @@ async function dockerLogin(
   host: string,
 ): Promise<{ username: string; password: string } | undefined> {
   const given = context.optional('TAGBOAT_REGISTRY_AUTH');
-  if (given && context.registryPrefix.split('/')[0] === host) return split(given);
+  if (given && context.registryHost === host) return split(given);
   const directory = context.optional('DOCKER_CONFIG');
   if (!directory) return undefined;
   const text = await readFile(join(directory, 'config.json'), 'utf8').catch(() => undefined);

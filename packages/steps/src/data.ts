@@ -50,23 +50,22 @@ async function contentOf(commit: Commit, file: TreeFile): Promise<Buffer> {
 }
 
 /**
- * Every data source of a model, pinned: tracked files by their content, fetched ones by `tagboat.lock`, or else fetched
- * now and kept in the registry.
+ * Every data source of a model, pinned: as an earlier step of the run saw it, else tracked files by their content and
+ * fetched ones by `tagboat.lock`, or fetched now and kept in the registry.
  */
 export async function pinData(context: StepContext, commit: Commit, model: ModelFile): Promise<PinnedData[]> {
+  const seen = JSON.parse(context.optional('TAGBOAT_DATA_DIGESTS') ?? '{}') as Record<string, Digest>;
   const lock = readLockFile(await commit.readText(lockFileName)).models[model.name]?.data ?? {};
   const pinned: PinnedData[] = [];
   for (const source of model.spec.data) {
-    if (!isFetched(source))
-      pinned.push({ source, digest: await trackedDigest(commit, model, source), tracked: true });
-    else {
-      const locked = lock[source.name] as Digest | undefined;
-      pinned.push({
-        source,
-        digest: locked ?? (await snapshot(context, commit, { model, source })),
-        tracked: false,
-      });
-    }
+    const tracked = !isFetched(source);
+    const known = seen[source.name] ?? (tracked ? undefined : (lock[source.name] as Digest | undefined));
+    const digest =
+      known ??
+      (tracked
+        ? await trackedDigest(commit, model, source)
+        : await snapshot(context, commit, { model, source }));
+    pinned.push({ source, digest, tracked });
   }
   return pinned;
 }

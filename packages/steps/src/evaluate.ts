@@ -1,7 +1,7 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { describeError, notFound, TagboatError } from '@tagboat/base';
-import { type Commit, lsRemote } from '@tagboat/git-client';
+import type { Commit } from '@tagboat/git-client';
 import { pullArtifact } from '@tagboat/oci';
 import type { ModelFile } from '@tagboat/render';
 import { recall, remember } from './cache.ts';
@@ -77,18 +77,8 @@ async function measureDeployed(
   } catch (error) {
     const note = `the deployed model ${release.tag} cannot be evaluated with this code: ${describeError(error)}`;
     // A person who tags may change what a model is; a candidate that nobody looked at may not.
-    const isCandidate = context.optional('TAGBOAT_TAG') === undefined && (await isCandidateRun(context));
-    return { note, refused: isCandidate };
+    return { note, refused: context.get('TAGBOAT_KIND') === 'candidate' };
   }
-}
-
-async function isCandidateRun(context: StepContext): Promise<boolean> {
-  const url = context.optional('TAGBOAT_REPOSITORY_URL');
-  if (!url) return context.optional('TAGBOAT_RUN')?.includes('candidate') ?? false;
-  const { refs } = await lsRemote(url, await context.credentialsFor(url));
-  return Object.entries(refs).some(
-    ([ref, commit]) => ref.startsWith('refs/tagboat/candidates/') && commit === context.get('TAGBOAT_COMMIT'),
-  );
 }
 
 /** The metrics of one model on the run's data, by the run's code; taken from before where nothing differs. */
@@ -120,7 +110,7 @@ async function measure(context: StepContext, evaluation: Evaluation, digest: str
   );
   await mkdir(dirname(artifact), { recursive: true });
   await rm(artifact, { force: true });
-  await copy(join(pulled, basename(artifact)), artifact);
+  await copyFile(join(pulled, basename(artifact)), artifact);
   await copyOutputs(context, workdir);
   const target = join(workdir, file);
   await mkdir(dirname(target), { recursive: true });
@@ -145,20 +135,13 @@ async function measure(context: StepContext, evaluation: Evaluation, digest: str
     });
   });
   const metrics = readMetrics(text, file);
-  await copy(target, join(kept, 'metrics.json'));
+  await copyFile(target, join(kept, 'metrics.json'));
   await remember(context, key, { directory: kept, files: ['metrics.json'], values: {} });
   return metrics;
 }
 
-async function copy(from: string, to: string): Promise<void> {
-  const { copyFile } = await import('node:fs/promises');
-  await mkdir(dirname(to), { recursive: true });
-  await copyFile(from, to);
-}
-
 /** What training declared as outputs besides the model is there for the evaluation too. */
 async function copyOutputs(context: StepContext, workdir: string): Promise<void> {
-  const { cp } = await import('node:fs/promises');
   const from = join(await context.outputs(), 'outputs');
   await cp(from, workdir, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;

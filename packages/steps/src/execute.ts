@@ -63,20 +63,36 @@ export async function execute(context: StepContext, execution: Execution): Promi
       : [step.command![0]!, step.command!.slice(1)];
   const name = step.script ?? step.command!.join(' ');
   context.say(`runs ${name}`);
-  const tail: string[] = [];
-  const { code } = await runCommand(resolveCommand(command, python), args, {
+  const { code, output } = await runSaying(context, resolveCommand(command, python), args, {
     cwd: workdir,
     env,
+  });
+  if (code !== 0) throw scriptFailed(execution, name, { code, output });
+}
+
+/** Pieces of output that are kept for the error. */
+const keptPieces = 200;
+
+/** Runs a command, passing each line of its output on as it comes. @returns its exit code and its last output */
+export async function runSaying(
+  context: StepContext,
+  command: string,
+  args: readonly string[],
+  options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+): Promise<{ code: number; output: string }> {
+  const tail: string[] = [];
+  const { code } = await runCommand(command, args, {
+    ...options,
     ...(context.signal ? { signal: context.signal } : {}),
     maxOutput: 1,
     onOutput: (_stream, data) => {
       const text = data.toString('utf8');
       tail.push(text);
-      if (tail.length > 200) tail.shift();
+      if (tail.length > keptPieces) tail.shift();
       for (const line of text.replace(/\n$/, '').split('\n')) context.say(line);
     },
   });
-  if (code !== 0) throw scriptFailed(execution, name, { code, output: tail.join('') });
+  return { code, output: tail.join('') };
 }
 
 function resolveCommand(command: string, python: string): string {

@@ -25,7 +25,7 @@ export async function release(context: StepContext): Promise<void> {
   const pinned: Release = {
     model: model.name,
     project: context.get('TAGBOAT_PROJECT'),
-    image: `${context.registryPrefix.split('/')[0]}/${context.artifacts()}`,
+    image: context.image,
     imageDigest: context.get('TAGBOAT_IMAGE_DIGEST'),
     modelDigest: context.get('TAGBOAT_MODEL_DIGEST'),
     tag: context.get('TAGBOAT_TAG'),

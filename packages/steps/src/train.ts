@@ -58,6 +58,7 @@ export async function train(context: StepContext): Promise<void> {
   await mkdir(dirname(artifact), { recursive: true });
   for (const path of outputs) await mkdir(dirname(join(workdir, path)), { recursive: true });
   const variables = { ...dataVariables(data, workdir), TAGBOAT_MODEL: artifact };
+  let notebook = '';
   try {
     for (const step of steps)
       await execute(context, {
@@ -69,11 +70,10 @@ export async function train(context: StepContext): Promise<void> {
         variables: { ...variables, TAGBOAT_PARAMETERS: JSON.stringify(step.parameters) },
       });
   } finally {
-    const digest = await pushNotebooks(context, notebooks);
-    if (digest) await context.result('notebook', digest);
+    notebook = (await pushNotebooks(context, notebooks)) ?? '';
+    await context.result('notebook', notebook);
   }
   await keepOutputs(model, workdir, out);
-  const notebook = (await pushNotebooks(context, notebooks)) ?? '';
   const kept = (await readdir(out, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(out.length + 1));
