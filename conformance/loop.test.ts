@@ -1,12 +1,11 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Experiment, kinds, type PipelineRun } from '@tagboat/api';
+import { type Experiment, kinds, type PipelineRun, resultsOf } from '@tagboat/api';
 import {
   failures,
   finishedRun,
   PlatformProcess,
   reasonOf,
-  resultsOf,
   serving,
   tinyProject,
   until,

@@ -1,12 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type HandledRef, kinds, type PipelineRun, type Repository } from '@tagboat/api';
+import { type HandledRef, kinds, type PipelineRun, type Repository, resultsOf } from '@tagboat/api';
 import {
   failures,
   finishedRun,
   PlatformProcess,
-  resultsOf,
   serving,
   tinyProject,
   until,

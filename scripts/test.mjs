@@ -60,22 +60,22 @@ if (vitest.status !== 0 && failed === 0) {
   failures.push('vitest ended with an error');
 }
 
-for (const [name, directory] of [['model server', 'packages/serving/python']]) {
-  console.log(`\n== ${name} (Python)`);
-  const result = spawnSync('python3', ['-m', 'unittest', 'discover', '-s', 'tests'], {
-    cwd: join(root, directory),
-    env,
-    encoding: 'utf8',
-  });
-  process.stdout.write(`${result.stdout}${result.stderr}`);
-  const count = Number(/Ran (\d+) tests?/.exec(result.stderr)?.[1] ?? 0);
-  const broken = [...result.stderr.matchAll(/(?:failures|errors)=(\d+)/g)].reduce(
-    (sum, match) => sum + Number(match[1]),
-    0,
-  );
-  passed += Math.max(0, count - broken);
-  failed += result.status === 0 ? 0 : Math.max(1, broken);
-  if (result.status !== 0) failures.push(name);
+console.log('\n== model server (Python)');
+const python = run('python3', ['-m', 'unittest', 'discover', '-s', 'tests'], {
+  cwd: join(root, 'packages/serving/python'),
+  stdio: 'pipe',
+  encoding: 'utf8',
+});
+process.stdout.write(`${python.stdout}${python.stderr}`);
+const count = Number(/Ran (\d+) tests?/.exec(python.stderr)?.[1] ?? 0);
+const broken = [...python.stderr.matchAll(/(?:failures|errors)=(\d+)/g)].reduce(
+  (sum, match) => sum + Number(match[1]),
+  0,
+);
+passed += Math.max(0, count - broken);
+if (python.status !== 0) {
+  failed += Math.max(1, broken);
+  failures.push('model server');
 }
 
 rmSync(scratch, { recursive: true, force: true });

@@ -257,3 +257,8 @@ export interface RunResult {
 export function typeOfParam(value: ParamValue | undefined): 'string' | 'array' | 'object' {
   return Array.isArray(value) ? 'array' : value !== null && typeof value === 'object' ? 'object' : 'string';
 }
+
+/** A run's results by name, as text. */
+export function resultsOf(run: PipelineRun): Record<string, string> {
+  return Object.fromEntries((run.status?.results ?? []).map(({ name, value }) => [name, String(value)]));
+}

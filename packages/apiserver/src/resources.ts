@@ -11,6 +11,7 @@ import { mutate, mutateStatus, type Query, type ResourceStore } from '@tagboat/s
 import { parse } from 'yaml';
 import { patched } from './patch.ts';
 import type { ResourcePath } from './resource-path.ts';
+import { statusOf } from './status.ts';
 
 export type QueryString = Readonly<Record<string, string | undefined>>;
 
@@ -66,8 +67,7 @@ export class Resources {
         if (wanted(event.object)) yield line(event.type, event.object);
     } catch (error) {
       if (!isReason(error, 'Expired')) throw error;
-      const status = { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason: 'Expired', code: 410 };
-      yield line('ERROR', { ...status, message: error.message });
+      yield line('ERROR', statusOf(error));
     }
   }
 

@@ -91,7 +91,7 @@ export async function captureHostPython(python: string, cacheDirectory: string):
     { kind: 'file', path: interpreter, source: found.executable, executable: true },
     { kind: 'link', path: 'usr/local/bin/python3', target: `python${found.version}` },
     { kind: 'link', path: 'usr/local/bin/python', target: `python${found.version}` },
-    ...libraryEntries(libraries),
+    ...sharedObjects(libraries),
     ...(shell
       ? [{ kind: 'file' as const, path: 'usr/bin/sh', source: realpathSync(shell), executable: true }]
       : []),
@@ -120,7 +120,7 @@ async function libraryClosure(files: readonly string[]): Promise<Set<string>> {
   return libraries;
 }
 
-function libraryEntries(libraries: ReadonlySet<string>): LayerEntry[] {
+function sharedObjects(libraries: ReadonlySet<string>): LayerEntry[] {
   return [...libraries].map((path) => {
     const directory = realpathSync(dirname(path));
     const system = /^\/(usr\/)?lib/.test(directory) && !directory.startsWith('/usr/local');

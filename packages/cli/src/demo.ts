@@ -9,12 +9,12 @@ import {
   type PipelineRun,
 } from '@tagboat/api';
 import { delay, describeError, formatDuration, notFound, systemClock, TagboatError } from '@tagboat/base';
-import { Client } from '@tagboat/client';
+import { Client, until } from '@tagboat/client';
 import { commitFiles, lsRemote, type WorkingTree } from '@tagboat/git-client';
-import { compareTags, nextTag } from '@tagboat/render';
+import { compareTags, nextTag, releaseAnnotations, runAnnotations, runLabels } from '@tagboat/render';
 import type { Platform } from '@tagboat/server';
 import pc from 'picocolors';
-import { failureOf, followRun } from './live.ts';
+import { failureOf, followRun, standardOutput } from './live.ts';
 import { say } from './output.ts';
 import { examplesDirectory } from './paths.ts';
 import { ensureRepository, gitAccess, hostedRepository } from './session.ts';
@@ -46,11 +46,7 @@ export async function runDemo(
     if (!run.status?.completionTime) say(`${pc.bold(`${name} ${tag}`)}: ${run.metadata.name}`);
     const done = run.status?.completionTime
       ? run
-      : await followRun(client, keyOf(kinds.PipelineRun, run), {
-          write: (text) => process.stdout.write(text),
-          terminal: process.stdout.isTTY,
-          signal,
-        });
+      : await followRun(client, keyOf(kinds.PipelineRun, run), { ...standardOutput(), signal });
     if (findCondition(done.status?.conditions, 'Succeeded')?.status !== 'True')
       throw new TagboatError(`the run failed: ${await failureOf(client, done)}`, {
         reason: 'RunFailed',
@@ -112,18 +108,20 @@ async function copyExample(tree: WorkingTree): Promise<void> {
   }
 }
 
-async function runOf(client: Client, commit: string, signal: AbortSignal): Promise<PipelineRun> {
-  const end = systemClock.monotonic() + 60_000;
-  while (systemClock.monotonic() < end && !signal.aborted) {
-    const { items } = await client.list<PipelineRun>(kinds.PipelineRun, {
+function runOf(client: Client, commit: string, signal: AbortSignal): Promise<PipelineRun> {
+  return until(
+    client,
+    {
+      type: kinds.PipelineRun,
       namespace: project,
-      labelSelector: 'tagboat.dev/kind=release',
-    });
-    const found = items.find(({ metadata }) => metadata.annotations?.['tagboat.dev/commit'] === commit);
-    if (found) return found;
-    await delay(systemClock, 100, signal);
-  }
-  throw new TagboatError('no run appeared for the tag', { reason: 'Timeout', hint: 'see: tagboat status' });
+      labelSelector: `${runLabels.kind}=release`,
+      what: 'the start of the run',
+      timeout: 60_000,
+      hint: 'see: tagboat status',
+      signal,
+    },
+    ({ metadata }) => metadata.annotations?.[runAnnotations.commit] === commit,
+  );
 }
 
 async function answer(
@@ -155,7 +153,7 @@ async function ready(
   while (systemClock.monotonic() < end && !signal.aborted) {
     const service = await client.get<Service>({ type: kinds.InferenceService, namespace, name });
     const condition = findCondition(service?.status?.conditions, 'Ready');
-    const released = service?.metadata.annotations?.['tagboat.dev/tag'] ?? '';
+    const released = service?.metadata.annotations?.[releaseAnnotations.tag] ?? '';
     const current = service?.status?.observedGeneration === service?.metadata.generation;
     if (condition?.status === 'True' && current && (compareTags(released, tag) ?? 0) >= 0) return;
     message = condition?.message || condition?.reason || message;

@@ -1,14 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { kinds, type Repository } from '@tagboat/api';
 import { notFound } from '@tagboat/base';
 import type { Client } from '@tagboat/client';
-import { Commit, type Credentials, fetchMirror, type LogEntry, lsRemote, readLog } from '@tagboat/git-client';
-import { type Model, type Release, readRelease } from '@tagboat/render';
+import { type Credentials, type LogEntry, readBranch, readLog } from '@tagboat/git-client';
+import {
+  deploymentBranch,
+  deploymentRepositoryName,
+  type Model,
+  type Release,
+  readReleases,
+} from '@tagboat/render';
 import { gitAccess } from './session.ts';
-
-export const deploymentBranch = 'main';
 
 /** The deployment repository of a model, and how to reach it. */
 export interface Deployment {
@@ -23,28 +24,20 @@ export interface Deployment {
 /** Reads a model's deployment repository. @throws `NotFound` where nothing was released yet */
 export async function readDeployment(client: Client, model: Model): Promise<Deployment> {
   const namespace = model.metadata.namespace ?? '';
-  const name = `${model.metadata.name}-deployment`;
+  const name = deploymentRepositoryName(model.metadata.name);
   const repository = await client.get<Repository>({ type: kinds.Repository, namespace, name });
   const url = repository?.status?.url ?? repository?.spec?.url;
-  const nothing = notFound(`nothing of ${model.metadata.name} is released yet`, { hint: 'push a tag' });
-  if (!url) throw nothing;
-  const access = url.startsWith(client.url) ? gitAccess(client) : {};
-  const { refs } = await lsRemote(url, access);
-  if (!refs[`refs/heads/${deploymentBranch}`]) throw nothing;
-  const directory = await mkdtemp(join(tmpdir(), 'tagboat-'));
-  try {
-    const mirror = join(directory, 'repository.git');
-    await fetchMirror(url, mirror, access);
-    const head = await Commit.at(mirror, `refs/heads/${deploymentBranch}`);
-    const releases = new Map<string, Release>();
-    for (const { environment } of model.spec?.deploy ?? []) {
-      const release = await readRelease({ read: (path) => head.readText(path) }, environment);
-      if (release) releases.set(environment, release);
-    }
-    return { url, access, log: await readLog(mirror, { revision: head.id }), releases };
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  const access = url?.startsWith(client.url) ? gitAccess(client) : {};
+  const found =
+    url &&
+    (await readBranch({ url, branch: deploymentBranch, ...access }, async (head) => ({
+      url,
+      access,
+      log: await readLog(head.repository, { revision: head.id }),
+      releases: await readReleases({ read: (path) => head.readText(path) }, model.spec),
+    })));
+  if (!found) throw notFound(`nothing of ${model.metadata.name} is released yet`, { hint: 'push a tag' });
+  return found;
 }
 
 /** The release of an environment. @throws `NotFound` */

@@ -7,7 +7,7 @@ import {
   type TaskRun,
 } from '@tagboat/api';
 import { formatDuration, isReason, notFound } from '@tagboat/base';
-import type { Client } from '@tagboat/client';
+import { type Client, splitLines } from '@tagboat/client';
 import pc from 'picocolors';
 
 interface Shown {
@@ -20,11 +20,17 @@ interface Shown {
 }
 
 export interface LiveOptions {
-  readonly write: (text: string) => void;
+  readonly write: (text: string) => unknown;
   /** Redraw in place, as on a terminal; else one line per event. */
   readonly terminal: boolean;
   readonly signal?: AbortSignal;
 }
+
+/** How runs are shown on this process's output; `quiet`: not at all. */
+export const standardOutput = ({ quiet = false }: { quiet?: boolean } = {}): LiveOptions => ({
+  write: (text) => !quiet && process.stdout.write(text),
+  terminal: !quiet && process.stdout.isTTY === true,
+});
 
 /** Follows a run to its end, showing its tasks and what they say. @returns the finished run */
 export async function followRun(
@@ -114,13 +120,9 @@ async function followLogs(
   const started = await client.get<Pod>({ type: kinds.Pod, namespace, name }).catch(() => undefined);
   for (const { name: container } of started?.spec?.containers ?? [])
     try {
-      let rest = '';
       const pod = { namespace, name, container };
-      for await (const text of client.logs(pod, { follow: true, signal: options.signal })) {
-        const lines = (rest + text).split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) options.say(line);
-      }
+      const text = client.logs(pod, { follow: true, signal: options.signal });
+      for await (const line of splitLines(text)) options.say(line);
     } catch {
       // A pod that never started has no log; the task's own message says why.
     }

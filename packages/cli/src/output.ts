@@ -1,3 +1,4 @@
+import type { KubernetesObject } from '@tagboat/api';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 
@@ -7,6 +8,19 @@ export const outputOption = {
 } as const;
 export const projectOption = {
   project: { type: 'string', alias: 'p', description: 'the project (a namespace)' },
+} as const;
+
+/** What commands about one model have. */
+export const modelOptions = {
+  model: { type: 'positional', required: false, description: 'default: the one of this repository' },
+  ...projectOption,
+  ...outputOption,
+} as const;
+/** What commands about two environments of a model have. */
+export const betweenOptions = {
+  ...modelOptions,
+  from: { type: 'string', default: 'staging' },
+  to: { type: 'string', default: 'production' },
 } as const;
 
 export function say(line: string): void {
@@ -59,6 +73,13 @@ const bad = /^(Failed|Degraded|OutOfSync|False|Refused|InvalidConfiguration|Miss
 function colour(text: string): string {
   if (good.test(text)) return pc.green(text);
   return bad.test(text) ? pc.red(text) : text;
+}
+
+/** Newest first, by creation. */
+export function newestFirst<T extends KubernetesObject>(objects: readonly T[]): T[] {
+  return [...objects].sort((a, b) =>
+    (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? 1 : -1,
+  );
 }
 
 /** `3m ago` */

@@ -3,16 +3,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
-/** True when this is the bundled package, not the checkout. */
-const bundled = !here.endsWith(join('packages', 'cli', 'src'));
 
 /** The directory that holds everything Tagboat is made of. */
-export const installation = realpathSync(bundled ? join(here, '..') : join(here, '..', '..', '..'));
+export const installation = realpathSync(join(here, '..', '..', '..'));
 
-/** The directory with the model server's Python package. */
-export const modelServerDirectory = bundled
-  ? join(installation, 'python')
-  : join(installation, 'packages', 'serving', 'python');
+/** The directory with the model server's Python package; named here, since steps start often and need no more of that room. */
+export const modelServerDirectory = join(installation, 'packages', 'serving', 'python');
 
 /** The example projects. */
 export const examplesDirectory = join(installation, 'examples');
@@ -21,7 +17,7 @@ export const examplesDirectory = join(installation, 'examples');
 export const selfCommand: readonly string[] = [
   process.execPath,
   '--disable-warning=ExperimentalWarning',
-  bundled ? join(here, 'tagboat.js') : join(here, 'main.ts'),
+  join(here, 'main.ts'),
 ];
 
 /** The directories of a Python, where they are not the system's own. */

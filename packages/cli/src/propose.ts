@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { git } from '@tagboat/git-client';
 import { parseNotebook } from '@tagboat/notebooks';
+import { nameFrom } from './session.ts';
 
 export interface Proposal {
   readonly text: string;
@@ -41,20 +42,20 @@ export async function proposeModelFile(root: string): Promise<Proposal> {
     'apiVersion: tagboat.dev/v1alpha1',
     'kind: Model',
     'metadata:',
-    `  name: ${nameOf(basename(root))}`,
+    `  name: ${nameFrom(basename(root))}`,
     'spec:',
     ...(requirements ? ['  environment:', `    file: ${requirements}`] : []),
     ...(data.length > 0
       ? [
           '  data:',
           ...data.map(
-            (path) => `    - { name: ${nameOf(basename(path).replace(/\..*$/, ''))}, path: ${path} }`,
+            (path) => `    - { name: ${nameFrom(basename(path).replace(/\..*$/, ''))}, path: ${path} }`,
           ),
         ]
       : []),
     train ?? (artifact ? undefined : '  train:\n    script: train.py'),
     '  artifact:',
-    `    path: ${artifact ?? `models/${nameOf(basename(root))}.joblib`}`,
+    `    path: ${artifact ?? `models/${nameFrom(basename(root))}.joblib`}`,
     ...(evaluate
       ? [
           '  evaluate:',
@@ -71,14 +72,6 @@ export async function proposeModelFile(root: string): Promise<Proposal> {
   ];
   return { text: `${lines.filter((line) => line !== undefined).join('\n')}\n`, notes };
 }
-
-const nameOf = (text: string) =>
-  text
-    .toLowerCase()
-    .replace(/[^a-z0-9-]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 40)
-    .replace(/-+$/, '') || 'model';
 
 /** The notebook that saves a model, else the only one. */
 async function trainingNotebook(root: string, files: readonly string[]): Promise<string | undefined> {

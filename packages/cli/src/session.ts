@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kinds, type Repository } from '@tagboat/api';
-import { isReason, notFound, TagboatError } from '@tagboat/base';
+import { notFound, slug, TagboatError } from '@tagboat/base';
 import { Client } from '@tagboat/client';
 import { git } from '@tagboat/git-client';
 import type { Model } from '@tagboat/render';
@@ -98,14 +98,12 @@ export async function ensureRepository(
   project: string,
   repository: Repository,
 ): Promise<void> {
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: project } };
-  for (const [type, object] of [
-    [kinds.Namespace, namespace],
-    [kinds.Repository, repository],
-  ] as const)
-    await client.create(type, object).catch((error: unknown) => {
-      if (!isReason(error, 'AlreadyExists')) throw error;
-    });
+  await client.createIfAbsent(kinds.Namespace, {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: project },
+  });
+  await client.createIfAbsent(kinds.Repository, repository);
 }
 
 /** A repository that is hosted here. */
@@ -115,3 +113,6 @@ export const hostedRepository = (project: string, name: string): Repository => (
   metadata: { name, namespace: project },
   spec: { role: 'source' },
 });
+
+/** A name for a project, repository or model out of any text, such as a directory's name. */
+export const nameFrom = (text: string): string => slug(text).slice(0, 40).replace(/-+$/, '');

@@ -1,5 +1,6 @@
 import { apiVersionOf, type KubernetesObject, type ResourceKey, type ResourceType } from '@tagboat/api';
-import { TagboatError } from '@tagboat/base';
+import { isReason, TagboatError } from '@tagboat/base';
+import { splitLines } from './lines.ts';
 
 export interface ClientOptions {
   /** Of the main port, such as `http://127.0.0.1:8080`. */
@@ -50,7 +51,8 @@ export class Client {
   ): AsyncGenerator<WatchEvent<T>> {
     const path = listPath(type, options, { watch: 'true', resourceVersion: options.from ?? '' });
     const response = await this.#checked(await this.#send('GET', path, { signal: options.signal }));
-    for await (const line of lines(response)) {
+    for await (const line of splitLines(textOf(response))) {
+      if (!line) continue;
       const event = JSON.parse(line) as WatchEvent<T> & { type: string; object: { message?: string } };
       if ((event.type as string) === 'ERROR')
         throw new TagboatError(event.object.message ?? 'the watch expired', { reason: 'Expired' });
@@ -61,6 +63,13 @@ export class Client {
   async create<T extends KubernetesObject>(type: ResourceType, object: T): Promise<T> {
     const response = await this.#send('POST', pathOf(type, object.metadata.namespace), { body: object });
     return (await this.#checked(response)).json() as Promise<T>;
+  }
+
+  /** Creates the object, unless one of its name is there. */
+  async createIfAbsent(type: ResourceType, object: KubernetesObject): Promise<void> {
+    await this.create(type, object).catch((error: unknown) => {
+      if (!isReason(error, 'AlreadyExists')) throw error;
+    });
   }
 
   /** A JSON merge patch (RFC 7396). */
@@ -86,9 +95,7 @@ export class Client {
     if (options.tailLines !== undefined) query.set('tailLines', String(options.tailLines));
     const path = `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}/log?${query}`;
     const response = await this.#checked(await this.#send('GET', path, { signal: options.signal }));
-    const decoder = new TextDecoder();
-    for await (const chunk of response.body ?? [])
-      yield decoder.decode(chunk as Uint8Array, { stream: true });
+    yield* textOf(response);
   }
 
   /** A request to the platform's own endpoints. @throws what the platform answered */
@@ -149,13 +156,7 @@ function listPath(type: ResourceType, options: ListOptions, more: Record<string,
   return `${pathOf(type, options.namespace)}?${query}`;
 }
 
-async function* lines(response: Response): AsyncGenerator<string> {
+async function* textOf(response: Response): AsyncGenerator<string> {
   const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of response.body ?? []) {
-    rest += decoder.decode(chunk as Uint8Array, { stream: true });
-    const parts = rest.split('\n');
-    rest = parts.pop() ?? '';
-    for (const part of parts) if (part) yield part;
-  }
+  for await (const chunk of response.body ?? []) yield decoder.decode(chunk as Uint8Array, { stream: true });
 }

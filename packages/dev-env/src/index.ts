@@ -1,3 +1,4 @@
+export { until } from '@tagboat/client';
 export { PlatformProcess, type PlatformProcessOptions } from './platform-process.ts';
 export { tinyProject, WorkingCopy } from './project.ts';
-export { failures, finishedRun, reasonOf, resultsOf, serving, until } from './waits.ts';
+export { failures, finishedRun, reasonOf, serving } from './waits.ts';

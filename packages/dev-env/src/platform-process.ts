@@ -6,9 +6,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TagboatError } from '@tagboat/base';
 import { Client } from '@tagboat/client';
+import { runCommand } from '@tagboat/process';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 const entry = join(root, 'packages', 'cli', 'src', 'main.ts');
+const nodeFlags = ['--disable-warning=ExperimentalWarning'];
 
 export interface PlatformProcessOptions {
   readonly driver?: 'sandbox' | 'process';
@@ -85,7 +87,7 @@ export class PlatformProcess implements AsyncDisposable {
   async start(): Promise<void> {
     const { uid } = this.#options;
     await rm(join(this.home, 'config', 'url'), { force: true });
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry, 'up'], {
+    const child = spawn(process.execPath, [...nodeFlags, entry, 'up'], {
       env: this.environment,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -147,19 +149,11 @@ export class PlatformProcess implements AsyncDisposable {
     cwd = this.home,
   ): Promise<{ code: number; stdout: string; stderr: string }> {
     await mkdir(cwd, { recursive: true });
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry, ...args], {
+    const { code, stdout, stderr } = await runCommand(process.execPath, [...nodeFlags, entry, ...args], {
       env: { ...this.environment, NO_COLOR: '1' },
       cwd,
     });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (data: Buffer) => {
-      stdout += data.toString('utf8');
-    });
-    child.stderr.on('data', (data: Buffer) => {
-      stderr += data.toString('utf8');
-    });
-    const [code] = (await once(child, 'close')) as [number | null];
-    return { code: code ?? 1, stdout, stderr };
+    return { code, stdout: stdout.toString('utf8'), stderr };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,32 +4,10 @@ import {
   type KubernetesObject,
   kinds,
   type PipelineRun,
-  type ResourceType,
   type TaskRun,
 } from '@tagboat/api';
-import { isReason, TagboatError } from '@tagboat/base';
-import type { Client } from '@tagboat/client';
-
-const patience = 120_000;
-
-/** Watches until an object of the kind satisfies the condition. @throws `Timeout` telling what was awaited */
-export async function until<T extends KubernetesObject>(
-  client: Client,
-  query: { type: ResourceType; namespace?: string; what: string; timeout?: number },
-  satisfied: (object: T) => boolean,
-): Promise<T> {
-  const signal = AbortSignal.timeout(query.timeout ?? patience);
-  const scope = query.namespace ? { namespace: query.namespace } : {};
-  for (;;)
-    try {
-      for await (const { type, object } of client.watch<T>(query.type, { ...scope, signal }))
-        if (type !== 'DELETED' && satisfied(object)) return object;
-    } catch (error) {
-      if (isReason(error, 'Expired')) continue;
-      if (!signal.aborted) throw error;
-      throw new TagboatError(`${query.what} did not happen in time`, { reason: 'Timeout', cause: error });
-    }
-}
+import { type Client, until } from '@tagboat/client';
+import { releaseAnnotations, runAnnotations, runLabels } from '@tagboat/render';
 
 /** The finished run of a tag. */
 export function finishedRun(
@@ -42,17 +20,14 @@ export function finishedRun(
     client,
     { type: kinds.PipelineRun, namespace: project, what: `the ${kind} run of ${tag}` },
     ({ metadata, status }) =>
-      metadata.annotations?.['tagboat.dev/tag'] === tag &&
-      metadata.labels?.['tagboat.dev/kind'] === kind &&
+      metadata.annotations?.[runAnnotations.tag] === tag &&
+      metadata.labels?.[runLabels.kind] === kind &&
       status?.completionTime !== undefined,
   );
 }
 
 /** The reason of a run's Succeeded condition. */
 export const reasonOf = (run: PipelineRun) => findCondition(run.status?.conditions, 'Succeeded')?.reason;
-
-export const resultsOf = (run: PipelineRun): Record<string, string> =>
-  Object.fromEntries((run.status?.results ?? []).map(({ name, value }) => [name, String(value)]));
 
 /** What a run's tasks say of their failures. */
 export async function failures(client: Client, run: PipelineRun): Promise<string> {
@@ -80,7 +55,7 @@ export function serving(
     { type: kinds.InferenceService, namespace, what: `${namespace}/${model} at ${tag}` },
     ({ metadata, status }) =>
       metadata.name === model &&
-      metadata.annotations?.['tagboat.dev/tag'] === tag &&
+      metadata.annotations?.[releaseAnnotations.tag] === tag &&
       status?.observedGeneration === metadata.generation &&
       findCondition(status?.conditions, 'Ready')?.status === 'True',
   );

@@ -1,4 +1,5 @@
 export * from './commit.ts';
 export { type Credentials, checkUrl, git, gitEnvironment } from './git.ts';
+export { readBranch } from './read-branch.ts';
 export { fetchMirror, lsRemote, parseRefs, type RemoteRefs } from './remote.ts';
 export * from './tree.ts';

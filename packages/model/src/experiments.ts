@@ -8,7 +8,7 @@ import {
 } from '@tagboat/api';
 import type { Clock, Logger } from '@tagboat/base';
 import { Controller } from '@tagboat/controller';
-import type { Model } from '@tagboat/render';
+import { type Model, runAnnotations, runLabels } from '@tagboat/render';
 import { createIfAbsent, type ResourceStore } from '@tagboat/store';
 
 /** Records each finished training or evaluation as an Experiment, which outlives its run. */
@@ -29,7 +29,7 @@ export function experimentController(options: {
 
 async function record(store: ResourceStore, key: ResourceKey): Promise<undefined> {
   const run = await store.get<PipelineRun>(key);
-  const kind = run?.metadata.labels?.['tagboat.dev/kind'] ?? '';
+  const kind = run?.metadata.labels?.[runLabels.kind] ?? '';
   if (!run?.status?.completionTime || !['release', 'candidate'].includes(kind)) return undefined;
   const experiment = await experimentOf(store, run);
   if (experiment) await createIfAbsent(store, keyOf(kinds.Experiment, experiment), experiment);
@@ -38,7 +38,7 @@ async function record(store: ResourceStore, key: ResourceKey): Promise<undefined
 
 async function experimentOf(store: ResourceStore, run: PipelineRun): Promise<Experiment | undefined> {
   const { name, namespace = '', labels = {}, annotations = {} } = run.metadata;
-  const model = labels['tagboat.dev/model'];
+  const model = labels[runLabels.model];
   if (!model) return undefined;
   const results = await taskResults(store, run);
   if (!results['train-model-digest']) return undefined;
@@ -48,14 +48,14 @@ async function experimentOf(store: ResourceStore, run: PipelineRun): Promise<Exp
   return {
     apiVersion: 'tagboat.dev/v1alpha1',
     kind: 'Experiment',
-    metadata: { name, namespace, labels: { 'tagboat.dev/model': model } },
+    metadata: { name, namespace, labels: { [runLabels.model]: model } },
     spec: JSON.parse(
       JSON.stringify({
         model,
         pipelineRun: name,
-        repository: labels['tagboat.dev/repository'] ?? '',
-        commit: annotations['tagboat.dev/commit'] ?? '',
-        tag: annotations['tagboat.dev/tag'],
+        repository: labels[runLabels.repository] ?? '',
+        commit: annotations[runAnnotations.commit] ?? '',
+        tag: annotations[runAnnotations.tag],
         parameters: Object.assign(
           {},
           ...(declared?.spec?.train?.steps ?? []).map(({ parameters }) => parameters),

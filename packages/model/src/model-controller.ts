@@ -1,10 +1,16 @@
-import { findCondition, kinds, type PipelineRun, type ResourceKey } from '@tagboat/api';
+import { findCondition, kinds, type PipelineRun, type ResourceKey, resultsOf } from '@tagboat/api';
 import { type Clock, type Logger, timestamp } from '@tagboat/base';
 import { Controller, type Result } from '@tagboat/controller';
-import type { Model } from '@tagboat/render';
+import {
+  deploymentRepositoryName,
+  type Model,
+  outsideDeployment,
+  retrainAnnotation,
+  runLabels,
+} from '@tagboat/render';
 import { mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
-import { deploymentRepositoryName, ensureDeployment } from './deployment.ts';
-import { dueMinute, retrainAnnotation, startRetraining, untilNext } from './retrain.ts';
+import { ensureDeployment } from './deployment.ts';
+import { dueMinute, startRetraining, untilNext } from './retrain.ts';
 
 export interface ModelRoomOptions {
   readonly store: ResourceStore;
@@ -14,9 +20,6 @@ export interface ModelRoomOptions {
   /** The URL of a repository that is hosted here. */
   readonly repositoryUrl: (project: string, name: string) => string;
 }
-
-const modelLabel = 'tagboat.dev/model';
-const kindLabel = 'tagboat.dev/kind';
 
 /** Keeps a model's deployment in place, and retrains it on its schedule and on request. */
 export function modelController(options: ModelRoomOptions): Controller {
@@ -31,8 +34,8 @@ export function modelController(options: ModelRoomOptions): Controller {
       {
         type: kinds.PipelineRun,
         keys: ({ metadata }) => {
-          const model = metadata.labels?.[modelLabel];
-          const relevant = ['retrain', 'candidate'].includes(metadata.labels?.[kindLabel] ?? '');
+          const model = metadata.labels?.[runLabels.model];
+          const relevant = ['retrain', 'candidate'].includes(metadata.labels?.[runLabels.kind] ?? '');
           return model && relevant
             ? [{ type: kinds.Model, namespace: metadata.namespace ?? '', name: model }]
             : [];
@@ -57,7 +60,7 @@ async function reconcile(options: ModelRoomOptions, key: ResourceKey): Promise<R
 }
 
 function settingsFor(options: ModelRoomOptions, model: Model) {
-  const outside = model.spec?.deploy.find(({ repo }) => repo !== undefined)?.repo;
+  const outside = outsideDeployment(model.spec);
   const project = model.metadata.namespace ?? '';
   return {
     registry: options.registry,
@@ -102,8 +105,8 @@ async function reportRetraining(options: ModelRoomOptions, key: ResourceKey, mod
   const { items } = await store.list<PipelineRun>(kinds.PipelineRun, {
     namespace: key.namespace,
     labels: [
-      { key: modelLabel, operator: 'In', values: [key.name] },
-      { key: kindLabel, operator: 'In', values: ['retrain', 'candidate'] },
+      { key: runLabels.model, operator: 'In', values: [key.name] },
+      { key: runLabels.kind, operator: 'In', values: ['retrain', 'candidate'] },
     ],
   });
   const newest = items
@@ -129,17 +132,17 @@ async function reportRetraining(options: ModelRoomOptions, key: ResourceKey, mod
 /** The outcome of a finished retrain or candidate run. */
 export function summarise(run: PipelineRun): { outcome: string; message: string } {
   const succeeded = findCondition(run.status?.conditions, 'Succeeded');
-  const results = new Map((run.status?.results ?? []).map(({ name, value }) => [name, String(value)]));
-  const verdict = results.get('evaluate-verdict');
+  const results = resultsOf(run);
+  const verdict = results['evaluate-verdict'];
   if (succeeded?.status !== 'True')
     return { outcome: 'Refused', message: succeeded?.message ?? 'the run failed' };
-  if (run.metadata.labels?.[kindLabel] === 'retrain')
-    return results.get('candidate-outcome') === 'Candidate'
-      ? { outcome: 'Candidate', message: `candidate ${results.get('candidate-commit')?.slice(0, 10)}` }
+  if (run.metadata.labels?.[runLabels.kind] === 'retrain')
+    return results['candidate-outcome'] === 'Candidate'
+      ? { outcome: 'Candidate', message: `candidate ${results['candidate-commit']?.slice(0, 10)}` }
       : { outcome: 'NothingNew', message: 'nothing new: the data has not changed' };
-  const tag = results.get('tag-tag');
+  const tag = results['tag-tag'];
   return {
-    outcome: results.get('tag-outcome') ?? 'Done',
+    outcome: results['tag-outcome'] ?? 'Done',
     message: `${tag ? `tagged ${tag}; ` : ''}${verdict ?? ''}`,
   };
 }

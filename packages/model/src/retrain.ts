@@ -1,11 +1,8 @@
 import { keyOf, kinds, type PipelineRun, type Repository } from '@tagboat/api';
 import { deterministicName } from '@tagboat/base';
-import { type Model, runSpec } from '@tagboat/render';
+import { type Model, runAnnotations, runLabels, runSpec } from '@tagboat/render';
 import { createIfAbsent, type ResourceStore } from '@tagboat/store';
 import { Cron } from 'croner';
-
-/** Asks for a retraining; its value says when or why, and one value is acted on once. */
-export const retrainAnnotation = 'tagboat.dev/retrain-requested';
 
 /** The newest minute up to `now` that the schedule names, after `since`; missed ones count once. */
 export function dueMinute(schedule: string, since: number, now: number): number | undefined {
@@ -45,14 +42,14 @@ export async function startRetraining(
       name: deterministicName(`${model.metadata.name}-retrain`, [project, model.metadata.name, identity]),
       namespace: project,
       labels: {
-        'tagboat.dev/repository': name,
-        'tagboat.dev/model': model.metadata.name,
-        'tagboat.dev/kind': 'retrain',
+        [runLabels.repository]: name,
+        [runLabels.model]: model.metadata.name,
+        [runLabels.kind]: 'retrain',
       },
       annotations: {
-        'tagboat.dev/commit': commit,
-        'tagboat.dev/tag': 'retrain',
-        'tagboat.dev/requested': identity,
+        [runAnnotations.commit]: commit,
+        [runAnnotations.tag]: 'retrain',
+        [runAnnotations.requested]: identity,
       },
     },
     spec: runSpec('retrain', model.spec, {

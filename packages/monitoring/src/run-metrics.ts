@@ -1,14 +1,10 @@
 import { findCondition, type KubernetesObject, kinds, type PipelineRun, type TaskRun } from '@tagboat/api';
-import type { Clock, Logger } from '@tagboat/base';
+import { type Clock, Histogram, type Logger } from '@tagboat/base';
 import { inform } from '@tagboat/controller';
+import { runLabels } from '@tagboat/render';
 import type { Reader } from '@tagboat/store';
 
 const limits = [0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600];
-
-interface Histogram {
-  readonly buckets: number[];
-  sum: number;
-}
 
 /** Counts finished runs and steps by watching them, as Prometheus text. Every object is counted once. */
 export class RunMetrics implements AsyncDisposable {
@@ -63,7 +59,7 @@ export class RunMetrics implements AsyncDisposable {
 
   #run(run: PipelineRun): void {
     const reason = findCondition(run.status?.conditions, 'Succeeded')?.reason ?? 'Unknown';
-    const kind = run.metadata.labels?.['tagboat.dev/kind'] ?? '';
+    const kind = run.metadata.labels?.[runLabels.kind] ?? '';
     count(this.#runs, `namespace="${run.metadata.namespace}",kind="${kind}",reason="${reason}"`);
   }
 
@@ -77,28 +73,15 @@ export class RunMetrics implements AsyncDisposable {
   }
 
   #observe(task: string, seconds: number): void {
-    const histogram = this.#durations.get(task) ?? {
-      buckets: new Array<number>(limits.length + 1).fill(0),
-      sum: 0,
-    };
-    const index = limits.findIndex((limit) => seconds <= limit);
-    const bucket = index < 0 ? limits.length : index;
-    histogram.buckets[bucket] = (histogram.buckets[bucket] ?? 0) + 1;
-    histogram.sum += seconds;
+    const histogram = this.#durations.get(task) ?? new Histogram(limits);
     this.#durations.set(task, histogram);
+    histogram.observe(seconds);
   }
 
   #histogram(): string[] {
     const name = 'tagboat_task_duration_seconds';
     const lines = [`# HELP ${name} Time from a task's start to its end.`, `# TYPE ${name} histogram`];
-    for (const [task, { buckets, sum }] of this.#durations) {
-      let total = 0;
-      for (const [index, value] of buckets.entries()) {
-        total += value;
-        lines.push(`${name}_bucket{task="${task}",le="${limits[index] ?? '+Inf'}"} ${total}`);
-      }
-      lines.push(`${name}_sum{task="${task}"} ${sum}`, `${name}_count{task="${task}"} ${total}`);
-    }
+    for (const [task, durations] of this.#durations) lines.push(...durations.lines(name, `task="${task}"`));
     return lines;
   }
 }

@@ -93,30 +93,35 @@ interface LayerSource {
 async function addLayer(client: RegistryClient, source: LayerSource, directory: string): Promise<void> {
   const root = join(directory, 'rootfs');
   const kept = join(source.cache, 'layers', hexOf(source.digest));
-  if (!existsSync(kept)) {
-    const file = join(directory, 'layer');
-    const alone = join(directory, 'alone');
-    await client.downloadBlob(source.repository, source.digest, file);
-    await mkdir(alone);
-    const { whiteouts } = await unpackLayer(createReadStream(file), alone);
-    if (whiteouts) {
-      await rm(alone, { recursive: true });
-      await unpackLayer(createReadStream(file), root);
-      await rm(file);
-      return;
-    }
-    await rm(file);
-    await mkdir(dirname(kept), { recursive: true });
-    await rename(alone, kept).catch(async (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-      await rm(alone, { recursive: true });
-    });
-  }
-  const { code } = await runCommand('cp', ['-al', '--remove-destination', `${kept}/.`, `${root}/`]);
-  if (code === 0) return;
-  // Where a link of one layer is a directory of another, or the file system has no hard links.
   const file = join(directory, 'layer');
-  await client.downloadBlob(source.repository, source.digest, file);
-  await unpackLayer(createReadStream(file), root);
-  await rm(file);
+  const applyTo = async (target: string) => {
+    if (!existsSync(file)) await client.downloadBlob(source.repository, source.digest, file);
+    return unpackLayer(createReadStream(file), target);
+  };
+  try {
+    if (!existsSync(kept)) {
+      const alone = join(directory, 'alone');
+      const { whiteouts } = await applyTo(alone);
+      if (!whiteouts) await keep(alone, kept);
+      else {
+        await rm(alone, { recursive: true });
+        await applyTo(root);
+        return;
+      }
+    }
+    const { code } = await runCommand('cp', ['-al', '--remove-destination', `${kept}/.`, `${root}/`]);
+    // Where a link of one layer is a directory of another, or the file system has no hard links.
+    if (code !== 0) await applyTo(root);
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+/** Moves an unpacked layer to its place; another process may have been first. */
+async function keep(unpacked: string, place: string): Promise<void> {
+  await mkdir(dirname(place), { recursive: true });
+  await rename(unpacked, place).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    await rm(unpacked, { recursive: true });
+  });
 }

@@ -64,6 +64,22 @@ export function inferenceService(model: string, spec: ModelSpec): KubernetesObje
   };
 }
 
+/** The branch of deployment repositories. */
+export const deploymentBranch = 'main';
+
+/** Name of the repository that a model is deployed from, where it is hosted here. */
+export const deploymentRepositoryName = (model: string) => `${model}-deployment`;
+
+/** The URL of a model's deployment repository, where it is elsewhere. */
+export const outsideDeployment = (spec: Pick<ModelSpec, 'deploy'> | undefined): string | undefined =>
+  spec?.deploy.find(({ repo }) => repo !== undefined)?.repo;
+
+/** Namespace of one environment of a project. */
+export const environmentNamespace = (
+  project: string,
+  target: { readonly environment: string; readonly namespace?: string | undefined },
+): string => target.namespace ?? `${project}-${target.environment}`;
+
 /** Directory of an environment's overlay in the deployment repository. */
 export const overlayPath = (environment: string) => `overlays/${environment}`;
 
@@ -200,6 +216,19 @@ export async function readRelease(
   };
 }
 
+/** Environment -> what is released there, in the order they are declared. */
+export async function readReleases(
+  files: Pick<DeploymentFiles, 'read'>,
+  spec: Pick<ModelSpec, 'deploy'> | undefined,
+): Promise<Map<string, Release>> {
+  const releases = new Map<string, Release>();
+  for (const { environment } of spec?.deploy ?? []) {
+    const release = await readRelease(files, environment);
+    if (release) releases.set(environment, release);
+  }
+  return releases;
+}
+
 /** The message of a release commit, with the trailers that later releases look for. */
 export function releaseMessage(environment: string, release: Release, sequence: number): string {
   const metrics = Object.entries(JSON.parse(release.metrics || '{}') as Record<string, unknown>);
@@ -247,7 +276,7 @@ export function applicationFor(input: {
       project: 'default',
       source: {
         repoURL: input.repoUrl,
-        targetRevision: 'main',
+        targetRevision: deploymentBranch,
         path: input.path ?? overlayPath(input.environment),
       },
       destination: { server: 'https://kubernetes.default.svc', namespace: input.namespace },

@@ -1,4 +1,11 @@
-import type { Param, Pipeline, PipelineRunSpec, PipelineSpec, PipelineTask } from '@tagboat/api';
+import type {
+  Param,
+  PersistentVolumeClaim,
+  Pipeline,
+  PipelineRunSpec,
+  PipelineSpec,
+  PipelineTask,
+} from '@tagboat/api';
 import type { ModelSpec } from './model-spec.ts';
 import { builtInTask, type TaskName } from './tasks.ts';
 
@@ -141,6 +148,18 @@ export function pipelineObject(kind: RunKind, name: string, spec: ModelSpec): Pi
 
 /** Name of the claim that all runs of a project share for their Python environments. */
 export const environmentsClaim = 'environments';
+
+/** That claim. Its annotation makes it one directory of the machine, shared by all projects, where pods run on one. */
+export const environmentsClaimOf = (project: string): PersistentVolumeClaim => ({
+  apiVersion: 'v1',
+  kind: 'PersistentVolumeClaim',
+  metadata: {
+    name: environmentsClaim,
+    namespace: project,
+    annotations: { 'tagboat.dev/shared-directory': 'environments' },
+  },
+  spec: { accessModes: ['ReadWriteMany'], resources: { requests: { storage: '20Gi' } } },
+});
 
 /** The spec of a run. */
 export function runSpec(kind: RunKind, spec: ModelSpec, context: RunContext): PipelineRunSpec {

@@ -1,3 +1,5 @@
+import { statusOf } from '@tagboat/apiserver';
+import { TagboatError } from '@tagboat/base';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity, Tokens } from './tokens.ts';
 
@@ -36,7 +38,7 @@ function unauthorized(path: string, reply: FastifyReply): FastifyReply {
   if (path.startsWith('/v2'))
     return reply.send({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] });
   if (path.startsWith('/git')) return reply.type('text/plain').send('the token is missing or wrong\n');
-  return reply.send(status(401, 'Unauthorized', 'the token is missing or wrong'));
+  return reply.send(refusal('Unauthorized', 'the token is missing or wrong'));
 }
 
 function forbidden(path: string, reply: FastifyReply): FastifyReply {
@@ -44,18 +46,11 @@ function forbidden(path: string, reply: FastifyReply): FastifyReply {
     return reply
       .code(403)
       .send({ errors: [{ code: 'DENIED', message: 'a run may only use its own project' }] });
-  return reply.code(403).send(status(403, 'Forbidden', 'a run may only use its own project'));
+  return reply.code(403).send(refusal('Forbidden', 'a run may only use its own project'));
 }
 
-const status = (code: number, reason: string, message: string) => ({
-  kind: 'Status',
-  apiVersion: 'v1',
-  metadata: {},
-  status: 'Failure',
-  reason,
-  message,
-  code,
-});
+const refusal = (reason: 'Unauthorized' | 'Forbidden', message: string) =>
+  statusOf(new TagboatError(message, { reason }));
 
 /** A run's pod reaches the repositories and images of its own project, and nothing else. */
 function mayPod(namespace: string, path: string): boolean {

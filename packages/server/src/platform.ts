@@ -15,11 +15,12 @@ import {
 import { type Controller, GarbageCollector } from '@tagboat/controller';
 import { Hosting, repositoryController } from '@tagboat/git';
 import { applicationController } from '@tagboat/gitops';
-import { deploymentRepositoryName, experimentController, modelController } from '@tagboat/model';
+import { experimentController, modelController } from '@tagboat/model';
 import { RunMetrics } from '@tagboat/monitoring';
 import { type HostTools, hostEnvironment, type Node, startNode } from '@tagboat/node';
 import { createPipelineControllers } from '@tagboat/pipelines';
 import { BlobStore } from '@tagboat/registry';
+import { deploymentRepositoryName } from '@tagboat/render';
 import { inferenceServiceController } from '@tagboat/serving';
 import { type ObjectStore, openDiskStore } from '@tagboat/store';
 import { triggerController } from '@tagboat/triggers';

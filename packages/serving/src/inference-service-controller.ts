@@ -10,13 +10,12 @@ import {
   ownedBy,
   type PodSpec,
   type ResourceKey,
-  type ResourceType,
   type Service,
   withCondition,
 } from '@tagboat/api';
 import { type Clock, canonicalJson, type Logger, TagboatError, timestamp } from '@tagboat/base';
 import { Controller, type Result } from '@tagboat/controller';
-import { createIfAbsent, mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
+import { applySpec, mutateStatus, type ResourceStore } from '@tagboat/store';
 
 export interface ServingOptions {
   readonly store: ResourceStore;
@@ -81,8 +80,10 @@ async function reconcile(options: ServingOptions, key: ResourceKey): Promise<Res
   const service = await store.get<InferenceService>(key);
   if (!service || service.metadata.deletionTimestamp) return undefined;
   try {
-    const deployment = await apply<Deployment>(store, kinds.Deployment, deploymentFor(service));
-    await apply<Service>(store, kinds.Service, serviceFor(service));
+    const wanted = deploymentFor(service);
+    const deployment = await applySpec(store, keyOf(kinds.Deployment, wanted), wanted);
+    const front = serviceFor(service);
+    await applySpec(store, keyOf(kinds.Service, front), front);
     await report(options, key, conditionsOf(deployment));
   } catch (error) {
     if (!(error instanceof TagboatError) || error.retryable) throw error;
@@ -164,21 +165,6 @@ const predictorMetadata = (service: InferenceService) => ({
   labels: { [labelName]: service.metadata.name },
   ownerReferences: [ownedBy(service)],
 });
-
-/** Creates the object, or makes its spec this one; what others added beside is kept. */
-async function apply<T extends KubernetesObject>(
-  store: ResourceStore,
-  type: ResourceType,
-  wanted: T,
-): Promise<T> {
-  const key = keyOf(type, wanted);
-  const stored = await createIfAbsent(store, key, wanted);
-  if (canonicalJson(stored.spec) === canonicalJson(wanted.spec)) return stored;
-  return mutate<T>(store, key, (draft) => {
-    draft.spec = wanted.spec;
-    draft.metadata.labels = { ...draft.metadata.labels, ...wanted.metadata.labels };
-  });
-}
 
 function conditionsOf(deployment: Deployment): Condition[] {
   const { status = {}, metadata, spec } = deployment;

@@ -2,7 +2,7 @@ import { basename, join } from 'node:path';
 import { buildImage, captureHostPython, imagePaths } from '@tagboat/builder';
 import { parseReference, pullArtifact } from '@tagboat/oci';
 import { runChecked } from '@tagboat/process';
-import { servedFiles } from '@tagboat/render';
+import { releaseAnnotations, servedFiles } from '@tagboat/render';
 import { registryAt, type StepContext } from './context.ts';
 import { basePythonOf } from './environment.ts';
 import { inContext } from './inputs.ts';
@@ -50,7 +50,7 @@ export async function build(context: StepContext, server: string): Promise<void>
       ...(spec.serve?.predictor ? { TAGBOAT_PREDICTOR: spec.serve.predictor } : {}),
       ...(spec.serve?.format ? { TAGBOAT_FORMAT: spec.serve.format } : {}),
     },
-    labels: { 'org.opencontainers.image.title': model.name, 'tagboat.dev/model-digest': digest },
+    labels: { 'org.opencontainers.image.title': model.name, [releaseAnnotations.modelDigest]: digest },
     cacheDirectory: join(context.cache, 'layers'),
     onProgress: (message) => context.say(message),
   });

@@ -2,6 +2,7 @@ import { commitFiles, readLog, type WorkingTree } from '@tagboat/git-client';
 import {
   compareTags,
   type Deploy,
+  deploymentBranch,
   type ModelFile,
   pinRelease,
   type Release,
@@ -11,7 +12,6 @@ import {
   writeBase,
 } from '@tagboat/render';
 import type { StepContext } from './context.ts';
-import { deploymentBranch } from './deployment.ts';
 
 interface Outcome {
   readonly outcome: 'Released' | 'Superseded' | 'Unchanged';

@@ -1,5 +1,5 @@
 import { describeKey, type KubernetesObject, type ResourceKey } from '@tagboat/api';
-import { isReason, notFound } from '@tagboat/base';
+import { canonicalJson, isReason, notFound } from '@tagboat/base';
 import type { Reader, Writer } from './types.ts';
 
 const attempts = 20;
@@ -65,4 +65,21 @@ export async function deleteIfPresent(store: Writer, key: ResourceKey): Promise<
   } catch (error) {
     if (!isReason(error, 'NotFound')) throw error;
   }
+}
+
+/**
+ * Creates the object, or makes the spec of the one of its name this one, and adds its labels; what others added beside
+ * is kept. @returns what is stored then
+ */
+export async function applySpec<T extends KubernetesObject>(
+  store: Reader & Writer,
+  key: ResourceKey,
+  wanted: T,
+): Promise<T> {
+  const stored = await createIfAbsent(store, key, wanted);
+  if (canonicalJson(stored.spec) === canonicalJson(wanted.spec)) return stored;
+  return mutate<T>(store, key, (draft) => {
+    draft.spec = wanted.spec;
+    draft.metadata.labels = { ...draft.metadata.labels, ...wanted.metadata.labels };
+  });
 }

@@ -1,7 +1,7 @@
 import { type PipelineRun, type PipelineTask, parseYaml } from '@tagboat/api';
 import { deterministicName, invalid } from '@tagboat/base';
-import { builtInTask, runBindings } from '@tagboat/render';
-import { type PlannedRuns, type RunSettings, runAnnotations, runLabels } from './plan-runs.ts';
+import { builtInTask, runAnnotations, runBindings, runLabels } from '@tagboat/render';
+import type { PlannedRuns, RunSettings } from './plan-runs.ts';
 import type { RefToHandle } from './plan-triggers.ts';
 
 export const aicoeFileNames = ['.aicoe-ci.yaml', '.aicoe-ci.yml'];

@@ -1,6 +1,15 @@
 import type { PipelineRun } from '@tagboat/api';
 import { deterministicName, TagboatError } from '@tagboat/base';
-import { type ModelFile, matchesTag, nextTag, type RunKind, runSpec } from '@tagboat/render';
+import {
+  type ModelFile,
+  matchesTag,
+  nextTag,
+  outsideDeployment,
+  type RunKind,
+  runAnnotations,
+  runLabels,
+  runSpec,
+} from '@tagboat/render';
 import type { RefToHandle } from './plan-triggers.ts';
 
 /** What the runs of a repository have in common. */
@@ -22,19 +31,6 @@ export interface PlannedRuns {
   /** Why there are none. */
   readonly reason?: string;
 }
-
-export const runLabels = {
-  repository: 'tagboat.dev/repository',
-  model: 'tagboat.dev/model',
-  kind: 'tagboat.dev/kind',
-} as const;
-
-export const runAnnotations = {
-  ref: 'tagboat.dev/ref',
-  tag: 'tagboat.dev/tag',
-  commit: 'tagboat.dev/commit',
-  notices: 'tagboat.dev/notices',
-} as const;
 
 /** The runs that one ref calls for, by the models its commit declares. */
 export function runsForModels(
@@ -84,8 +80,7 @@ function runFor(
       sequence,
       branch: settings.defaultBranch,
       registry: settings.registry,
-      deploymentUrl:
-        model.spec.deploy.find(({ repo }) => repo !== undefined)?.repo ?? settings.deploymentUrl(model.name),
+      deploymentUrl: outsideDeployment(model.spec) ?? settings.deploymentUrl(model.name),
       ...(kind === 'candidate' ? { nextTag: nextTag(settings.tags, prefix) } : {}),
     }),
     metadata: {

@@ -2,23 +2,29 @@ import {
   type HandledRef,
   keyOf,
   kinds,
-  type PersistentVolumeClaim,
   type PipelineRun,
   type Repository,
   type ResourceKey,
 } from '@tagboat/api';
-import {
-  type Clock,
-  canonicalJson,
-  describeError,
-  deterministicName,
-  type Logger,
-  timestamp,
-} from '@tagboat/base';
+import { type Clock, describeError, deterministicName, type Logger, timestamp } from '@tagboat/base';
 import { Controller } from '@tagboat/controller';
 import { Commit } from '@tagboat/git-client';
-import { environmentsClaim, type Model, type ModelFile, modelFileName, readModelFile } from '@tagboat/render';
-import { createIfAbsent, deleteIfPresent, mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
+import {
+  environmentsClaimOf,
+  type Model,
+  type ModelFile,
+  modelFileName,
+  readModelFile,
+  runLabels,
+} from '@tagboat/render';
+import {
+  applySpec,
+  createIfAbsent,
+  deleteIfPresent,
+  mutate,
+  mutateStatus,
+  type ResourceStore,
+} from '@tagboat/store';
 import { aicoeFileNames, readAicoe, runForAicoe } from './aicoe.ts';
 import {
   failedRun,
@@ -44,7 +50,6 @@ export interface TriggerOptions {
 }
 
 const initialAnnotation = 'tagboat.dev/initial-refs';
-const repositoryLabel = 'tagboat.dev/repository';
 
 /**
  * Makes one PipelineRun per new tag, check and candidate, by a ledger that outlives the runs: run first, under a name
@@ -95,7 +100,7 @@ class Trigger {
   }
 
   async #ledger(): Promise<HandledRef[]> {
-    const labels = [{ key: repositoryLabel, operator: 'In' as const, values: [this.#key.name] }];
+    const labels = [{ key: runLabels.repository, operator: 'In' as const, values: [this.#key.name] }];
     const { items } = await this.#options.store.list<HandledRef>(kinds.HandledRef, {
       namespace: this.#key.namespace,
       labels,
@@ -200,29 +205,15 @@ class Trigger {
       metadata: {
         name: model.name,
         namespace: this.#key.namespace,
-        labels: { [repositoryLabel]: this.#key.name },
+        labels: { [runLabels.repository]: this.#key.name },
       },
       spec: JSON.parse(JSON.stringify({ ...model.spec, repository: this.#key.name })) as Model['spec'],
     };
-    const key = keyOf(kinds.Model, object);
-    const stored = await createIfAbsent(store, key, object);
-    if (canonicalJson(stored.spec) !== canonicalJson(object.spec))
-      await mutate<Model>(store, key, (draft) => {
-        draft.spec = object.spec;
-      });
+    await applySpec(store, keyOf(kinds.Model, object), object);
   }
 
   async #ensureEnvironmentsClaim(): Promise<void> {
-    const claim: PersistentVolumeClaim = {
-      apiVersion: 'v1',
-      kind: 'PersistentVolumeClaim',
-      metadata: {
-        name: environmentsClaim,
-        namespace: this.#key.namespace,
-        annotations: { 'tagboat.dev/shared-directory': 'environments' },
-      },
-      spec: { accessModes: ['ReadWriteMany'], resources: { requests: { storage: '20Gi' } } },
-    };
+    const claim = environmentsClaimOf(this.#key.namespace);
     await createIfAbsent(this.#options.store, keyOf(kinds.PersistentVolumeClaim, claim), claim);
   }
 
@@ -258,7 +249,7 @@ class Trigger {
       metadata: {
         name: deterministicName(`${this.#key.name}-${ref.short}`, [ref.ref, ref.commit]),
         namespace: this.#key.namespace,
-        labels: { [repositoryLabel]: this.#key.name },
+        labels: { [runLabels.repository]: this.#key.name },
       },
       spec: {
         repository: this.#key.name,

@@ -1,9 +1,10 @@
+import { Histogram } from '@tagboat/base';
+
 const limits = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 interface Series {
   readonly codes: Map<number, number>;
-  readonly buckets: number[];
-  seconds: number;
+  readonly durations: Histogram;
   predictions: number;
 }
 
@@ -17,17 +18,13 @@ export class GatewayMetrics {
     if (!series) {
       series = {
         codes: new Map(),
-        buckets: new Array<number>(limits.length + 1).fill(0),
-        seconds: 0,
+        durations: new Histogram(limits),
         predictions: 0,
       };
       this.#series.set(id, series);
     }
     series.codes.set(code, (series.codes.get(code) ?? 0) + 1);
-    series.seconds += seconds;
-    const index = limits.findIndex((limit) => seconds <= limit);
-    const bucket = index < 0 ? limits.length : index;
-    series.buckets[bucket] = (series.buckets[bucket] ?? 0) + 1;
+    series.durations.observe(seconds);
     if (
       code === 200 &&
       /^\/(predict|invocations|v2\/models\/[^/]+(\/versions\/[^/]+)?\/infer)$/.test(target.path)
@@ -47,14 +44,7 @@ export class GatewayMetrics {
       lines.push(`tagboat_predictions_total{${id}} ${predictions}`);
     const name = 'tagboat_request_duration_seconds';
     family(name, 'histogram', 'Time from a request to the end of its answer.');
-    for (const [id, { buckets, seconds }] of this.#series) {
-      let total = 0;
-      for (const [index, count] of buckets.entries()) {
-        total += count;
-        lines.push(`${name}_bucket{${id},le="${limits[index] ?? '+Inf'}"} ${total}`);
-      }
-      lines.push(`${name}_sum{${id}} ${seconds}`, `${name}_count{${id}} ${total}`);
-    }
+    for (const [id, { durations }] of this.#series) lines.push(...durations.lines(name, id));
     return `${lines.join('\n')}\n`;
   }
 }

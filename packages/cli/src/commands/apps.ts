@@ -1,4 +1,5 @@
 import { type KubernetesObject, kinds } from '@tagboat/api';
+import { releaseAnnotations, runLabels } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { outputOption, projectOption, short, show } from '../output.ts';
 import { about, connect } from '../session.ts';
@@ -21,21 +22,21 @@ export default defineCommand({
     const { items } = await client.list<KubernetesObject<ApplicationSpec, ApplicationStatus>>(
       kinds.Application,
       {
-        labelSelector: args.project ? `tagboat.dev/project=${args.project}` : '',
+        labelSelector: args.project ? `${releaseAnnotations.project}=${args.project}` : '',
       },
     );
     const { items: services } = await client.list(kinds.InferenceService);
     const rows = items.map(({ metadata, spec, status }) => {
       const namespace = spec?.destination?.namespace ?? '';
-      const model = metadata.labels?.['tagboat.dev/model'] ?? '';
+      const model = metadata.labels?.[runLabels.model] ?? '';
       const service = services.find(
         (found) => found.metadata.namespace === namespace && found.metadata.name === model,
       );
       const note = service?.metadata.annotations ?? {};
       return {
         app: metadata.name,
-        tag: note['tagboat.dev/tag'] ?? '',
-        model: short(note['tagboat.dev/model-digest']),
+        tag: note[releaseAnnotations.tag] ?? '',
+        model: short(note[releaseAnnotations.modelDigest]),
         sync: status?.sync?.status ?? 'Unknown',
         health: status?.health?.status ?? 'Unknown',
         revision: status?.sync?.revision?.slice(0, 10) ?? '',

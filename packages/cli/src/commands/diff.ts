@@ -1,17 +1,11 @@
 import { defineCommand } from 'citty';
 import { readDeployment } from '../deployments.ts';
-import { outputOption, projectOption, say, short, show } from '../output.ts';
+import { betweenOptions, say, short, show } from '../output.ts';
 import { connect, findModel } from '../session.ts';
 
 export default defineCommand({
   meta: { name: 'diff', description: 'Compares what two environments run' },
-  args: {
-    model: { type: 'positional', required: false },
-    from: { type: 'string', default: 'staging' },
-    to: { type: 'string', default: 'production' },
-    ...projectOption,
-    ...outputOption,
-  },
+  args: betweenOptions,
   async run({ args }) {
     const client = await connect();
     const model = await findModel(client, args.model, args.project);

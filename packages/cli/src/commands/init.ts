@@ -9,7 +9,7 @@ import { defineCommand } from 'citty';
 import { say } from '../output.ts';
 import { selfCommand } from '../paths.ts';
 import { proposeModelFile } from '../propose.ts';
-import { connect, ensureRepository, hostedRepository } from '../session.ts';
+import { connect, ensureRepository, hostedRepository, nameFrom } from '../session.ts';
 
 export default defineCommand({
   meta: {
@@ -38,18 +38,11 @@ export default defineCommand({
       for (const note of proposal.notes) say(`note: ${note}`);
     }
     const client = await connect();
-    const name = nameOf(basename(root));
-    await addRemote(client, { root, remote: args.remote, project: nameOf(args.project ?? name), name });
+    const name = nameFrom(basename(root));
+    await addRemote(client, { root, remote: args.remote, project: nameFrom(args.project ?? name), name });
     return undefined;
   },
 });
-
-const nameOf = (text: string) =>
-  text
-    .toLowerCase()
-    .replace(/[^a-z0-9-]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 40) || 'project';
 
 async function addRemote(
   client: Client,

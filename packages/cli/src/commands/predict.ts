@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { invalid, TagboatError } from '@tagboat/base';
+import { environmentNamespace } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { outputOption, projectOption, say } from '../output.ts';
 import { about, connect, findModel } from '../session.ts';
@@ -23,7 +24,10 @@ export default defineCommand({
     const model = await findModel(client, args.model, args.project);
     const { appsUrl } = await about(client);
     const target = model.spec?.deploy.find(({ environment }) => environment === args.environment);
-    const namespace = target?.namespace ?? `${model.metadata.namespace}-${args.environment}`;
+    const namespace = environmentNamespace(
+      model.metadata.namespace ?? '',
+      target ?? { environment: args.environment },
+    );
     const url = `${appsUrl}/${namespace}/${model.metadata.name}/predict`;
     const body = args.file
       ? await readFile(args.file === '-' ? '/dev/stdin' : args.file, 'utf8')

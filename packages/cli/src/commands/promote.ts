@@ -1,20 +1,14 @@
 import { invalid } from '@tagboat/base';
 import { commitFiles } from '@tagboat/git-client';
-import { pinRelease, type Release, readRelease, releaseMessage } from '@tagboat/render';
+import { deploymentBranch, pinRelease, type Release, readRelease, releaseMessage } from '@tagboat/render';
 import { defineCommand } from 'citty';
-import { deploymentBranch, readDeployment, releaseIn } from '../deployments.ts';
-import { outputOption, projectOption, say } from '../output.ts';
+import { readDeployment, releaseIn } from '../deployments.ts';
+import { betweenOptions, say } from '../output.ts';
 import { connect, findModel } from '../session.ts';
 
 export default defineCommand({
   meta: { name: 'promote', description: 'Releases what one environment runs in another, by a commit' },
-  args: {
-    model: { type: 'positional', required: false },
-    from: { type: 'string', default: 'staging' },
-    to: { type: 'string', default: 'production' },
-    ...projectOption,
-    ...outputOption,
-  },
+  args: betweenOptions,
   async run({ args }) {
     const client = await connect();
     const model = await findModel(client, args.model, args.project);

@@ -4,6 +4,7 @@ import type { KubernetesObject } from '@tagboat/api';
 import { notFound } from '@tagboat/base';
 import {
   applicationFor,
+  environmentNamespace,
   inferenceService,
   type ModelFile,
   modelFileName,
@@ -15,6 +16,7 @@ import {
 } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { stringify } from 'yaml';
+import { nameFrom } from '../session.ts';
 
 export default defineCommand({
   meta: {
@@ -41,11 +43,7 @@ export default defineCommand({
     const text = await readFile(path, 'utf8').catch(() => {
       throw notFound(`there is no ${path}`, { hint: 'propose one with: tagboat init' });
     });
-    const project =
-      args.project ??
-      basename(resolve(args.directory))
-        .toLowerCase()
-        .replace(/[^a-z0-9-]/g, '-');
+    const project = args.project ?? nameFrom(basename(resolve(args.directory)));
     const documents = taskNames.map((name) => taskText(name).trim());
     for (const model of readModelFile(text, path))
       for (const object of objectsOf(model, { ...args, project }))
@@ -82,14 +80,14 @@ function objectsOf({ name, spec }: ModelFile, places: Places): KubernetesObject[
       metadata: { name: `${name}-v0.1.0`.replaceAll('.', '-') },
       spec: { pipelineRef: { name: `${name}-release` }, ...bindings },
     },
-    ...spec.deploy.map(({ environment, namespace, repo, path }) =>
+    ...spec.deploy.map((target) =>
       applicationFor({
         project: places.project,
         model: name,
-        environment,
-        namespace: namespace ?? `${places.project}-${environment}`,
-        repoUrl: repo ?? places.deployment,
-        ...(path ? { path } : {}),
+        environment: target.environment,
+        namespace: environmentNamespace(places.project, target),
+        repoUrl: target.repo ?? places.deployment,
+        ...(target.path ? { path: target.path } : {}),
       }),
     ),
     inferenceService(name, spec),

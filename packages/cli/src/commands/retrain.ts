@@ -1,33 +1,31 @@
-import { findCondition, keyOf, kinds, type PipelineRun } from '@tagboat/api';
-import { delay, systemClock, TagboatError } from '@tagboat/base';
-import type { Client } from '@tagboat/client';
-import type { Model } from '@tagboat/render';
+import { findCondition, keyOf, kinds, type PipelineRun, resultsOf } from '@tagboat/api';
+import { TagboatError } from '@tagboat/base';
+import { type Client, until } from '@tagboat/client';
+import { type Model, retrainAnnotation, runAnnotations, runLabels } from '@tagboat/render';
 import { defineCommand } from 'citty';
-import { failureOf, followRun } from '../live.ts';
-import { outputOption, projectOption, say } from '../output.ts';
+import { failureOf, followRun, standardOutput } from '../live.ts';
+import { modelOptions, say } from '../output.ts';
 import { connect, findModel } from '../session.ts';
 
 export default defineCommand({
   meta: { name: 'retrain', description: 'Looks at the data anew, and trains a candidate where it changed' },
   args: {
-    model: { type: 'positional', required: false },
+    ...modelOptions,
     'no-wait': { type: 'boolean', description: 'return at once' },
-    ...projectOption,
-    ...outputOption,
   },
   async run({ args }) {
     const client = await connect();
     const model = await findModel(client, args.model, args.project);
     const requested = new Date().toISOString();
     await client.patch(keyOf(kinds.Model, model), {
-      metadata: { annotations: { 'tagboat.dev/retrain-requested': requested } },
+      metadata: { annotations: { [retrainAnnotation]: requested } },
     });
     if (args['no-wait']) return say('asked for; see: tagboat runs');
     const quiet = args.output === 'json';
     const retrain = await runOf(
       client,
       model,
-      (run) => run.metadata.annotations?.['tagboat.dev/requested'] === requested,
+      (run) => run.metadata.annotations?.[runAnnotations.requested] === requested,
     );
     const first = await follow(client, retrain, quiet);
     const results = resultsOf(first);
@@ -38,8 +36,8 @@ export default defineCommand({
       client,
       model,
       (run) =>
-        run.metadata.annotations?.['tagboat.dev/commit'] === commit &&
-        run.metadata.labels?.['tagboat.dev/kind'] === 'candidate',
+        run.metadata.annotations?.[runAnnotations.commit] === commit &&
+        run.metadata.labels?.[runLabels.kind] === 'candidate',
     );
     const second = await follow(client, candidate, quiet, true);
     const outcome = resultsOf(second);
@@ -68,40 +66,28 @@ function finish(
   say(output === 'json' ? JSON.stringify(result, null, 2) : `${result.outcome}: ${result.message}`);
 }
 
-const resultsOf = (run: PipelineRun) =>
-  Object.fromEntries((run.status?.results ?? []).map(({ name, value }) => [name, String(value)]));
-
 async function follow(
   client: Client,
   run: PipelineRun,
   quiet: boolean,
   mayFail = false,
 ): Promise<PipelineRun> {
-  const done = await followRun(client, keyOf(kinds.PipelineRun, run), {
-    write: (text) => !quiet && process.stdout.write(text),
-    terminal: process.stdout.isTTY && !quiet,
-  });
+  const done = await followRun(client, keyOf(kinds.PipelineRun, run), standardOutput({ quiet }));
   if (!mayFail && findCondition(done.status?.conditions, 'Succeeded')?.status !== 'True')
     throw new TagboatError(await failureOf(client, done), { reason: 'RunFailed' });
   return done;
 }
 
-async function runOf(
-  client: Client,
-  model: Model,
-  matches: (run: PipelineRun) => boolean,
-): Promise<PipelineRun> {
-  const end = systemClock.monotonic() + 60_000;
-  while (systemClock.monotonic() < end) {
-    const { items } = await client.list<PipelineRun>(kinds.PipelineRun, {
+function runOf(client: Client, model: Model, matches: (run: PipelineRun) => boolean): Promise<PipelineRun> {
+  return until(
+    client,
+    {
+      type: kinds.PipelineRun,
       namespace: model.metadata.namespace ?? '',
-    });
-    const found = items.find(matches);
-    if (found) return found;
-    await delay(systemClock, 200);
-  }
-  throw new TagboatError('the run did not appear within a minute', {
-    reason: 'Timeout',
-    hint: 'see: tagboat status',
-  });
+      what: 'the start of the run',
+      timeout: 60_000,
+      hint: 'see: tagboat status',
+    },
+    matches,
+  );
 }

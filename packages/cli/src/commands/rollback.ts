@@ -1,21 +1,20 @@
 import { notFound } from '@tagboat/base';
 import { revertCommit } from '@tagboat/git-client';
+import { deploymentBranch } from '@tagboat/render';
 import { defineCommand } from 'citty';
-import { deploymentBranch, readDeployment, releaseIn } from '../deployments.ts';
-import { outputOption, projectOption, say } from '../output.ts';
+import { readDeployment, releaseIn } from '../deployments.ts';
+import { modelOptions, say } from '../output.ts';
 import { connect, findModel } from '../session.ts';
 
 export default defineCommand({
   meta: { name: 'rollback', description: 'Takes the newest release of an environment back, by a git revert' },
   args: {
-    model: { type: 'positional', required: false },
+    ...modelOptions,
     environment: {
       type: 'string',
       alias: 'e',
       description: 'default: production where something runs there, else staging',
     },
-    ...projectOption,
-    ...outputOption,
   },
   async run({ args }) {
     const client = await connect();

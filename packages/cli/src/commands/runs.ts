@@ -1,8 +1,9 @@
-import { findCondition, kinds, type PipelineRun } from '@tagboat/api';
+import { findCondition, kinds, type PipelineRun, resultsOf } from '@tagboat/api';
 import { formatDuration } from '@tagboat/base';
+import { runAnnotations, runLabels } from '@tagboat/render';
 import { defineCommand } from 'citty';
-import { followRun } from '../live.ts';
-import { ago, outputOption, projectOption, show } from '../output.ts';
+import { followRun, standardOutput } from '../live.ts';
+import { ago, newestFirst, outputOption, projectOption, show } from '../output.ts';
 import { connect } from '../session.ts';
 
 export default defineCommand({
@@ -21,18 +22,12 @@ export default defineCommand({
     const found = args.name && items.find(({ metadata }) => metadata.name === args.name);
     if (args.name && found && args.output !== 'json') {
       const key = { type: kinds.PipelineRun, namespace: found.metadata.namespace ?? '', name: args.name };
-      const run = await followRun(client, key, {
-        write: (text) => process.stdout.write(text),
-        terminal: process.stdout.isTTY,
-      });
+      const run = await followRun(client, key, standardOutput());
       if (findCondition(run.status?.conditions, 'Succeeded')?.status !== 'True') process.exitCode = 1;
       return;
     }
     const wanted = args.name ? items.filter(({ metadata }) => metadata.name === args.name) : items;
-    const newest = [...wanted].sort((a, b) =>
-      (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? 1 : -1,
-    );
-    show(newest.map(describe), {
+    show(newestFirst(wanted).map(describe), {
       output: args.output,
       columns: ['project', 'run', 'kind', 'tag', 'status', 'duration', 'started'],
       empty: 'there are no runs yet; push a tag',
@@ -47,13 +42,13 @@ function describe(run: PipelineRun): Record<string, unknown> {
   return {
     project: metadata.namespace,
     run: metadata.name,
-    kind: metadata.labels?.['tagboat.dev/kind'],
-    tag: metadata.annotations?.['tagboat.dev/tag'],
+    kind: metadata.labels?.[runLabels.kind],
+    tag: metadata.annotations?.[runAnnotations.tag],
     status: condition?.reason ?? 'Pending',
     duration: status?.startTime ? formatDuration(end - Date.parse(status.startTime)) : '',
     started: ago(status?.startTime),
     message: condition?.message,
-    commit: metadata.annotations?.['tagboat.dev/commit'],
-    results: Object.fromEntries((status?.results ?? []).map(({ name, value }) => [name, value])),
+    commit: metadata.annotations?.[runAnnotations.commit],
+    results: resultsOf(run),
   };
 }

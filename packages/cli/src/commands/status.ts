@@ -1,7 +1,7 @@
 import { findCondition, type KubernetesObject, kinds, type PipelineRun } from '@tagboat/api';
-import type { Model } from '@tagboat/render';
+import { environmentNamespace, type Model, releaseAnnotations, runLabels } from '@tagboat/render';
 import { defineCommand } from 'citty';
-import { ago, outputOption, projectOption, say, show } from '../output.ts';
+import { ago, newestFirst, outputOption, projectOption, say, show } from '../output.ts';
 import { about, connect } from '../session.ts';
 
 export default defineCommand({
@@ -32,20 +32,18 @@ export default defineCommand({
 function describe(model: Model, runs: readonly PipelineRun[], services: readonly KubernetesObject[]) {
   const project = model.metadata.namespace ?? '';
   const { name } = model.metadata;
-  const newest = runs
-    .filter(
-      ({ metadata }) => metadata.namespace === project && metadata.labels?.['tagboat.dev/model'] === name,
-    )
-    .sort((a, b) =>
-      (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? 1 : -1,
-    )[0];
-  const deployed = (model.spec?.deploy ?? []).flatMap(({ environment, namespace }) => {
-    const place = namespace ?? `${project}-${environment}`;
+  const newest = newestFirst(
+    runs.filter(
+      ({ metadata }) => metadata.namespace === project && metadata.labels?.[runLabels.model] === name,
+    ),
+  )[0];
+  const deployed = (model.spec?.deploy ?? []).flatMap((target) => {
+    const place = environmentNamespace(project, target);
     const service = services.find(
       (found) => found.metadata.namespace === place && found.metadata.name === name,
     );
-    const tag = service?.metadata.annotations?.['tagboat.dev/tag'];
-    return tag ? [`${environment} ${tag}`] : [];
+    const tag = service?.metadata.annotations?.[releaseAnnotations.tag];
+    return tag ? [`${target.environment} ${tag}`] : [];
   });
   const retrained = model.status?.lastRetrain;
   return {

@@ -1,5 +1,6 @@
 import { type Experiment, type KubernetesObject, kinds } from '@tagboat/api';
 import { notFound } from '@tagboat/base';
+import { releaseAnnotations } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import pc from 'picocolors';
 import { outputOption, projectOption, say } from '../output.ts';
@@ -74,12 +75,12 @@ function placeOf({ metadata, spec }: KubernetesObject): Place {
   return {
     environment: metadata.namespace ?? '',
     model: metadata.name,
-    tag: note['tagboat.dev/tag'] ?? '',
+    tag: note[releaseAnnotations.tag] ?? '',
     image: image ?? '',
-    modelDigest: note['tagboat.dev/model-digest'] ?? '',
-    commit: note['tagboat.dev/commit'] ?? '',
-    run: note['tagboat.dev/run'] ?? '',
-    data: JSON.parse(note['tagboat.dev/data'] ?? '{}') as Record<string, string>,
+    modelDigest: note[releaseAnnotations.modelDigest] ?? '',
+    commit: note[releaseAnnotations.commit] ?? '',
+    run: note[releaseAnnotations.run] ?? '',
+    data: JSON.parse(note[releaseAnnotations.data] ?? '{}') as Record<string, string>,
   };
 }
 

@@ -1,13 +1,23 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findCondition, keyOf, kinds, type PersistentVolumeClaim, type PipelineRun } from '@tagboat/api';
-import { invalid, isReason, notFound, shortHash, TagboatError } from '@tagboat/base';
+import { findCondition, keyOf, kinds, type PipelineRun, resultsOf } from '@tagboat/api';
+import { invalid, notFound, shortHash, TagboatError } from '@tagboat/base';
 import type { Client } from '@tagboat/client';
 import { git } from '@tagboat/git-client';
-import { environmentsClaim, type ModelFile, modelFileName, readModelFile, runSpec } from '@tagboat/render';
+import {
+  deploymentRepositoryName,
+  environmentsClaimOf,
+  type ModelFile,
+  modelFileName,
+  outsideDeployment,
+  readModelFile,
+  runAnnotations,
+  runLabels,
+  runSpec,
+} from '@tagboat/render';
 import { defineCommand } from 'citty';
-import { failureOf, followRun } from '../live.ts';
+import { failureOf, followRun, standardOutput } from '../live.ts';
 import { outputOption, say, show } from '../output.ts';
 import { about, connect, currentRepository, gitAccess } from '../session.ts';
 
@@ -38,10 +48,11 @@ export default defineCommand({
       ...gitAccess(client),
     });
     const run = await client.create(kinds.PipelineRun, await tryRun(client, { model, commit, url, here }));
-    const done = await followRun(client, keyOf(kinds.PipelineRun, run), {
-      write: (line) => args.output !== 'json' && process.stdout.write(line),
-      terminal: process.stdout.isTTY && args.output !== 'json',
-    });
+    const done = await followRun(
+      client,
+      keyOf(kinds.PipelineRun, run),
+      standardOutput({ quiet: args.output === 'json' }),
+    );
     report(args.output, done);
     if (findCondition(done.status?.conditions, 'Succeeded')?.status !== 'True')
       throw new TagboatError(await failureOf(client, done), { reason: 'RunFailed' });
@@ -74,21 +85,9 @@ async function tryRun(
     here,
   }: { model: ModelFile; commit: string; url: string; here: { project: string; name: string } },
 ): Promise<PipelineRun> {
-  const claim: PersistentVolumeClaim = {
-    apiVersion: 'v1',
-    kind: 'PersistentVolumeClaim',
-    metadata: {
-      name: environmentsClaim,
-      namespace: here.project,
-      annotations: { 'tagboat.dev/shared-directory': 'environments' },
-    },
-    spec: { accessModes: ['ReadWriteMany'], resources: { requests: { storage: '20Gi' } } },
-  };
-  await client.create(kinds.PersistentVolumeClaim, claim).catch((error: unknown) => {
-    if (!isReason(error, 'AlreadyExists')) throw error;
-  });
+  await client.createIfAbsent(kinds.PersistentVolumeClaim, environmentsClaimOf(here.project));
   const { registry } = await about(client);
-  const outside = model.spec.deploy.find(({ repo }) => repo !== undefined)?.repo;
+  const outside = outsideDeployment(model.spec);
   return {
     apiVersion: 'tekton.dev/v1',
     kind: 'PipelineRun',
@@ -96,11 +95,11 @@ async function tryRun(
       name: `${model.name.slice(0, 40)}-try-${shortHash([commit, String(Date.now())])}`,
       namespace: here.project,
       labels: {
-        'tagboat.dev/repository': here.name,
-        'tagboat.dev/model': model.name,
-        'tagboat.dev/kind': 'try',
+        [runLabels.repository]: here.name,
+        [runLabels.model]: model.name,
+        [runLabels.kind]: 'try',
       },
-      annotations: { 'tagboat.dev/commit': commit, 'tagboat.dev/tag': 'try' },
+      annotations: { [runAnnotations.commit]: commit, [runAnnotations.tag]: 'try' },
     },
     spec: runSpec('try', model.spec, {
       project: here.project,
@@ -111,15 +110,14 @@ async function tryRun(
       sequence: 0,
       branch: 'main',
       registry,
-      deploymentUrl: outside ?? `${client.url}/git/${here.project}/${model.name}-deployment.git`,
+      deploymentUrl:
+        outside ?? `${client.url}/git/${here.project}/${deploymentRepositoryName(model.name)}.git`,
     }),
   };
 }
 
 function report(output: string | undefined, run: PipelineRun): void {
-  const results = Object.fromEntries(
-    (run.status?.results ?? []).map(({ name, value }) => [name, String(value)]),
-  );
+  const results = resultsOf(run);
   const read = (name: string) => JSON.parse(results[name] || '{}') as Record<string, number | null>;
   const [metrics, deployed] = [read('evaluate-metrics'), read('evaluate-deployed-metrics')];
   const rows = Object.keys(metrics).map((metric) => {
