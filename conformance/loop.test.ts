@@ -46,6 +46,8 @@ describe.each([
     await serving(client, { namespace: 'demo-staging', model: 'tiny', tag: 'v1.0.0' });
     expect(await predict(platform, 'demo-staging')).toEqual({ status: 200, mean: 42 });
     expect(await platform.stop()).toBe(0);
+    await platform.start();
+    expect(await predict(platform, 'demo-staging')).toEqual({ status: 200, mean: 42 });
   });
 });
 

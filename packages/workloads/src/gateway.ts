@@ -55,9 +55,11 @@ export class Gateway {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 512, keepAliveMsecs: 10_000, timeout: 0 });
   #turn = 0;
   readonly #lastServed = new Map<string, number>();
+  readonly #started: number;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.#started = options.clock.monotonic();
   }
 
   /** Handles one request of the apps port. */
@@ -151,13 +153,13 @@ export class Gateway {
   }
 
   /**
-   * A pod of a service that served a moment ago: while pods change or a probe is late under load, a request waits
-   * rather than fails.
+   * A pod of a service that served a moment ago, or before this process began: while pods change, start again or are
+   * late with a probe under load, a request waits rather than fails.
    */
   async #returning(target: Target, response: ServerResponse): Promise<Backend | undefined> {
     const { clock } = this.#options;
     const now = clock.monotonic();
-    if (now - (this.#lastServed.get(idOf(target)) ?? Number.NEGATIVE_INFINITY) > recently) return undefined;
+    if (now - (this.#lastServed.get(idOf(target)) ?? this.#started) > recently) return undefined;
     while (clock.monotonic() - now < patience && !response.destroyed) {
       await delay(clock, 50);
       const backend = this.#pick(target, new Set());
