@@ -61,6 +61,13 @@ export const kinds = {
   Job: define('batch/v1', 'Job'),
   CronJob: define('batch/v1', 'CronJob', { shortNames: ['cj'] }),
   Ingress: define('networking.k8s.io/v1', 'Ingress', { plural: 'ingresses', shortNames: ['ing'] }),
+  /** OpenShift's way in from outside; routed like an Ingress. */
+  Route: define('route.openshift.io/v1', 'Route'),
+  Node: define('v1', 'Node', { namespaced: false, shortNames: ['no'] }),
+  Endpoints: define('v1', 'Endpoints', { plural: 'endpoints', shortNames: ['ep'], subresources: [] }),
+  /** Accepted so that manifests apply; their status says that nothing acts on them. */
+  StatefulSet: define('apps/v1', 'StatefulSet', { shortNames: ['sts'], subresources: ['status', 'scale'] }),
+  DaemonSet: define('apps/v1', 'DaemonSet', { shortNames: ['ds'] }),
   CustomResourceDefinition: define('apiextensions.k8s.io/v1', 'CustomResourceDefinition', {
     namespaced: false,
     shortNames: ['crd', 'crds'],
@@ -70,6 +77,7 @@ export const kinds = {
   TaskRun: define('tekton.dev/v1', 'TaskRun', { shortNames: ['tr', 'trs'] }),
   PipelineRun: define('tekton.dev/v1', 'PipelineRun', { shortNames: ['pr', 'prs'] }),
   StepAction: define('tekton.dev/v1beta1', 'StepAction', { subresources: [] }),
+  CustomRun: define('tekton.dev/v1beta1', 'CustomRun'),
   Application: define('argoproj.io/v1alpha1', 'Application', {
     shortNames: ['app', 'apps'],
     subresources: [],
@@ -83,6 +91,8 @@ export const kinds = {
   Notebook: define('kubeflow.org/v1', 'Notebook'),
   Repository: define('tagboat.dev/v1alpha1', 'Repository', { plural: 'repositories', shortNames: ['repo'] }),
   Model: define('tagboat.dev/v1alpha1', 'Model'),
+  /** A proposed change to a branch of a hosted repository, or the mirror of one at an outside forge. */
+  PullRequest: define('tagboat.dev/v1alpha1', 'PullRequest'),
   /** What was done about one ref at one commit; outlives the run, so that a tag is never handled twice. */
   HandledRef: define('tagboat.dev/v1alpha1', 'HandledRef', { subresources: [] }),
   /** One finished training or evaluation: parameters, metrics and digests; outlives the run. */

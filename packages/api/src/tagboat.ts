@@ -52,3 +52,47 @@ export interface ExperimentSpec {
 }
 
 export type Experiment = KubernetesObject<ExperimentSpec>;
+
+export interface PullRequestSpec {
+  repository: string;
+  /** Unique within the repository, counted from 1. */
+  number: number;
+  title: string;
+  description?: string;
+  /** Full name of the ref that holds the change: `refs/pull/<number>/head` or a branch. */
+  sourceRef: string;
+  /** Without `refs/heads/`. */
+  targetBranch: string;
+  author?: string;
+  /** What is wanted: a merge is asked for by setting `merged`. */
+  state: 'open' | 'closed' | 'merged';
+  /** From outside the project: it runs only after `/ok-to-test`. */
+  external?: boolean;
+  comments?: PullRequestComment[];
+}
+
+export interface PullRequestComment {
+  author: string;
+  body: string;
+  createdAt: string;
+  /** A review's verdict, where the comment is one. */
+  review?: 'approved' | 'changes-requested';
+}
+
+export interface PullRequestStatus {
+  observedGeneration?: number;
+  headCommit?: string;
+  baseCommit?: string;
+  mergeCommit?: string;
+  mergeable?: boolean;
+  /** Commit statuses by context, as forges show them. */
+  checks?: {
+    context: string;
+    state: 'pending' | 'success' | 'failure' | 'error';
+    description?: string;
+    pipelineRun?: string;
+  }[];
+  conditions?: Condition[];
+}
+
+export type PullRequest = KubernetesObject<PullRequestSpec, PullRequestStatus>;
