@@ -6,6 +6,7 @@ const commands = {
   init: () => import('./commands/init.ts'),
   connect: () => import('./commands/connect.ts'),
   try: () => import('./commands/try.ts'),
+  console: () => import('./commands/console.ts'),
   status: () => import('./commands/status.ts'),
   runs: () => import('./commands/runs.ts'),
   logs: () => import('./commands/logs.ts'),

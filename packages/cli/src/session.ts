@@ -44,6 +44,9 @@ export async function about(client: Client): Promise<About> {
   return (await client.request('GET', '/tagboat')).json() as Promise<About>;
 }
 
+/** The link that signs a browser in; whoever has it is the owner. */
+export const consoleLink = ({ url, token }: { url: string; token: string }) => `${url}/?token=${token}`;
+
 /** The git credentials of the platform's own repositories. */
 export const gitAccess = (client: Client) => ({
   credentials: { username: 'tagboat', password: client.token },

@@ -1,7 +1,8 @@
 import { statusOf } from '@tagboat/apiserver';
 import { TagboatError } from '@tagboat/base';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Identity, Tokens } from './tokens.ts';
+import type { SignIn } from './sign-in.ts';
+import type { Identity } from './tokens.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -9,7 +10,7 @@ declare module 'fastify' {
   }
 }
 
-const open = new Set(['/healthz', '/livez', '/readyz', '/metrics', '/']);
+const open = new Set(['/healthz', '/livez', '/readyz', '/metrics', '/', '/sign-in', '/sign-out']);
 
 /** Refuses requests for another host name: a page elsewhere could otherwise reach this port through DNS rebinding. */
 export function checkHost(header: string | undefined, allowed: ReadonlySet<string>): boolean {
@@ -20,21 +21,27 @@ export function checkHost(header: string | undefined, allowed: ReadonlySet<strin
 export const loopbackNames: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 /** Decides for every request of the main port, before any room sees it. */
-export function accessHook(tokens: Tokens, hosts: ReadonlySet<string>) {
+export function accessHook(signIn: SignIn, hosts: ReadonlySet<string>) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     if (!checkHost(request.headers.host, hosts))
       return reply.code(403).type('text/plain').send('this host name is not served here\n');
     const path = request.url.split('?')[0]!;
-    const identity = await tokens.identify(request.headers.authorization);
+    const identity = await signIn.identify(request);
     request.identity = identity;
-    if (!identity) return open.has(path) ? undefined : unauthorized(path, reply);
+    const answered = await signIn.answer(request, reply);
+    if (answered) return answered;
+    if (!identity) return open.has(path) ? undefined : unauthorized(request, reply);
     if (identity.kind === 'pod' && !mayPod(identity.namespace, path)) return forbidden(path, reply);
     return undefined;
   };
 }
 
-function unauthorized(path: string, reply: FastifyReply): FastifyReply {
-  reply.code(401).header('www-authenticate', 'Basic realm="tagboat"');
+function unauthorized(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const path = request.url;
+  reply.code(401);
+  // A browser would put up its own dialog over the console, which has a page for this.
+  if (request.headers['sec-fetch-site'] === undefined)
+    reply.header('www-authenticate', 'Basic realm="tagboat"');
   if (path.startsWith('/v2'))
     return reply.send({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] });
   if (path.startsWith('/git')) return reply.type('text/plain').send('the token is missing or wrong\n');

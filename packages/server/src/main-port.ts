@@ -9,13 +9,13 @@ import type { ResourceStore } from '@tagboat/store';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { accessHook, loopbackNames } from './access.ts';
 import type { Repositories } from './repositories.ts';
-import type { Tokens } from './tokens.ts';
+import type { SignIn } from './sign-in.ts';
 
 export interface MainPortOptions {
   readonly store: ResourceStore;
   readonly types: TypeRegistry;
   readonly log: Logger;
-  readonly tokens: Tokens;
+  readonly signIn: SignIn;
   readonly blobs: BlobStore;
   readonly logs: () => LogReader;
   readonly repositories: () => Repositories;
@@ -26,14 +26,15 @@ export interface MainPortOptions {
 
 /** The main port, with every room's HTTP face. */
 export function mainPort(options: MainPortOptions): FastifyInstance {
-  const { store, types, log, tokens } = options;
+  const { store, types, log, signIn } = options;
   const app = Fastify({
     logger: false,
     forceCloseConnections: true,
     bodyLimit: 3 * 2 ** 20,
     routerOptions: { maxParamLength: 1000 },
   });
-  app.addHook('onRequest', accessHook(tokens, loopbackNames));
+  app.addHook('onRequest', accessHook(signIn, loopbackNames));
+  app.register(async (scope) => signIn.routes(scope));
   for (const path of ['/healthz', '/livez', '/readyz'])
     app.get(path, async (_request, reply) => reply.type('text/plain').send('ok'));
   app.get('/metrics', async (_request, reply) =>

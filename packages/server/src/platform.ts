@@ -31,6 +31,8 @@ import { type Configuration, credentialsOfPort } from './configuration.ts';
 import { imageSource } from './images.ts';
 import { mainPort } from './main-port.ts';
 import { ensureNamespace, Repositories } from './repositories.ts';
+import { Sessions } from './sessions.ts';
+import { SignIn } from './sign-in.ts';
 import { Tokens } from './tokens.ts';
 
 export interface PlatformOptions {
@@ -74,7 +76,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     store,
     types,
     log: log.with({ part: 'http' }),
-    tokens,
+    signIn: new SignIn(tokens, await Sessions.open(home, clock)),
     blobs: new BlobStore(join(home, 'blobs')),
     logs: () => rooms.node!.logs,
     repositories: () => rooms.repositories!,

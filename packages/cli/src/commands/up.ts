@@ -4,6 +4,7 @@ import { defineCommand } from 'citty';
 import { runDemo } from '../demo.ts';
 import { toolsOfHost } from '../host.ts';
 import { say } from '../output.ts';
+import { consoleLink } from '../session.ts';
 
 export default defineCommand({
   meta: { name: 'up', description: 'Starts the platform on this machine, until Ctrl-C' },
@@ -44,6 +45,7 @@ export default defineCommand({
 
 function greet(platform: Platform, home: string): void {
   say(`Tagboat is up: ${platform.url}  models: ${platform.appsUrl}  state: ${home}`);
+  say(`console: ${consoleLink(platform)}`);
   if (platform.driverNote) say(`pods run as plain processes: ${platform.driverNote}`);
 }
 
