@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path';
 import { type HostTools, hostTools } from '@tagboat/node';
 import { resolveInterpreter } from '@tagboat/python';
-import { installation, prefixOf, selfCommand } from './paths.ts';
+import { prefixOf } from './paths.ts';
+import { stepCommand } from './step-command.ts';
 
 /** The tools of this host that steps may use. */
 export async function toolsOfHost(home: string): Promise<HostTools> {
@@ -18,11 +19,12 @@ export async function toolsOfHost(home: string): Promise<HostTools> {
     ['3.10', '3.11', '3.12', '3.13'].map((version) => python(version).catch(() => undefined)),
   );
   const prefixes = [standard.path, ...others.filter((path) => path !== undefined)].flatMap(prefixOf);
+  const { command, directories } = await stepCommand(home);
   return hostTools({
-    tagboat: selfCommand,
+    tagboat: command,
     // The interpreter itself, since shims of version managers do not work everywhere.
     before: [dirname(standard.path)],
-    directories: [...new Set([installation, ...prefixes])],
+    directories: [...new Set([...directories, ...prefixes])],
     python: (version) => python(version).catch(() => undefined),
   });
 }

@@ -13,12 +13,13 @@ export const modelServerDirectory = join(installation, 'packages', 'serving', 'p
 /** The example projects. */
 export const examplesDirectory = join(installation, 'examples');
 
+/** Whether this runs from the sources of a checkout, not from the published package. */
+export const isSource = existsSync(join(here, 'main.ts'));
+
 /** The command line that starts this CLI. */
-export const selfCommand: readonly string[] = [
-  process.execPath,
-  '--disable-warning=ExperimentalWarning',
-  join(here, 'main.ts'),
-];
+export const selfCommand: readonly string[] = isSource
+  ? [process.execPath, '--disable-warning=ExperimentalWarning', join(here, 'main.ts')]
+  : [process.execPath, join(installation, 'dist', 'main.js')];
 
 /** The directories of a Python, where they are not the system's own. */
 export function prefixOf(python: string): string[] {

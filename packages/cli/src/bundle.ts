@@ -1,0 +1,106 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { basename, dirname, join, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Plugin } from 'rolldown';
+
+export interface BundleOptions {
+  /** Entry files by the names they get. */
+  readonly entries: Readonly<Record<string, string>>;
+  /** Where the files go; made if needed. */
+  readonly directory: string;
+  /** The expression that a module's `import.meta.url` becomes, so that it finds its files beside it as before. */
+  readonly moduleUrl: (file: string) => string;
+  /** How a package that is not bundled is named in an import, given its own file. */
+  readonly external: (specifier: string, file: string) => string;
+}
+
+/**
+ * Bundles TypeScript sources into plain JavaScript files that start fast. Packages with compiled addons stay outside.
+ * @returns the names of the packages that stay outside
+ */
+export async function bundle(options: BundleOptions): Promise<string[]> {
+  const { rolldown } = await import('rolldown');
+  const outside = new Set<string>();
+  await using build = await rolldown({
+    input: { ...options.entries },
+    platform: 'node',
+    plugins: [leaveAddons(options, outside), keepPlaces(options)],
+    logLevel: 'silent',
+  });
+  await build.write({
+    dir: options.directory,
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name]-[hash].js',
+    // CommonJS packages in the bundle still call require for Node's own modules.
+    banner:
+      'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  });
+  return [...outside].sort();
+}
+
+/** Packages that hold compiled addons cannot be bundled, and neither can the bundler itself. */
+function leaveAddons(options: BundleOptions, outside: Set<string>): Plugin {
+  return {
+    name: 'leave-addons',
+    async resolveId(specifier, importer) {
+      if (specifier.startsWith('.') || specifier.startsWith('node:') || !importer) return null;
+      const name = specifier
+        .split('/')
+        .slice(0, specifier.startsWith('@') ? 2 : 1)
+        .join('/');
+      const directory = packageDirectory(name, importer);
+      if (!directory || !(name === 'rolldown' || (await hasAddon(directory)))) return null;
+      outside.add(name);
+      const file = createRequire(importer).resolve(specifier);
+      return { id: options.external(specifier, file), external: true };
+    },
+  };
+}
+
+function packageDirectory(name: string, importer: string): string | undefined {
+  for (let at = dirname(importer); ; at = dirname(at)) {
+    const directory = join(at, 'node_modules', name);
+    if (existsSync(join(directory, 'package.json'))) return directory;
+    if (at === dirname(at)) return undefined;
+  }
+}
+
+const known = new Map<string, Promise<boolean>>();
+
+function hasAddon(directory: string): Promise<boolean> {
+  const found =
+    known.get(directory) ??
+    readdir(directory, { recursive: true }).then(
+      (names) => names.some((name) => name.endsWith('.node') || basename(name) === 'binding.gyp'),
+      () => false,
+    );
+  known.set(directory, found);
+  return found;
+}
+
+const workerUrl = /new URL\('\.\/([\w-]+)\.ts', import\.meta\.url\)/g;
+
+/** Modules that read files beside them, or start workers, still find them. */
+function keepPlaces(options: BundleOptions): Plugin {
+  return {
+    name: 'keep-places',
+    transform(code, id) {
+      if (!code.includes('import.meta.url') || id.includes(`${sep}node_modules${sep}`)) return null;
+      const withWorkers = code.replace(workerUrl, (_, name: string) => {
+        this.emitFile({ type: 'chunk', id: join(dirname(id), `${name}.ts`), fileName: `${name}.js` });
+        return `new URL('./${name}.js', import.meta.WORKER)`;
+      });
+      const placed = withWorkers.replaceAll('import.meta.url', options.moduleUrl(id));
+      return { code: placed.replaceAll('import.meta.WORKER', 'import.meta.url') };
+    },
+  };
+}
+
+/** Modules of a bundle that stays on the machine it was made on. */
+export const absolutePlaces = {
+  moduleUrl: (file: string) => JSON.stringify(pathToFileURL(file).href),
+  external: (_: string, file: string) => pathToFileURL(file).href,
+} as const;
