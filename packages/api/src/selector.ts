@@ -73,3 +73,38 @@ export function matchesLabels(
     }
   });
 }
+
+/** One term of a field selector, such as `status.phase!=Failed`. */
+export interface FieldRequirement {
+  readonly path: readonly string[];
+  readonly equal: boolean;
+  readonly value: string;
+}
+
+/** Reads `metadata.name=x,status.phase!=Failed` (apimachinery `fields.ParseSelector`). @throws `Invalid` */
+export function parseFieldSelector(text: string): FieldRequirement[] {
+  return text
+    .split(/(?<!\\),/)
+    .filter((part) => part.trim() !== '')
+    .map((part) => {
+      const match = /^\s*([\w./[\]'-]+)\s*(==|!=|=)(.*)$/s.exec(part);
+      if (!match)
+        throw invalid(`cannot read the field selector "${part.slice(0, 80)}"`, {
+          hint: 'write for example metadata.name=web,status.phase!=Failed',
+        });
+      return {
+        path: match[1]!.split('.'),
+        equal: match[2] !== '!=',
+        value: match[3]!.trim().replace(/\\([,=\\])/g, '$1'),
+      };
+    });
+}
+
+/** A field that is absent counts as the empty text. */
+export function matchesFields(object: unknown, requirements: readonly FieldRequirement[]): boolean {
+  return requirements.every(({ path, equal, value }) => {
+    let found: unknown = object;
+    for (const part of path) found = (found as Record<string, unknown> | undefined | null)?.[part];
+    return (String(found ?? '') === value) === equal;
+  });
+}

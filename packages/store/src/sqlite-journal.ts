@@ -62,6 +62,10 @@ export class SqliteJournal implements Journal {
     return this.#call({ append: stored });
   }
 
+  backup(path: string): Promise<void> {
+    return this.#call({ backup: path });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#call({ close: true });
     await this.#worker.terminate();

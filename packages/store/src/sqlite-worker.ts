@@ -1,4 +1,4 @@
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { JournalRecord } from './types.ts';
 
@@ -6,6 +6,8 @@ interface Request {
   readonly id: number;
   readonly open?: true;
   readonly append?: readonly JournalRecord[];
+  /** A file for a consistent copy; it must not exist. */
+  readonly backup?: string;
   readonly close?: true;
 }
 
@@ -19,12 +21,27 @@ function open(): void {
   );
 }
 
+interface Statements {
+  readonly put: StatementSync;
+  readonly remove: StatementSync;
+  readonly count: StatementSync;
+}
+let statements: Statements | undefined;
+
+/** Prepared once: preparing costs as much as running. */
+function prepared(): Statements {
+  statements ??= {
+    put: database.prepare(
+      'INSERT INTO objects VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET revision = excluded.revision, json = excluded.json',
+    ),
+    remove: database.prepare('DELETE FROM objects WHERE type = ? AND namespace = ? AND name = ?'),
+    count: database.prepare("UPDATE counters SET value = ? WHERE name = 'revision'"),
+  };
+  return statements;
+}
+
 function append(records: readonly JournalRecord[]): void {
-  const put = database.prepare(
-    'INSERT INTO objects VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET revision = excluded.revision, json = excluded.json',
-  );
-  const remove = database.prepare('DELETE FROM objects WHERE type = ? AND namespace = ? AND name = ?');
-  const count = database.prepare("UPDATE counters SET value = ? WHERE name = 'revision'");
+  const { put, remove, count } = prepared();
   database.exec('BEGIN IMMEDIATE');
   try {
     for (const { revision, type, namespace, name, json } of records) {
@@ -43,6 +60,7 @@ port.on('message', (request: Request) => {
   try {
     if (request.open) open();
     else if (request.append) append(request.append);
+    else if (request.backup) database.prepare('VACUUM INTO ?').run(request.backup);
     else if (request.close) database.close();
     port.postMessage({ id: request.id });
   } catch (error) {

@@ -1,7 +1,14 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ConfigMap, type KubernetesObject, kinds, type Pod, parseSelector } from '@tagboat/api';
+import {
+  type ConfigMap,
+  type KubernetesObject,
+  kinds,
+  type Pod,
+  parseFieldSelector,
+  parseSelector,
+} from '@tagboat/api';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   mutate,
@@ -144,6 +151,54 @@ describe.each(implementations)('the store contract: %s', (_name, open) => {
     const second = await store.list(kinds.ConfigMap, { limit: 2, continue: first.continue! });
     expect([...names(first.items), ...names(second.items)]).toEqual(['a', 'b', 'c', 'other']);
     expect([first.remainingItemCount, second.continue]).toEqual([2, undefined]);
+  });
+
+  it('shows every page of a list as things were at the first', async () => {
+    const store = await open();
+    for (const name of ['a', 'b', 'c', 'd']) await store.create(configMap(name));
+    const first = await store.list<ConfigMap>(kinds.ConfigMap, { namespace: 'demo', limit: 2 });
+    await mutate<ConfigMap>(store, key('c'), (draft) => {
+      draft.data = { a: 'changed' };
+    });
+    await store.delete(key('d'));
+    await store.create(configMap('bb'));
+    await store.create(configMap('e'));
+    const rest = await store.list<ConfigMap>(kinds.ConfigMap, {
+      namespace: 'demo',
+      continue: first.continue!,
+    });
+    expect(rest.items.map(({ metadata, data }) => [metadata.name, data!.a])).toEqual([
+      ['c', '1'],
+      ['d', '1'],
+    ]);
+    expect(rest.resourceVersion).toBe(first.resourceVersion);
+    const then = await store.list(kinds.ConfigMap, { revision: first.resourceVersion });
+    expect(then.items.map((item) => item.metadata.name)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('checks a dry run and keeps nothing of it', async () => {
+    const store = await open();
+    expect((await store.create(configMap('one'), { dryRun: true })).metadata.uid).toBeDefined();
+    expect(await store.get(key('one'))).toBeUndefined();
+    const created = await store.create(configMap('one'));
+    await expect(store.create(configMap('one'), { dryRun: true })).rejects.toMatchObject({
+      reason: 'AlreadyExists',
+    });
+    await store.update({ ...created, data: { a: '2' } }, { dryRun: true });
+    await store.delete(key('one'), { dryRun: true });
+    expect(await store.get(key('one'))).toEqual(created);
+  });
+
+  it('selects by field, and makes names', async () => {
+    const store = await open();
+    await store.create(configMap('one'));
+    await store.create({
+      ...configMap(''),
+      metadata: { name: '', generateName: 'made-', namespace: 'demo' },
+    });
+    const fields = parseFieldSelector('metadata.name!=one');
+    const { items } = await store.list(kinds.ConfigMap, { fields });
+    expect(items.map((item) => item.metadata.name)).toEqual([expect.stringMatching(/^made-[a-z0-9]{5}$/)]);
   });
 
   it('watches from a revision, with changes of selection told as added and deleted', async () => {

@@ -1,13 +1,22 @@
-import type { KubernetesObject, Requirement, ResourceKey, ResourceType } from '@tagboat/api';
+import type {
+  FieldRequirement,
+  KubernetesObject,
+  Requirement,
+  ResourceKey,
+  ResourceType,
+} from '@tagboat/api';
 
 export interface Query {
   /** Absent: all namespaces. */
   readonly namespace?: string;
   readonly name?: string;
   readonly labels?: readonly Requirement[];
-  /** At most this many items; the list then carries `continue`. */
+  readonly fields?: readonly FieldRequirement[];
+  /** At most this many items; the list then carries `continue`, and later pages show the same revision as the first. */
   readonly limit?: number;
   readonly continue?: string;
+  /** The list as it was at this revision. @throws `Expired` when that is no longer known */
+  readonly revision?: string;
 }
 
 export interface List<T> {
@@ -45,10 +54,21 @@ export interface Reader {
   ): AsyncIterable<WatchEvent<T>>;
 }
 
-export interface DeleteOptions {
+export interface WriteOptions {
+  /** Checks everything and returns what would be stored, and stores nothing. */
+  readonly dryRun?: boolean;
+}
+
+export interface DeleteOptions extends WriteOptions {
   readonly uid?: string;
   readonly resourceVersion?: string;
+  /** What happens to the objects that this one owns (default Background: the garbage collector deletes them afterwards). */
+  readonly propagation?: 'Foreground' | 'Background' | 'Orphan';
 }
+
+/** Finalizers by which the garbage collector is asked to act before an object goes (meta/v1). */
+export const foregroundDeletion = 'foregroundDeletion';
+export const orphanDependents = 'orphan';
 
 /**
  * Writes objects; each call resolves when the write is durable. `metadata.resourceVersion`, where given, must be
@@ -56,16 +76,25 @@ export interface DeleteOptions {
  */
 export interface Writer {
   /** @throws `AlreadyExists`, `Invalid` */
-  create<T extends KubernetesObject>(object: T): Promise<T>;
+  create<T extends KubernetesObject>(object: T, options?: WriteOptions): Promise<T>;
   /** Replaces everything but status (for kinds with that subresource). @throws `NotFound`, `Conflict` */
-  update<T extends KubernetesObject>(object: T): Promise<T>;
+  update<T extends KubernetesObject>(object: T, options?: WriteOptions): Promise<T>;
   /** Replaces status alone. @throws `NotFound`, `Conflict` */
-  updateStatus<T extends KubernetesObject>(object: T): Promise<T>;
-  /** Removes the object, or marks it deleted while finalizers remain. @throws `NotFound`, `Conflict` */
-  delete(key: ResourceKey, options?: DeleteOptions): Promise<void>;
+  updateStatus<T extends KubernetesObject>(object: T, options?: WriteOptions): Promise<T>;
+  /**
+   * Removes the object, or marks it deleted while finalizers remain.
+   * @returns its last state, or what is stored while finalizers remain (`deletionTimestamp` is set then)
+   * @throws `NotFound`, `Conflict`
+   */
+  delete(key: ResourceKey, options?: DeleteOptions): Promise<KubernetesObject | undefined>;
 }
 
 export interface ResourceStore extends Reader, Writer, AsyncDisposable {}
+
+/** The texts of what a list would return: for a server that only passes them on. */
+export interface TextList extends Omit<List<string>, 'items'> {
+  readonly texts: readonly string[];
+}
 
 /** One durable change: the stored text of an object, or null where it was removed. */
 export interface JournalRecord {
@@ -82,4 +111,6 @@ export interface Journal extends AsyncDisposable {
   /** The highest revision ever appended. */
   revision(): number;
   append(records: readonly JournalRecord[]): Promise<void>;
+  /** Writes a consistent copy to a new file, between two appends. */
+  backup?(path: string): Promise<void>;
 }
