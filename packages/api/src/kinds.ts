@@ -93,6 +93,8 @@ export const kinds = {
   Model: define('tagboat.dev/v1alpha1', 'Model'),
   /** A proposed change to a branch of a hosted repository, or the mirror of one at an outside forge. */
   PullRequest: define('tagboat.dev/v1alpha1', 'PullRequest'),
+  /** What one check says of one commit, for the console, for pull requests and for outside forges. */
+  CommitStatus: define('tagboat.dev/v1alpha1', 'CommitStatus', { plural: 'commitstatuses' }),
   /** What was done about one ref at one commit; outlives the run, so that a tag is never handled twice. */
   HandledRef: define('tagboat.dev/v1alpha1', 'HandledRef', { subresources: [] }),
   /** One finished training or evaluation: parameters, metrics and digests; outlives the run. */

@@ -96,3 +96,35 @@ export interface PullRequestStatus {
 }
 
 export type PullRequest = KubernetesObject<PullRequestSpec, PullRequestStatus>;
+
+/** What one check says of one commit, as forges show it; outlives the run that it speaks of. */
+export interface CommitStatusSpec {
+  repository: string;
+  /** Full object id. */
+  commit: string;
+  /** Names the check, such as `aicoe-ci/pytest-check`; one status per commit and context. */
+  context: string;
+  state: CommitState;
+  description?: string;
+  /** Where to read more. */
+  targetUrl?: string;
+  pipelineRun?: string;
+  creator?: string;
+  updatedAt: string;
+}
+
+export type CommitState = 'pending' | 'success' | 'failure' | 'error' | 'warning';
+
+export interface CommitStatusStatus {
+  /** What an outside forge was last told: the state, a digest of all that was said, and when. */
+  reported?: { digest: string; at: string };
+  conditions?: Condition[];
+}
+
+export type CommitStatus = KubernetesObject<CommitStatusSpec, CommitStatusStatus>;
+
+/** Labels by which a CommitStatus is found; a commit's label holds at most its first 40 digits. */
+export const commitStatusLabels = {
+  repository: 'tagboat.dev/repository',
+  commit: 'tagboat.dev/commit',
+} as const;

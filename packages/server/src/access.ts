@@ -68,6 +68,7 @@ function mayPod(namespace: string, path: string): boolean {
     decoded === '/v2' ||
     decoded === '/git-credentials' ||
     decoded.startsWith(`/v2/${namespace}/`) ||
-    decoded.startsWith(`/git/${namespace}/`)
+    decoded.startsWith(`/git/${namespace}/`) ||
+    decoded.startsWith(`/git/api/v1/repos/${namespace}/`)
   );
 }

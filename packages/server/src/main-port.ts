@@ -1,8 +1,9 @@
+import { userInfo } from 'node:os';
 import { kinds, type TypeRegistry } from '@tagboat/api';
 import { apiServerPlugin } from '@tagboat/apiserver';
-import type { Logger } from '@tagboat/base';
+import { type Logger, systemClock, timestamp } from '@tagboat/base';
 import type { Controller } from '@tagboat/controller';
-import { smartHttp } from '@tagboat/git';
+import { restApi, smartHttp } from '@tagboat/git';
 import type { LogReader } from '@tagboat/node';
 import { type BlobStore, registryPlugin } from '@tagboat/registry';
 import type { ResourceStore } from '@tagboat/store';
@@ -51,6 +52,7 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   });
   app.register((scope) => registryPlugin(scope, { store: options.blobs, log }), { prefix: '/v2' });
   app.register((scope) => gitRoutes(scope, options), { prefix: '/git' });
+  app.register((scope) => repositoryApi(scope, options), { prefix: '/git/api/v1' });
   app.register((scope) =>
     apiServerPlugin(scope, { store, types, log, readLog: (request) => options.logs().read(request) }),
   );
@@ -64,5 +66,21 @@ async function gitRoutes(scope: FastifyInstance, options: MainPortOptions): Prom
       options.repositories().open(namespace, name, { push, mayCreate: request.identity?.kind === 'owner' }),
     pushed: async (namespace, name) =>
       options.repositoryController().enqueue({ type: kinds.Repository, namespace, name }),
+  });
+}
+
+async function repositoryApi(scope: FastifyInstance, options: MainPortOptions): Promise<void> {
+  const url = () => String(options.about().url ?? '');
+  await restApi(scope, {
+    store: options.store,
+    log: options.log,
+    open: (namespace, name) =>
+      options.repositories().open(namespace, name, { push: false, mayCreate: false }),
+    changed: async (namespace, name) =>
+      options.repositoryController().enqueue({ type: kinds.Repository, namespace, name }),
+    url: () => `${url()}/git/api/v1`,
+    page: (namespace, name) => `${url()}/repositories/${namespace}/${name}`,
+    now: () => timestamp(systemClock),
+    userOf: ({ identity }) => (identity?.kind === 'pod' ? identity.pod : userInfo().username),
   });
 }
