@@ -123,8 +123,7 @@ class Index {
     const source = operation.fromPath === undefined ? path : checkPath(operation.fromPath);
     const entry = parent ? await this.#reader.entry(parent, source) : undefined;
     this.#check(operation, { source, found: entry?.type === 'blob' ? entry.id : undefined, taken: !!entry });
-    if (operation.operation === 'delete' || source !== path)
-      await this.#remove(source, entry!.id);
+    if (operation.operation === 'delete' || source !== path) await this.#remove(source, entry!.id);
     if (operation.operation === 'delete') return;
     const id = operation.content
       ? await this.git(['hash-object', '-w', '--stdin'], operation.content)
