@@ -64,6 +64,7 @@ export interface Container {
   restartPolicy?: string;
   tty?: boolean;
   stdin?: boolean;
+  stdinOnce?: boolean;
   securityContext?: {
     runAsUser?: number;
     runAsGroup?: number;

@@ -1,3 +1,3 @@
 export { mergePatch, patched } from './patch.ts';
-export { type ApiServerOptions, apiServerPlugin, type LogRequest } from './plugin.ts';
+export { type ApiServerOptions, apiServerPlugin } from './plugin.ts';
 export { statusOf } from './status.ts';

@@ -1,5 +1,5 @@
 import { PassThrough, Readable } from 'node:stream';
-import { apiVersionOf, kinds, type Pod, type TypeRegistry } from '@tagboat/api';
+import { apiVersionOf, kinds, type Pod, type PodAccess, type TypeRegistry } from '@tagboat/api';
 import { type Logger, TagboatError } from '@tagboat/base';
 import type { ResourceStore } from '@tagboat/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -7,21 +7,12 @@ import { groupsOf, parseResourcePath, type ResourcePath, resourceList } from './
 import { type QueryString, Resources } from './resources.ts';
 import { statusOf } from './status.ts';
 
-export interface LogRequest {
-  readonly namespace: string;
-  readonly pod: string;
-  readonly container: string;
-  readonly tailLines?: number;
-  readonly timestamps?: boolean;
-  readonly follow?: { readonly done: () => Promise<boolean>; readonly signal: AbortSignal };
-}
-
 export interface ApiServerOptions {
   readonly store: ResourceStore;
   readonly types: TypeRegistry;
   readonly log: Logger;
-  /** The text of a container's log, whole lines at a time. */
-  readonly readLog: (request: LogRequest) => AsyncIterable<string>;
+  /** What the node offers beside running pods; asked for with each request, since the API is there before the node. */
+  readonly podAccess: () => PodAccess;
 }
 
 type Request = FastifyRequest<{ Querystring: Record<string, string | undefined> }>;
@@ -147,24 +138,35 @@ async function logs(call: Call): Promise<FastifyReply> {
         retryable: false,
       },
     );
-  const done = async () => {
-    const now = await options.store.get<Pod>({
-      type: kinds.Pod,
-      namespace: path.namespace!,
-      name: path.name!,
-    });
-    const states = now?.status?.containerStatuses?.find(({ name }) => name === container)?.state;
-    return (
-      !now || states?.terminated !== undefined || ['Succeeded', 'Failed'].includes(now.status?.phase ?? '')
-    );
-  };
-  const lines = options.readLog({
+  const { tailLines, sinceSeconds, sinceTime, limitBytes } = query;
+  const since = sinceSeconds ? new Date(Date.now() - Number(sinceSeconds) * 1000).toISOString() : sinceTime;
+  const lines = options.podAccess().logs({
     namespace: path.namespace!,
     pod: path.name!,
     container,
-    ...(query.tailLines ? { tailLines: Number(query.tailLines) } : {}),
+    ...(tailLines ? { tailLines: Number(tailLines) } : {}),
+    ...(since ? { sinceTime: since } : {}),
+    ...(limitBytes ? { limitBytes: Number(limitBytes) } : {}),
     timestamps: isTrue(query.timestamps),
-    ...(isTrue(query.follow) ? { follow: { done, signal: closed(call) } } : {}),
+    previous: isTrue(query.previous),
+    follow: isTrue(query.follow),
+    signal: closed(call),
   });
-  return send(call, reply.type('text/plain'), Readable.from(lines, { objectMode: false }));
+  return send(call, reply.type('text/plain'), Readable.from(await begun(lines), { objectMode: false }));
+}
+
+/** The same pieces, once the first is there: what goes wrong before it can still be answered with a Status. */
+async function begun<T>(pieces: AsyncIterable<T>): Promise<AsyncIterable<T>> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  let first: IteratorResult<T> | undefined = await iterator.next();
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => {
+        const next = first ? Promise.resolve(first) : iterator.next();
+        first = undefined;
+        return next;
+      },
+      return: async () => (await iterator.return?.()) ?? { done: true, value: undefined },
+    }),
+  };
 }

@@ -5,6 +5,7 @@ import type { AddressPool } from './addresses.ts';
 import type { ContainerDriver } from './driver.ts';
 import type { ImageSource } from './images.ts';
 import type { NodeLayout } from './layout.ts';
+import type { ContainerLogs } from './logs.ts';
 import type { Slots } from './slots.ts';
 
 /** What running a pod needs. */
@@ -13,6 +14,7 @@ export interface NodeContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly layout: NodeLayout;
+  readonly logs: ContainerLogs;
   readonly driver: ContainerDriver;
   /** Why a better driver is not used; shown as a condition of every pod. */
   readonly driverNote: string | undefined;

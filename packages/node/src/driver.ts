@@ -1,3 +1,4 @@
+import type { ExecSession } from '@tagboat/api';
 import type { ResolvedImage } from './images.ts';
 import type { Mount } from './volumes.ts';
 
@@ -14,6 +15,26 @@ export interface ContainerRequest {
   readonly workingDir: string;
   readonly mounts: readonly Mount[];
   readonly user?: number;
+  /** Keeps standard input open, for who attaches. */
+  readonly stdin?: boolean;
+  readonly tty?: boolean;
+}
+
+/** Takes a container's output. A promise that is returned makes the container wait until it resolves. */
+export type ContainerOutput = (stream: 'stdout' | 'stderr', data: Uint8Array) => Promise<void> | void;
+
+/** The standard input of a container that has one, and the size of its terminal. */
+export interface ContainerInput {
+  /** Resolves when the bytes are taken. */
+  write(data: Uint8Array): Promise<void>;
+  end(): void;
+  resize(size: { readonly columns: number; readonly rows: number }): void;
+}
+
+export interface ContainerCommand {
+  readonly command: readonly string[];
+  readonly stdin: boolean;
+  readonly tty: boolean;
 }
 
 export interface ContainerExit {
@@ -26,6 +47,9 @@ export interface ContainerExit {
 export interface RunningContainer {
   readonly pid: number | undefined;
   readonly exited: Promise<ContainerExit>;
+  readonly input: ContainerInput | undefined;
+  /** Starts another process in the container, as its user and in its directory. @throws `BadRequest` once it has ended */
+  exec(command: ContainerCommand): Promise<ExecSession>;
   /** Asks the container to end, all its processes; after the grace period (milliseconds) it is killed. */
   stop(gracePeriod: number): void;
 }
@@ -35,10 +59,7 @@ export interface ContainerDriver {
   readonly name: 'sandbox' | 'process' | 'container';
   /** True where every pod sees its mounts at their own paths. */
   readonly isolatesFiles: boolean;
-  start(
-    request: ContainerRequest,
-    output: (stream: 'stdout' | 'stderr', data: Uint8Array) => void,
-  ): Promise<RunningContainer>;
+  start(request: ContainerRequest, output: ContainerOutput): Promise<RunningContainer>;
 }
 
 /** The environment variable that marks a pod's processes. */

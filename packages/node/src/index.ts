@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { kinds, type PersistentVolumeClaim, type Pod } from '@tagboat/api';
+import { kinds, type PersistentVolumeClaim, type Pod, type PodAccess } from '@tagboat/api';
 import type { Clock, Logger } from '@tagboat/base';
 import { Controller } from '@tagboat/controller';
 import { mutateStatus, type ResourceStore } from '@tagboat/store';
@@ -11,7 +11,8 @@ import type { ContainerDriver } from './driver.ts';
 import type { HostTools } from './host-tools.ts';
 import type { ImageSource } from './images.ts';
 import { NodeLayout } from './layout.ts';
-import { LogReader } from './logs.ts';
+import { ContainerLogs } from './logs.ts';
+import { NodePodAccess } from './pod-access.ts';
 import { PodReconciler } from './pod-controller.ts';
 import { ProcessDriver } from './process-driver.ts';
 import { reapLeftovers } from './reap.ts';
@@ -21,7 +22,6 @@ import { Slots } from './slots.ts';
 export { type HostTools, hostEnvironment, hostTools } from './host-tools.ts';
 export type { ImageConfig, ImageSource, ResolvedImage } from './images.ts';
 export { NodeLayout } from './layout.ts';
-export { type LogOptions, LogReader } from './logs.ts';
 export { sharedClaimAnnotation } from './volumes.ts';
 
 export interface NodeOptions {
@@ -42,7 +42,8 @@ export interface Node extends AsyncDisposable {
   readonly driver: ContainerDriver['name'];
   /** Why `sandbox` is not used, where it is not. */
   readonly driverNote: string | undefined;
-  readonly logs: LogReader;
+  /** Logs, exec, attach and port-forward of the pods. */
+  readonly access: PodAccess;
 }
 
 /** Why pods cannot run in sandboxes on this host; undefined where they can. */
@@ -68,6 +69,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     clock,
     log,
     layout,
+    logs: new ContainerLogs(layout, clock),
     driver,
     driverNote: note,
     images: options.images,
@@ -89,7 +91,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   return {
     driver: driver.name,
     driverNote: note,
-    logs: new LogReader(layout),
+    access: new NodePodAccess({ reader: store, logs: context.logs, pods: reconciler }),
     async [Symbol.asyncDispose]() {
       await pods[Symbol.asyncDispose]();
       await claims[Symbol.asyncDispose]();

@@ -1,175 +1,216 @@
-import { createWriteStream, type WriteStream } from 'node:fs';
-import { mkdir, open, readdir, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { ContainerKey } from '@tagboat/api';
 import { type Clock, notFound } from '@tagboat/base';
 import type { NodeLayout } from './layout.ts';
+import { LogWriter, rotatedPath } from './log-writer.ts';
+import type { SecretMask } from './secret-mask.ts';
 
-const longestLine = 16 * 1024;
-
-/** Values that must not appear in a log, longest first, so that no part of a longer one remains. */
-export class SecretMask {
-  readonly #values: readonly string[];
-
-  constructor(values: Iterable<string>) {
-    const lines = [...values].flatMap((value) => [value, ...value.split('\n')]).map((value) => value.trim());
-    this.#values = [...new Set(lines)]
-      .filter((value) => value.length >= 4)
-      .sort((a, b) => b.length - a.length);
-  }
-
-  apply(text: string): string {
-    let masked = text;
-    for (const value of this.#values) masked = masked.replaceAll(value, '***');
-    return masked;
-  }
-}
-
-/**
- * Writes one container's output as the CRI log format has it: `<RFC 3339 time> <stdout|stderr> <F|P> <text>`, so that a
- * line holds its stream and time. Text is masked before it reaches the disk.
- */
-export class LogWriter {
-  readonly #stream: WriteStream;
-  readonly #clock: Clock;
-  readonly #mask: SecretMask;
-  readonly #rest = { stdout: '', stderr: '' };
-  readonly #decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
-  readonly #tail: string[] = [];
-
-  private constructor(stream: WriteStream, clock: Clock, mask: SecretMask) {
-    this.#stream = stream;
-    this.#clock = clock;
-    this.#mask = mask;
-  }
-
-  static async open(path: string, clock: Clock, mask: SecretMask): Promise<LogWriter> {
-    await mkdir(dirname(path), { recursive: true });
-    return new LogWriter(createWriteStream(path, { flags: 'a', mode: 0o600 }), clock, mask);
-  }
-
-  write(name: 'stdout' | 'stderr', data: Uint8Array | string): void {
-    const text = typeof data === 'string' ? data : this.#decoders[name].decode(data, { stream: true });
-    const lines = (this.#rest[name] + text).split('\n');
-    this.#rest[name] = lines.pop() ?? '';
-    for (const line of lines) this.#line(name, line);
-    while (this.#rest[name].length > longestLine) {
-      this.#line(name, this.#rest[name].slice(0, longestLine), 'P');
-      this.#rest[name] = this.#rest[name].slice(longestLine);
-    }
-  }
-
-  /** The last lines that were written, for messages. */
-  get tail(): readonly string[] {
-    return this.#tail;
-  }
-
-  /** Resolves when all is handed to the file. */
-  async close(): Promise<void> {
-    for (const name of ['stdout', 'stderr'] as const) {
-      if (this.#rest[name] !== '') this.#line(name, this.#rest[name]);
-      this.#rest[name] = '';
-    }
-    await new Promise<void>((resolve) => this.#stream.end(resolve));
-  }
-
-  #line(name: string, line: string, tag = 'F'): void {
-    const masked = this.#mask.apply(line.endsWith('\r') ? line.slice(0, -1) : line);
-    this.#stream.write(`${new Date(this.#clock.now()).toISOString()} ${name} ${tag} ${masked}\n`);
-    this.#tail.push(masked);
-    if (this.#tail.length > 20) this.#tail.shift();
-  }
-}
-
-export interface LogOptions {
-  readonly namespace: string;
-  readonly pod: string;
-  readonly container: string;
+export interface ReadOptions extends ContainerKey {
   /** Only the last so many lines. */
-  readonly tailLines?: number;
-  readonly timestamps?: boolean;
-  /** Go on with what is written until `done` says that nothing more comes. */
-  readonly follow?: { readonly done: () => Promise<boolean> | boolean; readonly signal: AbortSignal };
+  readonly tailLines?: number | undefined;
+  readonly sinceTime?: string | undefined;
+  readonly limitBytes?: number | undefined;
+  readonly timestamps?: boolean | undefined;
+  readonly previous?: boolean | undefined;
+  /** Go on with what is written until the container has ended. */
+  readonly follow?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
-const followInterval = 150;
+/** Bytes of one log file of a container; one more is kept beside the newest. */
+const defaultRotateAt = 32 * 2 ** 20;
+const never = new AbortController().signal;
 
-/** Reads what `LogWriter` wrote, while and after it is written. */
-export class LogReader {
+/** The logs of containers: written by the workers, read while and after they are written. */
+export class ContainerLogs {
   readonly #layout: NodeLayout;
+  readonly #clock: Clock;
+  readonly #rotateAt: number;
+  readonly #live = new Map<string, LogWriter>();
 
-  constructor(layout: NodeLayout) {
+  constructor(layout: NodeLayout, clock: Clock, rotateAt = defaultRotateAt) {
     this.#layout = layout;
+    this.#clock = clock;
+    this.#rotateAt = rotateAt;
   }
 
-  /** The containers of a pod that have logs. */
-  async containers(namespace: string, pod: string): Promise<string[]> {
-    const names = await readdir(this.#layout.podLogs(namespace, pod)).catch(() => []);
-    return names.filter((name) => name.endsWith('.log')).map((name) => name.slice(0, -4));
+  /** Begins the log of a container's new life; that of the life before it becomes the previous one. */
+  async open(key: ContainerKey, mask: SecretMask): Promise<LogWriter> {
+    const path = this.#path(key, false);
+    const previous = this.#path(key, true);
+    await mkdir(dirname(path), { recursive: true });
+    if (await moved(path, previous)) await rm(rotatedPath(previous), { force: true });
+    await moved(rotatedPath(path), rotatedPath(previous));
+    const writer = await LogWriter.open({
+      path,
+      mask,
+      clock: this.#clock,
+      rotateAt: this.#rotateAt,
+      closed: () => {
+        if (this.#live.get(path) === writer) this.#live.delete(path);
+      },
+    });
+    this.#live.set(path, writer);
+    return writer;
   }
 
-  /** Yields text, whole lines at a time. @throws `NotFound` when there is no log and nothing is followed. */
-  async *read(options: LogOptions): AsyncGenerator<string> {
-    const path = this.#layout.containerLog(options.namespace, options.pod, options.container);
-    if (!(await exists(path)) && !options.follow)
+  /** True while the container's output is being written. */
+  isLive(key: ContainerKey): boolean {
+    return this.#live.has(this.#path(key, false));
+  }
+
+  /** Yields text, whole lines at a time. @throws `NotFound` when there is no log */
+  async *read(options: ReadOptions): AsyncGenerator<string> {
+    const path = this.#path(options, options.previous ?? false);
+    const writer = options.previous ? undefined : this.#live.get(path);
+    const files = await openAll([rotatedPath(path), path]);
+    if (files.length === 0)
       throw notFound(`no log of container "${options.container}" of pod ${options.namespace}/${options.pod}`);
-    let offset = 0;
-    let rest = '';
-    let first = true;
+    const format = new LineFormat(options);
+    try {
+      yield* format.limited(this.#lines({ options, path, writer, files }));
+    } finally {
+      await Promise.all(files.map((file) => file.close()));
+    }
+  }
+
+  async *#lines(input: {
+    options: ReadOptions;
+    path: string;
+    writer: LogWriter | undefined;
+    files: FileHandle[];
+  }): AsyncGenerator<string[]> {
+    const { options, path, writer, files } = input;
+    const signal = options.signal ?? never;
+    const start = await tailStart(files, options.tailLines);
+    let rotations = writer?.rotations ?? 0;
+    for (const file of files.slice(start.file, -1)) {
+      yield* new LineReader(file, file === files[start.file] ? start.offset : 0).lines();
+    }
+    let current = new LineReader(files.at(-1)!, start.file === files.length - 1 ? start.offset : 0);
     for (;;) {
-      const done = options.follow ? await options.follow.done() : true;
-      const chunk = await readFrom(path, offset);
-      offset += chunk.length;
-      const text = rest + chunk.toString('utf8');
-      const end = text.lastIndexOf('\n') + 1;
-      rest = text.slice(end);
-      let lines = text.slice(0, end).split('\n').slice(0, -1);
-      if (first && options.tailLines !== undefined) lines = lines.slice(-options.tailLines || lines.length);
-      first = false;
-      if (lines.length > 0) yield lines.map((line) => format(line, options.timestamps ?? false)).join('');
-      if (chunk.length > 0) continue;
-      if (done || options.follow?.signal.aborted) return;
-      await pause(options.follow!.signal);
+      const version = writer?.version ?? 0;
+      const ended = !options.follow || !writer || writer.closed;
+      yield* current.lines();
+      if (signal.aborted) return;
+      if (writer && writer.rotations > rotations) {
+        rotations = writer.rotations;
+        const next = await open(path, 'r');
+        files.push(next);
+        current = new LineReader(next, 0);
+        continue;
+      }
+      if (ended) return;
+      await writer.changed(version, signal);
+    }
+  }
+
+  #path({ namespace, pod, container }: ContainerKey, previous: boolean): string {
+    return this.#layout.containerLog(namespace, pod, previous ? `${container}.previous` : container);
+  }
+}
+
+/** Lines of a file from an offset on; asked again, those that came since. */
+class LineReader {
+  readonly #file: FileHandle;
+  #offset: number;
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(file: FileHandle, offset: number) {
+    this.#file = file;
+    this.#offset = offset;
+  }
+
+  async *lines(): AsyncGenerator<string[]> {
+    const buffer = Buffer.alloc(1 << 18);
+    for (;;) {
+      const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, this.#offset);
+      if (bytesRead === 0) return;
+      this.#offset += bytesRead;
+      const data = Buffer.concat([this.#rest, buffer.subarray(0, bytesRead)]);
+      const end = data.lastIndexOf(10) + 1;
+      this.#rest = Buffer.from(data.subarray(end));
+      if (end > 0) yield data.toString('utf8', 0, end - 1).split('\n');
     }
   }
 }
 
-function format(line: string, timestamps: boolean): string {
-  const match = /^(\S+) (\S+) ([FP]) (.*)$/s.exec(line);
-  if (!match) return `${line}\n`;
-  const text = match[3] === 'P' ? match[4]! : `${match[4]}\n`;
-  return timestamps ? `${match[1]} ${text}` : text;
+/** Lines of the CRI format as they are asked for. */
+class LineFormat {
+  readonly #timestamps: boolean;
+  readonly #since: number;
+  #left: number;
+  #inLine = false;
+
+  constructor({ timestamps, sinceTime, limitBytes }: ReadOptions) {
+    this.#timestamps = timestamps ?? false;
+    this.#since = sinceTime === undefined ? Number.NEGATIVE_INFINITY : Date.parse(sinceTime);
+    this.#left = limitBytes ?? Number.POSITIVE_INFINITY;
+  }
+
+  async *limited(lines: AsyncIterable<string[]>): AsyncGenerator<string> {
+    for await (const some of lines) {
+      const text = some.map((line) => this.#format(line)).join('');
+      if (text === '') continue;
+      const bytes = Buffer.byteLength(text);
+      if (bytes > this.#left) {
+        yield Buffer.from(text).toString('utf8', 0, this.#left);
+        return;
+      }
+      this.#left -= bytes;
+      yield text;
+    }
+  }
+
+  #format(line: string): string {
+    const match = /^(\S+) (\S+) ([FP]) (.*)$/s.exec(line);
+    if (!match) return `${line}\n`;
+    const [, time, , tag, words] = match;
+    if (Date.parse(time!) < this.#since) return '';
+    const begin = this.#timestamps && !this.#inLine ? `${time} ` : '';
+    this.#inLine = tag === 'P';
+    return `${begin}${words}${tag === 'P' ? '' : '\n'}`;
+  }
 }
 
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
+/** Where the last so many lines begin. */
+async function tailStart(
+  files: readonly FileHandle[],
+  count: number | undefined,
+): Promise<{ file: number; offset: number }> {
+  if (count === undefined) return { file: 0, offset: 0 };
+  // The newline that ends the last line begins none.
+  let left = count + 1;
+  const buffer = Buffer.alloc(1 << 16);
+  for (let index = files.length - 1; index >= 0; index--) {
+    const file = files[index]!;
+    let end = (await file.stat()).size;
+    while (end > 0) {
+      const from = Math.max(0, end - buffer.length);
+      const { bytesRead } = await file.read(buffer, 0, end - from, from);
+      for (let at = bytesRead - 1; at >= 0; at--)
+        if (buffer[at] === 10 && --left === 0) return { file: index, offset: from + at + 1 };
+      end = from;
+    }
+  }
+  return { file: 0, offset: 0 };
 }
 
-async function readFrom(path: string, offset: number): Promise<Buffer> {
-  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (!file) return Buffer.alloc(0);
+async function openAll(paths: readonly string[]): Promise<FileHandle[]> {
+  const files = await Promise.all(paths.map((path) => ifPresent(open(path, 'r'))));
+  return files.filter((file) => file !== undefined);
+}
+
+async function moved(from: string, to: string): Promise<boolean> {
+  return (await ifPresent(rename(from, to).then(() => true))) ?? false;
+}
+
+async function ifPresent<T>(result: Promise<T>): Promise<T | undefined> {
   try {
-    const buffer = Buffer.alloc(1 << 20);
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
+    return await result;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
   }
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(end, followInterval);
-    function end() {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    }
-    signal.addEventListener('abort', end, { once: true });
-  });
 }

@@ -6,9 +6,9 @@ import { silentLogger, systemClock } from '@tagboat/base';
 import { ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hostTools, type Node, startNode } from './index.ts';
-import { SecretMask } from './logs.ts';
 import { planRoot } from './plan-root.ts';
 import { rewriter } from './process-driver.ts';
+import { SecretMask } from './secret-mask.ts';
 
 let home: string;
 let store: ObjectStore;
@@ -95,7 +95,7 @@ async function run(pod: Pod): Promise<Pod> {
 
 async function logOf(pod: string, container: string): Promise<string> {
   let text = '';
-  for await (const part of node.logs.read({ namespace: 'demo', pod, container })) text += part;
+  for await (const part of node.access.logs({ namespace: 'demo', pod, container })) text += part;
   return text;
 }
 

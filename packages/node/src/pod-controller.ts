@@ -1,4 +1,4 @@
-import { keyText, type Pod, podStepsAnnotation, type ResourceKey } from '@tagboat/api';
+import { keyText, kinds, type Pod, podStepsAnnotation, type ResourceKey } from '@tagboat/api';
 import type { Reconciler } from '@tagboat/controller';
 import type { NodeContext } from './context.ts';
 import type { PodWorker } from './pod-worker.ts';
@@ -34,6 +34,11 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
       .finally(() => {
         if (this.#workers.get(id) === entry && isStepPod(pod)) this.#workers.delete(id);
       });
+  }
+
+  /** The worker of a pod that runs here. */
+  worker(namespace: string, name: string): PodWorker | undefined {
+    return this.#workers.get(keyText({ type: kinds.Pod, namespace, name }))?.worker;
   }
 
   /** Kills what runs; pods keep their status and start over when the node starts again. */

@@ -12,11 +12,13 @@ import {
 } from '@tagboat/api';
 import { describeError, isReason, TagboatError, timestamp } from '@tagboat/base';
 import { mutateStatus } from '@tagboat/store';
+import { Attachments } from './attachments.ts';
 import type { NodeContext } from './context.ts';
 import type { ContainerRequest, RunningContainer } from './driver.ts';
 import { expand, resolveEnvironment } from './environment.ts';
 import { type ImageConfig, type ResolvedImage, resolveImage } from './images.ts';
-import { LogWriter, SecretMask } from './logs.ts';
+import type { LogWriter } from './log-writer.ts';
+import { SecretMask } from './secret-mask.ts';
 import { PodVolumes } from './volumes.ts';
 
 export interface StartedContainer {
@@ -42,6 +44,7 @@ export abstract class PodWorker {
   protected readonly containers = new Map<string, RunningContainer>();
   protected readonly statuses = new Map<string, ContainerStatus>();
   protected readonly volumes: PodVolumes;
+  readonly #attachments = new Map<string, Attachments>();
   readonly #done: Promise<void>;
 
   constructor(context: NodeContext, pod: Pod) {
@@ -58,6 +61,22 @@ export abstract class PodWorker {
   /** Resolves when nothing of the pod runs any more. */
   get done(): Promise<void> {
     return this.#done;
+  }
+
+  /** The container's process, while it runs. */
+  runningContainer(name: string): RunningContainer | undefined {
+    return this.statuses.get(name)?.state?.running ? this.containers.get(name) : undefined;
+  }
+
+  /** Who is attached to a container. */
+  attachments(container: string): Attachments {
+    const found = this.#attachments.get(container) ?? new Attachments();
+    this.#attachments.set(container, found);
+    return found;
+  }
+
+  get pids(): number[] {
+    return [...this.containers.values()].flatMap(({ pid }) => pid ?? []);
   }
 
   /** Ends the pod's containers, within its grace period or the one given (seconds). */
@@ -154,9 +173,8 @@ export abstract class PodWorker {
     };
     const rewrite = options.rewrite ?? (async (text: string) => text);
     const words = commandOf(options, config).map((word) => expand(word, environment));
-    const log = await LogWriter.open(
-      context.layout.containerLog(pod.metadata.namespace ?? '', pod.metadata.name, container.name),
-      context.clock,
+    const log = await context.logs.open(
+      { namespace: pod.metadata.namespace ?? '', pod: pod.metadata.name, container: container.name },
       new SecretMask([...this.volumes.secrets, ...resolved.secrets]),
     );
     const request: ContainerRequest = {
@@ -168,10 +186,16 @@ export abstract class PodWorker {
       environment: await rewriteValues(environment, rewrite),
       workingDir: container.workingDir ?? (config.WorkingDir || '/'),
       mounts,
+      stdin: container.stdin ?? false,
+      tty: container.tty ?? false,
       ...userOf(container, pod, image),
     };
     await mkdir(request.directory, { recursive: true });
-    const running = await context.driver.start(request, (stream, data) => log.write(stream, data));
+    const attachments = this.attachments(container.name);
+    const running = await context.driver.start(request, (stream, data) => {
+      attachments.output(stream, data);
+      return log.write(stream, data);
+    });
     this.containers.set(container.name, running);
     const startedAt = timestamp(context.clock);
     this.setState(

@@ -1,7 +1,14 @@
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TagboatError } from '@tagboat/base';
-import { type ContainerDriver, type ContainerRequest, podMarker, type RunningContainer } from './driver.ts';
+import {
+  type ContainerDriver,
+  type ContainerOutput,
+  type ContainerRequest,
+  podMarker,
+  type RunningContainer,
+} from './driver.ts';
+import { execSession } from './exec-session.ts';
 import { type HostTools, hostEnvironment } from './host-tools.ts';
 import { spawnContainer } from './spawn-container.ts';
 import type { Mount } from './volumes.ts';
@@ -19,10 +26,7 @@ export class ProcessDriver implements ContainerDriver {
     this.#tools = tools;
   }
 
-  async start(
-    request: ContainerRequest,
-    output: (stream: 'stdout' | 'stderr', data: Uint8Array) => void,
-  ): Promise<RunningContainer> {
+  async start(request: ContainerRequest, output: ContainerOutput): Promise<RunningContainer> {
     const rewrite = rewriter([...request.mounts, ...imageMounts(request)]);
     const bin = join(request.directory, 'bin');
     await mkdir(bin, { recursive: true });
@@ -39,7 +43,25 @@ export class ProcessDriver implements ContainerDriver {
     for (const mount of request.mounts) await rewriteScripts(mount, rewrite);
     const cwd = rewrite(request.workingDir);
     await mkdir(cwd, { recursive: true }).catch(() => undefined);
-    return spawnContainer({ command, environment, cwd, output });
+    const running = spawnContainer({
+      command,
+      environment,
+      cwd,
+      output,
+      stdin: request.stdin ?? false,
+      tty: request.tty ?? false,
+      exec: async (wanted) =>
+        execSession(
+          {
+            ...wanted,
+            command: wanted.command.map(rewrite) as [string, ...string[]],
+            environment,
+            cwd,
+          },
+          running.exited,
+        ),
+    });
+    return running;
   }
 
   /** An image's Python environment run by the host's Python of the same version: its own may lack its libraries here. */

@@ -2,7 +2,15 @@ import { existsSync, readdirSync, readlinkSync, realpathSync, statSync } from 'n
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { runCommand } from '@tagboat/process';
-import { type ContainerDriver, type ContainerRequest, podMarker, type RunningContainer } from './driver.ts';
+import {
+  type ContainerDriver,
+  type ContainerOutput,
+  type ContainerRequest,
+  podMarker,
+  type RunningContainer,
+} from './driver.ts';
+import { enterSandbox } from './enter-sandbox.ts';
+import { execSession } from './exec-session.ts';
 import { type HostTools, hostEnvironment } from './host-tools.ts';
 import { planRoot, type RootEntry, type RootOperation } from './plan-root.ts';
 import { shellQuote } from './process-driver.ts';
@@ -42,10 +50,7 @@ export class SandboxDriver implements ContainerDriver {
     this.#tools = tools;
   }
 
-  async start(
-    request: ContainerRequest,
-    output: (stream: 'stdout' | 'stderr', data: Uint8Array) => void,
-  ): Promise<RunningContainer> {
+  async start(request: ContainerRequest, output: ContainerOutput): Promise<RunningContainer> {
     const { directory, image } = request;
     const root = join(directory, 'root');
     const bin = join(directory, 'bin');
@@ -57,7 +62,7 @@ export class SandboxDriver implements ContainerDriver {
     const operations = this.#operations(request, bin);
     await writeFile(fstab, fstabOf(operations, root));
     await writeFile(script, this.#script({ request, operations, root, fstab }));
-    const environment = this.#environment(request);
+    const environment = { ...this.#environment(request), [podMarker]: request.podUid };
     const namespaces = [
       '--mount',
       '--pid',
@@ -67,12 +72,32 @@ export class SandboxDriver implements ContainerDriver {
       '--kill-child=KILL',
       ...(this.#root ? [] : ['--user', '--map-root-user']),
     ];
-    return spawnContainer({
+    const running = spawnContainer({
       command: ['unshare', ...namespaces, '/bin/sh', script],
-      environment: { ...environment, [podMarker]: request.podUid },
+      environment,
       cwd: directory,
       output,
+      stdin: request.stdin ?? false,
+      tty: request.tty ?? false,
+      exec: async ({ command, stdin, tty }) => {
+        const entered = await enterSandbox({
+          pid: running.pid ?? 0,
+          command: this.#insideRoot(request, root, command),
+          tty,
+          userNamespace: !this.#root,
+          ended: () => ended,
+        });
+        return execSession(
+          { command: entered, environment, cwd: directory, stdin, tty, keepsChildren: true },
+          running.exited,
+        );
+      },
     });
+    let ended = false;
+    void running.exited.then(() => {
+      ended = true;
+    });
+    return running;
   }
 
   #environment({ image, environment }: ContainerRequest): Record<string, string> {
@@ -140,28 +165,25 @@ export class SandboxDriver implements ContainerDriver {
     lines.push(`ln -s /proc/self/fd ${inRoot('/dev/fd')}`);
     lines.push(`mount -a -T ${shellQuote(fstab)}`);
     lines.push(`hostname ${shellQuote(request.hostname.slice(0, 63))} 2>/dev/null || true`);
-    const cwd = shellQuote(request.workingDir);
-    const enter = `mkdir -p ${cwd} 2>/dev/null; cd ${cwd} && exec "$@"`;
-    const drop = this.#root
-      ? `setpriv --no-new-privs --bounding-set=-all --inh-caps=-all ${request.user === undefined ? '' : `--reuid ${request.user} --regid 0 --clear-groups`}`
-      : 'setpriv --no-new-privs --bounding-set=-all --inh-caps=-all';
-    const setpriv = request.image.kind === 'host' ? drop : '';
-    const command = request.command.map(shellQuote).join(' ');
-    if (request.image.kind === 'host')
-      lines.push(
-        `exec ${chroot} ${shellQuote(root)} ${setpriv} /bin/sh -c ${shellQuote(enter)} sh ${command}`,
-      );
-    else {
-      const user = this.#root ? `--userspec=${request.user ?? 0}:0 --groups= ` : '';
-      lines.push(`exec ${chroot} ${user}${shellQuote(root)} ${this.#imageShell(request, cwd, command)}`);
-    }
+    lines.push(`exec ${this.#insideRoot(request, root, request.command).map(shellQuote).join(' ')}`);
     return `${lines.join('\n')}\n`;
   }
 
-  /** An image may have no shell; `env -C` of its own or of Python is not certain either, so the start is by absolute path. */
-  #imageShell(request: ContainerRequest, cwd: string, command: string): string {
-    const shell = request.image.kind === 'rootfs' && existsSync(join(request.image.directory, 'bin/sh'));
-    return shell ? `/bin/sh -c ${shellQuote(`cd ${cwd} && exec "$@"`)} sh ${command}` : command;
+  /** The command line that enters the root, drops privileges and runs a command in the container's directory. */
+  #insideRoot(request: ContainerRequest, root: string, command: readonly string[]): string[] {
+    const { user, workingDir, image } = request;
+    const cwd = shellQuote(workingDir);
+    const shell = (script: string) => ['/bin/sh', '-c', script, 'sh', ...command];
+    if (image.kind === 'host') {
+      const identity =
+        this.#root && user !== undefined ? ['--reuid', `${user}`, '--regid', '0', '--clear-groups'] : [];
+      const drop = ['setpriv', '--no-new-privs', '--bounding-set=-all', '--inh-caps=-all', ...identity];
+      return [chroot, root, ...drop, ...shell(`mkdir -p ${cwd} 2>/dev/null; cd ${cwd} && exec "$@"`)];
+    }
+    const identity = this.#root ? [`--userspec=${user ?? 0}:0`, '--groups='] : [];
+    // An image may have no shell; `env -C` of its own or of Python is not certain either: the start is by absolute path.
+    const hasShell = existsSync(join(image.directory, 'bin/sh'));
+    return [chroot, ...identity, root, ...(hasShell ? shell(`cd ${cwd} && exec "$@"`) : command)];
   }
 }
 

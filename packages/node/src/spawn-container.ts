@@ -1,48 +1,47 @@
-import { spawn } from 'node:child_process';
-import { exitCode, signalGroup, tiedToParent } from '@tagboat/process';
-import type { ContainerExit, RunningContainer } from './driver.ts';
+import { type ProcessOptions, startProcess } from './attached-process.ts';
+import type { ContainerExit, ContainerOutput, RunningContainer } from './driver.ts';
 
-export interface ContainerProcess {
-  readonly command: readonly [string, ...string[]];
-  readonly environment: Readonly<Record<string, string>>;
-  readonly cwd: string;
-  readonly output: (stream: 'stdout' | 'stderr', data: Uint8Array) => void;
+export interface ContainerProcess extends ProcessOptions {
+  readonly output: ContainerOutput;
+  /** Starts another process in the same container. */
+  readonly exec: RunningContainer['exec'];
 }
 
-/** Starts a process that leads its own group and dies with this one; its end is awaited by `exited`. */
-export function spawnContainer({ command, environment, cwd, output }: ContainerProcess): RunningContainer {
-  const [file, args] = tiedToParent(command[0], command.slice(1));
-  const child = spawn(file, args, {
-    cwd,
-    env: { ...environment },
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const { promise: exited, resolve } = Promise.withResolvers<ContainerExit>();
+/** Starts a container's first process; its end is awaited by `exited`, which comes after all of its output. */
+export function spawnContainer(options: ContainerProcess): RunningContainer {
+  const started = startProcess(options);
+  let ended = false;
   let killTimer: NodeJS.Timeout | undefined;
-  child.stdout?.on('data', (data: Buffer) => output('stdout', data));
-  child.stderr?.on('data', (data: Buffer) => output('stderr', data));
-  child.on('error', (error) => {
+  const streams = [
+    forward(started.stdout, (data) => options.output('stdout', data)),
+    ...(started.stderr ? [forward(started.stderr, (data) => options.output('stderr', data))] : []),
+  ];
+  const exited: Promise<ContainerExit> = started.exited.then(async (exit) => {
+    ended = true;
     clearTimeout(killTimer);
-    resolve({ exitCode: 127, startError: error.message });
-  });
-  let ended: ContainerExit | undefined;
-  child.on('exit', (code, signal) => {
-    ended = { exitCode: exitCode(code, signal) };
-    // What the container's first process leaves running ends with it, and must not hold the pipes open.
-    signalGroup(child, 'SIGKILL');
-  });
-  child.on('close', () => {
-    clearTimeout(killTimer);
-    resolve(ended ?? { exitCode: 127, startError: 'it never started' });
+    await Promise.all(streams);
+    return exit;
   });
   return {
-    pid: child.pid,
+    pid: started.pid,
     exited,
+    input: started.input,
+    exec: options.exec,
     stop(gracePeriod) {
       if (ended) return;
-      signalGroup(child, gracePeriod > 0 ? 'SIGTERM' : 'SIGKILL');
-      killTimer ??= setTimeout(() => signalGroup(child, 'SIGKILL'), gracePeriod);
+      started.signal(gracePeriod > 0 ? 'SIGTERM' : 'SIGKILL');
+      killTimer ??= setTimeout(() => started.signal('SIGKILL'), gracePeriod);
     },
   };
+}
+
+/** Hands on what is read; who takes it slowly makes the container wait. */
+async function forward(
+  stream: AsyncIterable<Uint8Array>,
+  take: (data: Uint8Array) => Promise<void> | void,
+): Promise<void> {
+  for await (const data of stream) {
+    const taken = take(data);
+    if (taken) await taken;
+  }
 }

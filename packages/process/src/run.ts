@@ -52,9 +52,13 @@ export function tiedToParent(command: string, args: readonly string[]): readonly
 
 /** Sends a signal to the whole process group that the child leads; a group that is gone is fine. */
 export function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined) return;
+  if (child.pid !== undefined) signalProcessGroup(child.pid, signal);
+}
+
+/** Sends a signal to a process group, named by the process that leads it; a group that is gone is fine. */
+export function signalProcessGroup(leader: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(-child.pid, signal);
+    process.kill(-leader, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }

@@ -1,10 +1,9 @@
 import { userInfo } from 'node:os';
-import { kinds, type TypeRegistry } from '@tagboat/api';
+import { kinds, type PodAccess, type TypeRegistry } from '@tagboat/api';
 import { apiServerPlugin } from '@tagboat/apiserver';
 import { type Logger, systemClock, timestamp } from '@tagboat/base';
 import type { Controller } from '@tagboat/controller';
 import { restApi, smartHttp } from '@tagboat/git';
-import type { LogReader } from '@tagboat/node';
 import { type BlobStore, registryPlugin } from '@tagboat/registry';
 import type { ResourceStore } from '@tagboat/store';
 import Fastify, { type FastifyInstance } from 'fastify';
@@ -18,7 +17,7 @@ export interface MainPortOptions {
   readonly log: Logger;
   readonly signIn: SignIn;
   readonly blobs: BlobStore;
-  readonly logs: () => LogReader;
+  readonly podAccess: () => PodAccess;
   readonly repositories: () => Repositories;
   readonly repositoryController: () => Controller;
   readonly metrics: () => string;
@@ -53,9 +52,7 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   app.register((scope) => registryPlugin(scope, { store: options.blobs, log }), { prefix: '/v2' });
   app.register((scope) => gitRoutes(scope, options), { prefix: '/git' });
   app.register((scope) => repositoryApi(scope, options), { prefix: '/git/api/v1' });
-  app.register((scope) =>
-    apiServerPlugin(scope, { store, types, log, readLog: (request) => options.logs().read(request) }),
-  );
+  app.register((scope) => apiServerPlugin(scope, { store, types, log, podAccess: options.podAccess }));
   return app;
 }
 

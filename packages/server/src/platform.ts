@@ -78,7 +78,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     log: log.with({ part: 'http' }),
     signIn: new SignIn(tokens, await Sessions.open(home, clock)),
     blobs: new BlobStore(join(home, 'blobs')),
-    logs: () => rooms.node!.logs,
+    podAccess: () => rooms.node!.access,
     repositories: () => rooms.repositories!,
     repositoryController: () => rooms.git!,
     metrics: () => metrics.text() + (rooms.gateway?.metrics.text() ?? ''),

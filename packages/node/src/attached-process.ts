@@ -1,0 +1,139 @@
+import { spawn as spawnChild } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { PassThrough, Readable } from 'node:stream';
+import { spawn as spawnTerminal } from '@lydell/node-pty';
+import { exitCode, signalGroup, signalProcessGroup, tiedToParent } from '@tagboat/process';
+import type { ContainerExit, ContainerInput } from './driver.ts';
+
+export interface ProcessOptions {
+  readonly command: readonly [string, ...string[]];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly stdin: boolean;
+  readonly tty: boolean;
+  /** Leaves running what the process leaves behind (its container ends it); else it is killed. */
+  readonly keepsChildren?: boolean;
+}
+
+/** A process with its streams; it leads a group of its own and dies with this one. */
+export interface AttachedProcess {
+  readonly pid: number | undefined;
+  readonly stdout: Readable;
+  /** Absent with a terminal, which has one stream. */
+  readonly stderr: Readable | undefined;
+  readonly input: ContainerInput | undefined;
+  /** Resolves when the process has ended; what it wrote may still be unread. */
+  readonly exited: Promise<ContainerExit>;
+  signal(name: NodeJS.Signals): void;
+}
+
+export function startProcess(options: ProcessOptions): AttachedProcess {
+  return options.tty ? withTerminal(options) : withPipes(options);
+}
+
+/** How long (milliseconds) output is awaited that a background process of an ended one holds open. */
+const drainTime = 500;
+
+function withPipes(options: ProcessOptions): AttachedProcess {
+  const [file, args] = tiedToParent(options.command[0], options.command.slice(1));
+  const child = spawnChild(file, args, {
+    cwd: options.cwd,
+    env: { ...options.environment },
+    detached: true,
+    stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+  });
+  const { promise: exited, resolve } = Promise.withResolvers<ContainerExit>();
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  child.stdout!.pipe(stdout);
+  child.stderr!.pipe(stderr);
+  const endStreams = () => {
+    stdout.end();
+    stderr.end();
+  };
+  child.on('error', (error) => {
+    endStreams();
+    resolve({ exitCode: 127, startError: error.message });
+  });
+  child.on('exit', (code, signal) => {
+    // What the first process leaves running ends with it, and must not hold the pipes open.
+    if (!options.keepsChildren) signalGroup(child, 'SIGKILL');
+    const timer = options.keepsChildren ? setTimeout(endStreams, drainTime) : undefined;
+    child.on('close', () => clearTimeout(timer));
+    resolve({ exitCode: exitCode(code, signal) });
+  });
+  child.stdin?.on('error', () => undefined);
+  const { stdin } = child;
+  const input: ContainerInput | undefined = stdin
+    ? {
+        write: (data) => new Promise((done) => void stdin.write(data, () => done())),
+        end: () => void stdin.end(),
+        resize: () => undefined,
+      }
+    : undefined;
+  return { pid: child.pid, stdout, stderr, input, exited, signal: (name) => signalGroup(child, name) };
+}
+
+function withTerminal(options: ProcessOptions): AttachedProcess {
+  const [file, args] = tiedToParent(options.command[0], options.command.slice(1));
+  const terminal = spawnTerminal(file, args, {
+    cwd: options.cwd,
+    env: { TERM: 'xterm', ...options.environment },
+    encoding: null,
+    cols: 80,
+    rows: 24,
+  });
+  const { promise: exited, resolve } = Promise.withResolvers<ContainerExit>();
+  const stdout = new Readable({ read: () => terminal.resume() });
+  terminal.onData((data) => {
+    if (!stdout.push(data)) terminal.pause();
+  });
+  let ended = false;
+  terminal.onExit((end) => {
+    ended = true;
+    stdout.push(null);
+    if (!options.keepsChildren) signalProcessGroup(terminal.pid, 'SIGKILL');
+    resolve({ exitCode: end.signal ? 128 + end.signal : end.exitCode });
+  });
+  return {
+    pid: terminal.pid,
+    stdout,
+    stderr: undefined,
+    exited,
+    input: {
+      write: async (data) => {
+        if (!ended) terminal.write(Buffer.from(data) as unknown as string);
+      },
+      // A terminal has no end of input but this character.
+      end: () => {
+        if (!ended) terminal.write('\x04');
+      },
+      resize: ({ columns, rows }) => {
+        if (!ended && columns > 0 && rows > 0) terminal.resize(columns, rows);
+      },
+    },
+    signal: (name) => {
+      // What entered a sandbox leads a session of its own there.
+      for (const child of childrenOf(terminal.pid)) signalProcess(child, name);
+      signalProcessGroup(terminal.pid, name);
+    },
+  };
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return text.trim().split(' ').filter(Boolean).map(Number);
+  } catch {
+    // It has ended, or the host has no such file: then the group is all there is.
+    return [];
+  }
+}
+
+function signalProcess(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
