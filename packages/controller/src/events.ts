@@ -1,0 +1,124 @@
+import { apiVersionOf, type KubernetesObject, keyOf, kinds } from '@tagboat/api';
+import { type Clock, isReason, type Logger, shortHash, timestamp } from '@tagboat/base';
+import { mutate, type Reader, type Writer } from '@tagboat/store';
+
+export interface EventText {
+  readonly type: 'Normal' | 'Warning';
+  /** One word in CamelCase, such as `Started`. */
+  readonly reason: string;
+  readonly message: string;
+  /** The part of the object that it is about, such as `spec.containers{web}`. */
+  readonly fieldPath?: string;
+}
+
+export interface EventRecorderOptions {
+  readonly store: Reader & Writer;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Who reports, such as `kubelet`. */
+  readonly component: string;
+  /** The node it is reported from. */
+  readonly host?: string;
+}
+
+/** core/v1 Event. */
+export type Event = KubernetesObject & {
+  involvedObject: Record<string, string>;
+  reason: string;
+  message: string;
+  type: string;
+  count: number;
+  firstTimestamp: string;
+  lastTimestamp: string;
+  [field: string]: unknown;
+};
+
+interface Pending {
+  readonly event: Event;
+  count: number;
+}
+
+/** Longer messages are cut (events.k8s.io/v1 `note`). */
+const longestMessage = 1024;
+
+/**
+ * Writes Events about objects (client-go tools/record). The same event about the same object is one object with a
+ * growing count. Recording never waits and never fails: what cannot be written is logged.
+ */
+export class EventRecorder {
+  readonly #options: EventRecorderOptions;
+  readonly #pending = new Map<string, Pending>();
+  #writing: Promise<void> | undefined;
+
+  constructor(options: EventRecorderOptions) {
+    this.#options = options;
+  }
+
+  record(object: KubernetesObject, text: EventText): void {
+    const event = this.#eventOf(object, text);
+    const id = `${event.metadata.namespace}/${event.metadata.name}`;
+    const waiting = this.#pending.get(id);
+    if (waiting) waiting.count++;
+    else this.#pending.set(id, { event, count: 1 });
+    this.#writing ??= this.#write();
+  }
+
+  /** Resolves when all that was recorded is stored. */
+  async flush(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    await Promise.resolve();
+    while (this.#pending.size > 0) {
+      const batch = [...this.#pending.values()];
+      this.#pending.clear();
+      await Promise.all(batch.map((pending) => this.#store(pending)));
+    }
+    this.#writing = undefined;
+  }
+
+  async #store({ event, count }: Pending): Promise<void> {
+    const { store, log } = this.#options;
+    try {
+      await store.create<Event>({ ...event, count });
+    } catch (error) {
+      if (!isReason(error, 'AlreadyExists')) return log.debug('an event is lost', { error });
+      await mutate<Event>(store, keyOf(kinds.Event, event), (draft) => {
+        draft.count += count;
+        draft.lastTimestamp = event.lastTimestamp;
+      }).catch((failure: unknown) => log.debug('an event is lost', { error: failure }));
+    }
+  }
+
+  #eventOf(object: KubernetesObject, { type, reason, message, fieldPath }: EventText): Event {
+    const { clock, component, host } = this.#options;
+    const { name, namespace, uid = '', resourceVersion = '' } = object.metadata;
+    const now = timestamp(clock);
+    const hash = shortHash([uid, type, reason, message, fieldPath ?? '', component], 16);
+    return {
+      apiVersion: apiVersionOf(kinds.Event),
+      kind: 'Event',
+      metadata: { name: `${name}.${hash}`, namespace: namespace ?? 'default' },
+      involvedObject: {
+        kind: object.kind,
+        apiVersion: object.apiVersion,
+        ...(namespace ? { namespace } : {}),
+        name,
+        uid,
+        resourceVersion,
+        ...(fieldPath ? { fieldPath } : {}),
+      },
+      reason,
+      message: message.length > longestMessage ? `${message.slice(0, longestMessage - 3)}...` : message,
+      source: { component, ...(host ? { host } : {}) },
+      firstTimestamp: now,
+      lastTimestamp: now,
+      count: 1,
+      type,
+      eventTime: null,
+      reportingComponent: component,
+      reportingInstance: host ?? '',
+    };
+  }
+}
