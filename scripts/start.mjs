@@ -6,6 +6,8 @@ prepare();
 const entry = `${root}/packages/cli/src/main.ts`;
 if (!process.env.PATH?.split(':').includes(`${root}/bin`))
   console.log(`tagboat on your PATH:  export PATH="${root}/bin:$PATH"`);
+// The console is built beside the platform's start; until it is, its page says so and opens it by itself.
+const building = spawn(process.execPath, [`${root}/scripts/build-console.mjs`], { stdio: 'inherit' });
 const child = spawn(
   node24(),
   ['--disable-warning=ExperimentalWarning', entry, 'up', '--demo', ...process.argv.slice(2)],
@@ -16,7 +18,11 @@ const child = spawn(
 );
 // Ctrl-C reaches the child by itself, which then stops in order; this process only waits.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-  process.on(signal, () => signal !== 'SIGINT' && child.kill(signal));
+  process.on(signal, () => {
+    if (signal === 'SIGINT') return;
+    building.kill(signal);
+    child.kill(signal);
+  });
 child.on('exit', (code, signal) => {
   process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 143);
 });

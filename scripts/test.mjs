@@ -30,6 +30,8 @@ function check(name, command, args) {
 
 const bin = (name) => join(root, 'node_modules', ...name.split('/'));
 check('types', node, [bin('typescript/bin/tsc'), '-p', '.']);
+check('types of the console', node, [bin('typescript/bin/tsc'), '-p', 'packages/web', '--noEmit']);
+check('console', node, [join(root, 'scripts', 'build-console.mjs')]);
 check('style', node, [bin('@biomejs/biome/bin/biome'), 'check', '--diagnostic-level=error', '.']);
 
 console.log('\n== tests');

@@ -1,16 +1,24 @@
 import { apiVersionOf, type KubernetesObject, type ResourceKey, type ResourceType } from '@tagboat/api';
 import { isReason, TagboatError } from '@tagboat/base';
 import { splitLines } from './lines.ts';
+import { socketMessages } from './socket.ts';
 
 export interface ClientOptions {
   /** Of the main port, such as `http://127.0.0.1:8080`. */
   readonly url: string;
-  readonly token: string;
+  /** Absent in a browser, where a cookie says who asks. */
+  readonly token?: string;
+  /** A browser opens few HTTP connections to one host, so it watches by WebSocket, as Kubernetes offers too. */
+  readonly watchBy?: 'http' | 'websocket';
 }
 
 export interface ListOptions {
   readonly namespace?: string;
   readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  /** At most this many items; the answer then carries `continue`, to be given here for the next ones. */
+  readonly limit?: number;
+  readonly continue?: string;
 }
 
 export interface WatchEvent<T> {
@@ -22,10 +30,12 @@ export interface WatchEvent<T> {
 export class Client {
   readonly url: string;
   readonly token: string;
+  readonly #watchBy: 'http' | 'websocket';
 
   constructor(options: ClientOptions) {
     this.url = options.url.replace(/\/$/, '');
-    this.token = options.token;
+    this.token = options.token ?? '';
+    this.#watchBy = options.watchBy ?? 'http';
   }
 
   /** @returns undefined where there is none */
@@ -38,10 +48,17 @@ export class Client {
   async list<T extends KubernetesObject>(
     type: ResourceType,
     options: ListOptions = {},
-  ): Promise<{ items: T[]; resourceVersion: string }> {
+  ): Promise<{ items: T[]; resourceVersion: string; continue?: string }> {
     const response = await this.#checked(await this.#send('GET', listPath(type, options)));
-    const found = (await response.json()) as { items: T[]; metadata: { resourceVersion: string } };
-    return { items: found.items, resourceVersion: found.metadata.resourceVersion };
+    const { items, metadata } = (await response.json()) as {
+      items: T[];
+      metadata: { resourceVersion: string; continue?: string };
+    };
+    return {
+      items,
+      resourceVersion: metadata.resourceVersion,
+      ...(metadata.continue ? { continue: metadata.continue } : {}),
+    };
   }
 
   /** Events after `from`; first everything that is there where `from` is absent. Ends when the signal aborts. */
@@ -50,12 +67,16 @@ export class Client {
     options: ListOptions & { from?: string; signal?: AbortSignal },
   ): AsyncGenerator<WatchEvent<T>> {
     const path = listPath(type, options, { watch: 'true', resourceVersion: options.from ?? '' });
-    const response = await this.#checked(await this.#send('GET', path, { signal: options.signal }));
-    for await (const line of splitLines(textOf(response))) {
+    for await (const line of await this.#watchLines(path, options.signal)) {
       if (!line) continue;
-      const event = JSON.parse(line) as WatchEvent<T> & { type: string; object: { message?: string } };
+      const event = JSON.parse(line) as WatchEvent<T> & {
+        type: string;
+        object: { message?: string; reason?: string };
+      };
       if ((event.type as string) === 'ERROR')
-        throw new TagboatError(event.object.message ?? 'the watch expired', { reason: 'Expired' });
+        throw new TagboatError(event.object.message ?? 'the watch expired', {
+          reason: event.object.reason ?? 'Expired',
+        });
       yield event;
     }
   }
@@ -103,12 +124,19 @@ export class Client {
     return this.#checked(await this.#send(method, path, body === undefined ? {} : { body }));
   }
 
+  async #watchLines(path: string, signal: AbortSignal | undefined): Promise<AsyncGenerator<string>> {
+    if (this.#watchBy === 'websocket')
+      return socketMessages(`${this.url.replace(/^http/, 'ws')}${path}`, signal);
+    const response = await this.#checked(await this.#send('GET', path, { signal }));
+    return splitLines(textOf(response));
+  }
+
   async #send(
     method: string,
     path: string,
     options: { body?: unknown; type?: string; signal?: AbortSignal | undefined } = {},
   ): Promise<Response> {
-    const headers: Record<string, string> = { authorization: `Bearer ${this.token}` };
+    const headers: Record<string, string> = this.token ? { authorization: `Bearer ${this.token}` } : {};
     if (options.body !== undefined) headers['content-type'] = options.type ?? 'application/json';
     try {
       return await fetch(`${this.url}${path}`, {
@@ -152,11 +180,22 @@ export function pathOf(type: ResourceType, namespace?: string, name?: string): s
 
 function listPath(type: ResourceType, options: ListOptions, more: Record<string, string> = {}): string {
   const query = new URLSearchParams(more);
-  if (options.labelSelector) query.set('labelSelector', options.labelSelector);
+  for (const name of ['labelSelector', 'fieldSelector', 'limit', 'continue'] as const)
+    if (options[name]) query.set(name, String(options[name]));
   return `${pathOf(type, options.namespace)}?${query}`;
 }
 
 async function* textOf(response: Response): AsyncGenerator<string> {
   const decoder = new TextDecoder();
-  for await (const chunk of response.body ?? []) yield decoder.decode(chunk as Uint8Array, { stream: true });
+  const reader = response.body?.getReader();
+  if (!reader) return;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield decoder.decode(value as Uint8Array, { stream: true });
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
 }

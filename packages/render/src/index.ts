@@ -4,5 +4,6 @@ export * from './model-file.ts';
 export * from './model-spec.ts';
 export * from './pipeline.ts';
 export * from './run-labels.ts';
+export * from './run-summary.ts';
 export * from './tasks.ts';
 export * from './versions.ts';

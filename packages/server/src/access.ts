@@ -1,6 +1,8 @@
+import type { IncomingMessage } from 'node:http';
 import { statusOf } from '@tagboat/apiserver';
 import { TagboatError } from '@tagboat/base';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isConsolePage } from './console-files.ts';
 import type { SignIn } from './sign-in.ts';
 import type { Identity } from './tokens.ts';
 
@@ -30,10 +32,17 @@ export function accessHook(signIn: SignIn, hosts: ReadonlySet<string>) {
     request.identity = identity;
     const answered = await signIn.answer(request, reply);
     if (answered) return answered;
-    if (!identity) return open.has(path) ? undefined : unauthorized(request, reply);
+    if (!identity) return open.has(path) || isConsolePage(request) ? undefined : unauthorized(request, reply);
     if (identity.kind === 'pod' && !mayPod(identity.namespace, path)) return forbidden(path, reply);
     return undefined;
   };
+}
+
+/** Whether who opens a WebSocket to watch is the owner. */
+export function mayWatch(signIn: SignIn, hosts: ReadonlySet<string>) {
+  return async ({ headers, method = 'GET', url = '/' }: IncomingMessage): Promise<boolean> =>
+    checkHost(headers.host, hosts) &&
+    (await signIn.identify({ headers, method, url, protocol: 'http' }))?.kind === 'owner';
 }
 
 function unauthorized(request: FastifyRequest, reply: FastifyReply): FastifyReply {

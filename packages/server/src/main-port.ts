@@ -1,14 +1,16 @@
 import { userInfo } from 'node:os';
 import { kinds, type PodAccess, type TypeRegistry } from '@tagboat/api';
-import { apiServerPlugin } from '@tagboat/apiserver';
+import { apiServerPlugin, serveWatchSockets, statusOf } from '@tagboat/apiserver';
 import { type Logger, systemClock, timestamp } from '@tagboat/base';
 import type { Controller } from '@tagboat/controller';
 import { restApi, smartHttp } from '@tagboat/git';
 import { type BlobStore, registryPlugin } from '@tagboat/registry';
 import type { ResourceStore } from '@tagboat/store';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { accessHook, loopbackNames } from './access.ts';
+import { accessHook, loopbackNames, mayWatch } from './access.ts';
+import { serveConsole } from './console-files.ts';
 import type { Repositories } from './repositories.ts';
+import { listRuns, type RunQuery } from './run-list.ts';
 import type { SignIn } from './sign-in.ts';
 
 export interface MainPortOptions {
@@ -22,6 +24,8 @@ export interface MainPortOptions {
   readonly repositoryController: () => Controller;
   readonly metrics: () => string;
   readonly about: () => Record<string, unknown>;
+  /** Where the console's build is. */
+  readonly consoleDirectory: string;
 }
 
 /** The main port, with every room's HTTP face. */
@@ -35,15 +39,23 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   });
   app.addHook('onRequest', accessHook(signIn, loopbackNames));
   app.register(async (scope) => signIn.routes(scope));
+  app.setErrorHandler((error, _request, reply) => {
+    const status = statusOf(error);
+    if (status.code >= 500) log.error('a request failed', { error });
+    return reply.code(status.code).send(status);
+  });
   for (const path of ['/healthz', '/livez', '/readyz'])
     app.get(path, async (_request, reply) => reply.type('text/plain').send('ok'));
   app.get('/metrics', async (_request, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(options.metrics()),
   );
-  app.get('/', async (_request, reply) =>
-    reply.type('text/plain').send('Tagboat. Ask it with: tagboat status, or kubectl.\n'),
-  );
+  serveConsole(app, {
+    directory: options.consoleDirectory,
+    appsUrl: () => String(options.about().appsUrl ?? ''),
+  });
   app.get('/tagboat', async () => options.about());
+  app.get<{ Querystring: RunQuery }>('/tagboat/runs', async ({ query }) => listRuns(store, query));
+  serveWatchSockets(app.server, { store, types, log, authorize: mayWatch(signIn, loopbackNames) });
   app.get<{ Querystring: { url?: string } }>('/git-credentials', async (request) => {
     const { identity, query } = request;
     const namespace = identity?.kind === 'pod' ? identity.namespace : '';

@@ -83,6 +83,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     repositoryController: () => rooms.git!,
     metrics: () => metrics.text() + (rooms.gateway?.metrics.text() ?? ''),
     about: () => about,
+    consoleDirectory: join(import.meta.dirname, '..', '..', 'web', 'dist'),
   });
   const apps = createServer((request, response) => {
     if (!checkHost(request.headers.host, loopbackNames))

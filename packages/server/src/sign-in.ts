@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { isNavigation, isOwnOrigin, isProtocolPath } from './origin.ts';
+import { type Asked, isNavigation, isOwnOrigin, isProtocolPath } from './origin.ts';
 import { type Sessions, sessionLifetime } from './sessions.ts';
 import { sendSignInPage, signInHeaders } from './sign-in-page.ts';
 import type { Identity, Tokens } from './tokens.ts';
@@ -19,7 +19,7 @@ export class SignIn {
   }
 
   /** Who a request is from: its `Authorization` header, else its cookie where it comes from our own pages. */
-  async identify(request: FastifyRequest): Promise<Identity | undefined> {
+  async identify(request: Asked & { readonly url: string }): Promise<Identity | undefined> {
     const { authorization } = request.headers;
     if (authorization !== undefined) return this.#tokens.identify(authorization);
     const secret = secretOf(request);

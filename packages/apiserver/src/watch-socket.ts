@@ -1,0 +1,74 @@
+import { once } from 'node:events';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { TypeRegistry } from '@tagboat/api';
+import type { Logger } from '@tagboat/base';
+import type { ResourceStore } from '@tagboat/store';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { parseResourcePath } from './resource-path.ts';
+import { Resources } from './resources.ts';
+import { statusOf } from './status.ts';
+
+export interface WatchSocketOptions {
+  readonly store: ResourceStore;
+  readonly types: TypeRegistry;
+  readonly log: Logger;
+  /** Whether who asks may watch; decided before the socket opens. */
+  readonly authorize: (request: IncomingMessage) => Promise<boolean>;
+}
+
+/** A client that does not read is cut off here instead of filling the memory. */
+const highWater = 4 * 2 ** 20;
+
+/**
+ * Watches over WebSocket, one event per text message, as Kubernetes serves them to browsers:
+ * `GET /api/v1/pods?watch=true` with `Upgrade: websocket`. Other upgrades are left to others.
+ */
+export function serveWatchSockets(server: Server, options: WatchSocketOptions): void {
+  const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 1024 });
+  const resources = new Resources(options.store, options.types);
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    if (!isWatch(request, url)) return;
+    socket.on('error', (error) => options.log.debug('a watch ended early', { error }));
+    void options.authorize(request).then((allowed) => {
+      if (!allowed) return socket.end('HTTP/1.1 401 Unauthorized\r\nconnection: close\r\n\r\n');
+      return sockets.handleUpgrade(request, socket, head, (open) => {
+        void pump(open, resources, { options, url });
+      });
+    });
+  });
+}
+
+const isWatch = ({ headers }: IncomingMessage, url: URL) =>
+  headers.upgrade?.toLowerCase() === 'websocket' &&
+  /^\/apis?\//.test(url.pathname) &&
+  ['true', '1'].includes(url.searchParams.get('watch') ?? '');
+
+async function pump(
+  socket: WebSocket,
+  resources: Resources,
+  { options, url }: { options: WatchSocketOptions; url: URL },
+): Promise<void> {
+  const ended = new AbortController();
+  socket.on('close', () => ended.abort());
+  socket.on('error', (error) => options.log.debug('a watch ended early', { error }));
+  try {
+    const path = parseResourcePath(url.pathname, options.types);
+    const query = Object.fromEntries(url.searchParams);
+    for await (const line of resources.watch(path, query, ended.signal)) {
+      if (ended.signal.aborted) break;
+      socket.send(line);
+      if (socket.bufferedAmount > highWater) await drained(socket);
+    }
+  } catch (error) {
+    if (!ended.signal.aborted) socket.send(`${JSON.stringify({ type: 'ERROR', object: statusOf(error) })}\n`);
+  }
+  socket.close();
+}
+
+/** Sending an empty ping calls back when all before it is written out. */
+async function drained(socket: WebSocket): Promise<void> {
+  const written = new Promise<void>((resolve) => socket.ping('', false, () => resolve()));
+  await Promise.race([written, once(socket, 'close')]);
+}

@@ -1,0 +1,3 @@
+/** What of this package works in a browser too: everything that needs no Node module. */
+export * from './duration.ts';
+export * from './errors.ts';

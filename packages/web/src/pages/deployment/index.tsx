@@ -1,0 +1,9 @@
+import { Loading, PageFrame } from '../../components/index.ts';
+
+export default function DeploymentPage() {
+  return (
+    <PageFrame title="Deployment">
+      <Loading />
+    </PageFrame>
+  );
+}

@@ -1,0 +1,9 @@
+import { Loading, PageFrame } from '../../components/index.ts';
+
+export default function ModelPage() {
+  return (
+    <PageFrame title="Model">
+      <Loading />
+    </PageFrame>
+  );
+}

@@ -1,0 +1,58 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { Failed, Loading, NotFound } from './components/states.tsx';
+import { asError } from './data/actions.ts';
+import { Shell } from './shell/shell.tsx';
+
+const root = createRootRoute({ component: Shell, notFoundComponent: () => <NotFound /> });
+
+/** A page's own search parameters are texts; a page reads those that it knows. */
+export type Search = Readonly<Record<string, string | undefined>>;
+
+const texts = (search: Record<string, unknown>): Search =>
+  Object.fromEntries(Object.entries(search).map(([name, value]) => [name, String(value)]));
+
+function page<Path extends string>(path: Path, load: () => Promise<{ default: () => React.ReactNode }>) {
+  return createRoute({
+    getParentRoute: () => root,
+    path,
+    component: lazyRouteComponent(load),
+    validateSearch: texts,
+  });
+}
+
+const routes = [
+  page('/', () => import('./pages/home/index.tsx')),
+  page('/runs', () => import('./pages/runs/index.tsx')),
+  page('/runs/$project/$run', () => import('./pages/run/index.tsx')),
+  page('/pipelines', () => import('./pages/pipelines/index.tsx')),
+  page('/settings', () => import('./pages/settings/index.tsx')),
+  page('/projects', () => import('./pages/projects/index.tsx')),
+  page('/projects/$project/$repository', () => import('./pages/repository/index.tsx')),
+  page('/models', () => import('./pages/models/index.tsx')),
+  page('/models/$project/$model', () => import('./pages/model/index.tsx')),
+  page('/images', () => import('./pages/images/index.tsx')),
+  page('/deployments', () => import('./pages/deployments/index.tsx')),
+  page('/deployments/$application', () => import('./pages/deployment/index.tsx')),
+  page('/flaky-tests', () => import('./pages/flaky-tests/index.tsx')),
+] as const;
+
+export const router = createRouter({
+  routeTree: root.addChildren([...routes]),
+  defaultPreload: 'intent',
+  defaultPendingComponent: () => <Loading />,
+  defaultErrorComponent: ({ error, reset }) => <Failed error={asError(error)} retry={reset} />,
+  scrollRestoration: true,
+  // Search parameters are texts as they stand, so that links are readable and can be typed.
+  parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
+  stringifySearch: (search) => {
+    const given = Object.entries(search).filter(([, value]) => value !== undefined && value !== '');
+    const text = new URLSearchParams(given as [string, string][]).toString();
+    return text ? `?${text}` : '';
+  },
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}
