@@ -1,6 +1,8 @@
 import type { KubernetesObject, ResourceType } from '@tagboat/api';
+import { isReason } from '@tagboat/base';
 import type { Client } from '@tagboat/client';
 import type { Connection } from './connection.ts';
+import { isFinal } from './live-list.ts';
 
 export interface Change<Read> {
   readonly revision: number;
@@ -14,6 +16,8 @@ export interface LiveChangesOptions<T, Read> {
   readonly type: ResourceType;
   /** What is kept of an object. */
   readonly read: (object: T) => Read;
+  /** Called where changes were missed: what was read before is to be read again. */
+  readonly missed: () => void;
 }
 
 /** What changed in a kind since somebody began to look, by uid: for kinds of which there are too many to list. */
@@ -23,6 +27,7 @@ export class LiveChanges<T extends KubernetesObject, Read> {
   #changed: ReadonlyMap<string, Change<Read>> = new Map();
   #pending = new Map<string, Change<Read>>();
   #ended: AbortController | undefined;
+  #begun = Promise.withResolvers<void>();
 
   constructor(options: LiveChangesOptions<T, Read>) {
     this.#options = options;
@@ -31,31 +36,45 @@ export class LiveChanges<T extends KubernetesObject, Read> {
   /** Watches as long as somebody listens. */
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
-    if (!this.#ended) void this.#run((this.#ended = new AbortController()).signal);
+    if (!this.#ended) {
+      this.#ended = new AbortController();
+      void this.#run(this.#ended.signal);
+    }
     return () => {
       this.#listeners.delete(listener);
       if (this.#listeners.size > 0) return;
       this.#ended?.abort();
       this.#ended = undefined;
+      this.#begun = Promise.withResolvers<void>();
     };
   };
+
+  /** Resolves once every later change will be seen, or none ever will because this may not be read. */
+  begun(): Promise<void> {
+    return this.#begun.promise;
+  }
 
   readonly current = (): ReadonlyMap<string, Change<Read>> => this.#changed;
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { connection } = this.#options;
+    const { connection, missed } = this.#options;
     let from: string | undefined;
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
         from ??= await this.#now();
         connection.report(false);
+        this.#begun.resolve();
         for await (const revision of this.#follow(from, signal)) {
           from = revision;
           attempt = 0;
         }
-      } catch {
+      } catch (error) {
         if (signal.aborted) return;
-        connection.report(true);
+        if (isReason(error, 'Expired')) {
+          from = undefined;
+          missed();
+        } else if (isFinal(error)) return this.#begun.resolve();
+        else connection.report(true);
       }
       await connection.pause(attempt, signal);
     }

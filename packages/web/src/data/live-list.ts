@@ -13,6 +13,9 @@ export interface LiveState<T> {
 /** Answers that asking again does not change, until something else does. */
 const final = new Set(['Unauthorized', 'Forbidden', 'NotFound', 'BadRequest', 'Invalid']);
 
+export const isFinal = (error: unknown): error is TagboatError =>
+  error instanceof TagboatError && final.has(error.reason);
+
 export interface LiveListOptions {
   readonly client: Pick<Client, 'list' | 'watch'>;
   readonly connection: Connection;
@@ -56,7 +59,7 @@ export class LiveList<T extends KubernetesObject> {
       } catch (error) {
         if (signal.aborted) return;
         if (isReason(error, 'Expired')) continue;
-        if (error instanceof TagboatError && final.has(error.reason)) return this.#fail(error);
+        if (isFinal(error)) return this.#fail(error);
         connection.report(true);
       }
       await connection.pause(attempt, signal);

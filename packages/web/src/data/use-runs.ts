@@ -12,6 +12,7 @@ import { useMemo, useSyncExternalStore } from 'react';
 import { client, fetchJson, withQuery } from './client.ts';
 import { connection } from './connection.ts';
 import { LiveChanges } from './live-changes.ts';
+import { queryClient } from './query.ts';
 
 /** One page of `/tagboat/runs`. */
 export interface RunPage {
@@ -40,6 +41,7 @@ const changes = new LiveChanges<PipelineRun, RunSummary>({
   connection,
   type: kinds.PipelineRun,
   read: summariseRun,
+  missed: () => void queryClient.invalidateQueries({ queryKey: ['runs'] }),
 });
 
 const pageSize = 100;
@@ -52,10 +54,11 @@ export function useRuns(filter: RunFilter, options: { per?: 'model'; limit?: num
   const { per, limit = pageSize } = options;
   const query = useInfiniteQuery<RunPage, TagboatError, { pages: RunPage[] }, unknown[], string>({
     queryKey: ['runs', filter, per, limit],
-    queryFn: ({ pageParam }) =>
-      fetchJson<RunPage>(
-        withQuery('/tagboat/runs', { ...filter, per, limit: String(limit), after: pageParam }),
-      ),
+    queryFn: async ({ pageParam }) => {
+      await changes.begun();
+      const parameters = { ...filter, per, limit: String(limit), after: pageParam };
+      return fetchJson<RunPage>(withQuery('/tagboat/runs', parameters));
+    },
     initialPageParam: '',
     getNextPageParam: ({ next }) => next,
   });
