@@ -63,12 +63,32 @@ export interface PullRequestSpec {
   sourceRef: string;
   /** Without `refs/heads/`. */
   targetBranch: string;
+  /** Names one of several changes that the same person proposes for a branch. */
+  topic?: string;
   author?: string;
-  /** What is wanted: a merge is asked for by setting `merged`. */
+  /** What is wanted: a merge is asked for by setting `merged`; refused, it becomes `open` again. */
   state: 'open' | 'closed' | 'merged';
+  merge?: PullRequestMerge;
   /** From outside the project: it runs only after `/ok-to-test`. */
   external?: boolean;
+  labels?: string[];
   comments?: PullRequestComment[];
+  /** Where it is, when it lives at an outside forge. */
+  url?: string;
+  /** The change as the forge last told of it; absent for what is hosted here, where git itself is looked at. */
+  observedHead?: string;
+  /** The repository the change comes from, when it is another one. */
+  sourceUrl?: string;
+}
+
+export interface PullRequestMerge {
+  /** Default `merge`: a merge commit. `fast-forward` needs a change that is on top of its target. */
+  method?: 'merge' | 'fast-forward';
+  /** The first lines of the merge commit's message. */
+  message?: string;
+  by?: string;
+  /** The head that was looked at when the merge was asked for; another one is not merged. */
+  head?: string;
 }
 
 export interface PullRequestComment {
@@ -77,6 +97,12 @@ export interface PullRequestComment {
   createdAt: string;
   /** A review's verdict, where the comment is one. */
   review?: 'approved' | 'changes-requested';
+  /** The commit that was reviewed or spoken of. */
+  commit?: string;
+  /** False: not from somebody who may ask for runs. */
+  trusted?: boolean;
+  /** The forge's own id, where it has one. */
+  id?: string;
 }
 
 export interface PullRequestStatus {
@@ -84,14 +110,21 @@ export interface PullRequestStatus {
   headCommit?: string;
   baseCommit?: string;
   mergeCommit?: string;
+  mergedAt?: string;
+  closedAt?: string;
   mergeable?: boolean;
   /** Commit statuses by context, as forges show them. */
   checks?: {
     context: string;
-    state: 'pending' | 'success' | 'failure' | 'error';
+    state: CommitState;
     description?: string;
     pipelineRun?: string;
   }[];
+  /** How many of the comments were read for commands. */
+  commandsRead?: number;
+  /** The commits of an outside contributor that may run. */
+  approvedCommits?: string[];
+  /** `Mergeable` and `Merged`, with the reason where they are not. */
   conditions?: Condition[];
 }
 

@@ -75,7 +75,7 @@ export function gitEnvironment(
 
 const explanations: readonly [RegExp, string, string, string | undefined][] = [
   [
-    /Authentication failed|could not read Username|403|401|Permission denied/i,
+    /Authentication failed|could not read Username|returned error: 40[13]|HTTP 40[13]|Permission denied/i,
     'Unauthorized',
     'the git server refused the credentials',
     'check the credentials of this repository',

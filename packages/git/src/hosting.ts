@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { invalid } from '@tagboat/base';
+import { invalid, writeFileAtomic } from '@tagboat/base';
 import { git } from '@tagboat/git-client';
+import { procReceiveHook } from './proc-receive.ts';
 
 const nameForm = /^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/;
 
 /** The bare repositories that are hosted here, one directory each. */
 export class Hosting {
   readonly #directory: string;
+  #hooks: Promise<void> | undefined;
   readonly #making = new Map<string, Promise<string>>();
 
   constructor(directory: string) {
@@ -52,11 +54,18 @@ export class Hosting {
     return path;
   }
 
+  /** The directory of the only hook that runs here: the one that hands proposed changes over to this process. */
+  async hooks(): Promise<string> {
+    this.#hooks ??= writeFileAtomic(join(this.#directory, '.hooks', 'proc-receive'), procReceiveHook, 0o755);
+    await this.#hooks;
+    return join(this.#directory, '.hooks');
+  }
+
   async remove(namespace: string, name: string): Promise<void> {
     await rm(this.path(namespace, name), { recursive: true, force: true });
   }
 
-  /** Full ref name -> commit, annotated tags peeled; refs that name no commit are left out. */
+  /** Full ref name -> commit, annotated tags peeled; refs that name no commit and heads of pull requests are left out. */
   async refs(
     namespace: string,
     name: string,
@@ -67,6 +76,7 @@ export class Hosting {
     const refs: Record<string, string> = {};
     for (const line of stdout.toString('utf8').split('\n').filter(Boolean)) {
       const [ref, type, id, peeledType, peeled] = line.split(' ');
+      if (ref!.startsWith('refs/pull/')) continue;
       if (type === 'commit') refs[ref!] = id!;
       else if (peeledType === 'commit') refs[ref!] = peeled!;
     }

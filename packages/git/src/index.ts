@@ -1,4 +1,6 @@
 export { Hosting } from './hosting.ts';
+export { Proposals } from './pulls/propose.ts';
+export { type PullRequestControllerOptions, pullRequestController } from './pulls/pull-request-controller.ts';
 export {
   credentialsOf,
   type RepositoryControllerOptions,

@@ -1,11 +1,13 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import type { IncomingMessage } from 'node:http';
+import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { describeError, httpStatusOf, type Logger, notFound } from '@tagboat/base';
 import { gitEnvironment } from '@tagboat/git-client';
 import { signalGroup, tiedToParent } from '@tagboat/process';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { answerProposals, type Proposal, type ProposalOutcome } from './proc-receive.ts';
 
 export interface SmartHttpOptions {
   /** The bare repository on disk, or undefined where there is none. `push`: somebody wants to push to it. */
@@ -14,9 +16,22 @@ export interface SmartHttpOptions {
     name: string,
     asked: { push: boolean; request: FastifyRequest },
   ) => Promise<string | undefined>;
+  /** Pushes to `refs/for/...`: changes that are proposed, not made. Absent: they are refused. */
+  readonly proposals?: {
+    /** The directory with the `proc-receive` hook. */
+    readonly hooks: () => Promise<string>;
+    readonly propose: (about: ProposedTo, proposal: Proposal) => Promise<readonly ProposalOutcome[]>;
+  };
   /** Called when a push has ended. */
   readonly pushed: (namespace: string, name: string) => Promise<void>;
   readonly log: Logger;
+}
+
+export interface ProposedTo {
+  readonly namespace: string;
+  readonly name: string;
+  readonly directory: string;
+  readonly request: FastifyRequest;
 }
 
 interface Params {
@@ -46,7 +61,7 @@ export async function smartHttp(app: FastifyInstance, options: SmartHttpOptions)
       const length = (head.length + 4).toString(16).padStart(4, '0');
       start(reply, `application/x-git-${service}-advertisement`);
       reply.raw.write(`${length}${head}0000`);
-      await serve({ request, reply, directory, service, args: ['--advertise-refs'] }, options.log);
+      await serve({ request, reply, directory, service, args: ['--advertise-refs'] }, options);
       return reply;
     },
   );
@@ -54,7 +69,7 @@ export async function smartHttp(app: FastifyInstance, options: SmartHttpOptions)
     app.post<{ Params: Params }>(`/:namespace/:repository/git-${service}`, async (request, reply) => {
       const directory = await find(request, service, options);
       start(reply, `application/x-git-${service}-result`);
-      await serve({ request, reply, directory, service, args: [] }, options.log, async () => {
+      await serve({ request, reply, directory, service, args: [] }, options, async () => {
         if (service === 'receive-pack')
           await options.pushed(request.params.namespace, plain(request.params.repository));
       });
@@ -88,26 +103,53 @@ interface Exchange {
   readonly args: readonly string[];
 }
 
-async function serve(exchange: Exchange, log: Logger, finished?: () => Promise<void>): Promise<void> {
+/** What git is told besides, by `git -c`. Heads of pull requests are seen by who fetches, and moved by nobody. */
+async function settingsFor({ service }: Exchange, options: SmartHttpOptions): Promise<string[]> {
+  if (service !== 'receive-pack') return [];
+  const settings = ['receive.hideRefs=refs/pull'];
+  if (options.proposals)
+    settings.push('receive.procReceiveRefs=refs/for', `core.hooksPath=${await options.proposals.hooks()}`);
+  else settings.push('receive.hideRefs=refs/for');
+  return settings.flatMap((setting) => ['-c', setting]);
+}
+
+async function serve(
+  exchange: Exchange,
+  options: SmartHttpOptions,
+  finished?: () => Promise<void>,
+): Promise<void> {
   const { request, reply, directory, service, args } = exchange;
+  const { log } = options;
   const protocol = request.headers['git-protocol'];
-  const [file, words] = tiedToParent('git', [service, '--stateless-rpc', ...args, directory]);
+  const settings = await settingsFor(exchange, options);
+  const [file, words] = tiedToParent('git', [...settings, service, '--stateless-rpc', ...args, directory]);
   const child = spawn(file, words, {
     env: gitEnvironment({ environment: typeof protocol === 'string' ? { GIT_PROTOCOL: protocol } : {} }),
     detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+  }) as ChildProcessWithoutNullStreams;
+  const proposing = takeProposals(exchange, child, options);
   let errors = '';
   child.stderr.on('data', (data: Buffer) => {
     errors = (errors + data.toString('utf8')).slice(-4000);
   });
-  reply.raw.on('close', () => signalGroup(child, 'SIGTERM'));
-  const ended = new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? 1)));
+  reply.raw.on('close', () => {
+    // Once it is reaped its number may be another process's.
+    if (child.exitCode === null && child.signalCode === null) signalGroup(child, 'SIGTERM');
+  });
+  const ended = new Promise<number>((resolve) => {
+    child.on('close', (code) => resolve(code ?? 1));
+    child.on('error', (error) => {
+      errors = error.message;
+      resolve(1);
+    });
+  });
   const body = request.method === 'POST' ? bodyOf(request) : undefined;
   const feeding = body ? pipeline(body, child.stdin) : Promise.resolve(void child.stdin.end());
   feeding.catch((error: unknown) => log.debug('a git client went away', { error }));
   child.stdout.pipe(reply.raw, { end: false });
   const code = await ended;
+  await proposing;
   if (code !== 0) log.warn(`git ${service} ended with code ${code}: ${errors.trim()}`, { directory });
   try {
     await finished?.();
@@ -115,6 +157,27 @@ async function serve(exchange: Exchange, log: Logger, finished?: () => Promise<v
     log.error(`after a push: ${describeError(error)}`, { directory });
   }
   reply.raw.end();
+}
+
+/** Answers the hook while git runs; its pipes are descriptors 3, 4 and 5 of git and of what git starts. */
+async function takeProposals(
+  { request, directory }: Exchange,
+  child: ChildProcessWithoutNullStreams,
+  { proposals, log }: SmartHttpOptions,
+): Promise<void> {
+  const pipes = child.stdio as unknown as readonly (Readable & Writable)[];
+  const [fromHook, toHook, toPerson] = [pipes[3]!, pipes[4]!, pipes[5]!];
+  for (const pipe of [toHook, toPerson, fromHook])
+    pipe.on('error', (error) => log.debug('a hook went away', { error }));
+  const params = request.params as Params;
+  const about = { namespace: params.namespace, name: plain(params.repository), directory, request };
+  try {
+    await answerProposals({ fromHook, toHook, toPerson }, async (proposal) =>
+      proposals ? proposals.propose(about, proposal) : [],
+    );
+  } catch (error) {
+    log.error(`a proposed change was not taken: ${describeError(error)}`, { directory });
+  }
 }
 
 function bodyOf(request: FastifyRequest): NodeJS.ReadableStream {

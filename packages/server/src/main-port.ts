@@ -3,7 +3,7 @@ import { kinds, type PodAccess, type TypeRegistry } from '@tagboat/api';
 import { apiServerPlugin, serveWatchSockets, statusOf } from '@tagboat/apiserver';
 import { type Logger, systemClock, timestamp } from '@tagboat/base';
 import type { Controller } from '@tagboat/controller';
-import { restApi, smartHttp } from '@tagboat/git';
+import { type Hosting, Proposals, restApi, smartHttp } from '@tagboat/git';
 import { type BlobStore, registryPlugin } from '@tagboat/registry';
 import type { ResourceStore } from '@tagboat/store';
 import Fastify, { type FastifyInstance } from 'fastify';
@@ -21,6 +21,7 @@ export interface MainPortOptions {
   readonly blobs: BlobStore;
   readonly podAccess: () => PodAccess;
   readonly repositories: () => Repositories;
+  readonly hosting: () => Hosting;
   readonly repositoryController: () => Controller;
   readonly metrics: () => string;
   readonly about: () => Record<string, unknown>;
@@ -68,9 +69,21 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   return app;
 }
 
+/** The console's page of a repository. */
+const repositoryPage = (options: MainPortOptions, namespace: string, name: string) =>
+  `${String(options.about().url ?? '')}/repositories/${namespace}/${name}`;
+
 async function gitRoutes(scope: FastifyInstance, options: MainPortOptions): Promise<void> {
+  const proposals = new Proposals({
+    store: options.store,
+    page: (namespace, name, number) => `${repositoryPage(options, namespace, name)}/pulls/${number}`,
+  });
   await smartHttp(scope, {
     log: options.log,
+    proposals: {
+      hooks: () => options.hosting().hooks(),
+      propose: (about, proposal) => proposals.take(about, proposal),
+    },
     open: (namespace, name, { push, request }) =>
       options.repositories().open(namespace, name, { push, mayCreate: request.identity?.kind === 'owner' }),
     pushed: async (namespace, name) =>
@@ -79,7 +92,6 @@ async function gitRoutes(scope: FastifyInstance, options: MainPortOptions): Prom
 }
 
 async function repositoryApi(scope: FastifyInstance, options: MainPortOptions): Promise<void> {
-  const url = () => String(options.about().url ?? '');
   await restApi(scope, {
     store: options.store,
     log: options.log,
@@ -87,8 +99,8 @@ async function repositoryApi(scope: FastifyInstance, options: MainPortOptions): 
       options.repositories().open(namespace, name, { push: false, mayCreate: false }),
     changed: async (namespace, name) =>
       options.repositoryController().enqueue({ type: kinds.Repository, namespace, name }),
-    url: () => `${url()}/git/api/v1`,
-    page: (namespace, name) => `${url()}/repositories/${namespace}/${name}`,
+    url: () => `${String(options.about().url ?? '')}/git/api/v1`,
+    page: (namespace, name) => repositoryPage(options, namespace, name),
     now: () => timestamp(systemClock),
     userOf: ({ identity }) => (identity?.kind === 'pod' ? identity.pod : userInfo().username),
   });

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { TypeRegistry } from '@tagboat/api';
+import { kinds, TypeRegistry } from '@tagboat/api';
 import {
   type Clock,
   createLogger,
@@ -13,7 +13,7 @@ import {
   writeFileAtomic,
 } from '@tagboat/base';
 import { type Controller, GarbageCollector } from '@tagboat/controller';
-import { Hosting, repositoryController } from '@tagboat/git';
+import { Hosting, pullRequestController, repositoryController } from '@tagboat/git';
 import { applicationController } from '@tagboat/gitops';
 import { experimentController, modelController } from '@tagboat/model';
 import { RunMetrics } from '@tagboat/monitoring';
@@ -80,6 +80,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     blobs: new BlobStore(join(home, 'blobs')),
     podAccess: () => rooms.node!.access,
     repositories: () => rooms.repositories!,
+    hosting: () => hosting,
     repositoryController: () => rooms.git!,
     metrics: () => metrics.text() + (rooms.gateway?.metrics.text() ?? ''),
     about: () => about,
@@ -135,6 +136,13 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     log: log.with({ part: 'git' }),
   });
   rooms.git = git;
+  const pulls = pullRequestController({
+    store,
+    hosting,
+    clock,
+    log: log.with({ part: 'pull-requests' }),
+    changed: (namespace, name) => git.enqueue({ type: kinds.Repository, namespace, name }),
+  });
   const controllers = roomControllers({
     store,
     types,
@@ -146,7 +154,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     url,
     appsUrl,
   });
-  for (const controller of [git, ...controllers]) stack.use(controller.start());
+  for (const controller of [git, pulls, ...controllers]) stack.use(controller.start());
   stack.use(new GarbageCollector({ store, types, clock, log: log.with({ part: 'gc' }) }).start());
   Object.assign(about, {
     version: '0.1.0',

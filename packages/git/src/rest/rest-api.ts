@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { contentRoutes } from './content-routes.ts';
 import { GitReader } from './git-reader.ts';
 import { historyRoutes } from './history-routes.ts';
+import { pullRoutes } from './pull-routes.ts';
 import type { Links } from './shapes.ts';
 import { statusRoutes } from './status-routes.ts';
 import { writeRoutes } from './write-routes.ts';
@@ -59,6 +60,7 @@ export async function restApi(app: FastifyInstance, options: RestApiOptions): Pr
   contentRoutes(app, context);
   writeRoutes(app, context);
   statusRoutes(app, context);
+  pullRoutes(app, context);
 }
 
 function sendError(error: unknown, reply: FastifyReply, options: RestApiOptions): FastifyReply {
