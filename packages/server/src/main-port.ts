@@ -71,12 +71,12 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
 
 /** The console's page of a repository. */
 const repositoryPage = (options: MainPortOptions, namespace: string, name: string) =>
-  `${String(options.about().url ?? '')}/repositories/${namespace}/${name}`;
+  `${String(options.about().url ?? '')}/projects/${namespace}/${name}`;
 
 async function gitRoutes(scope: FastifyInstance, options: MainPortOptions): Promise<void> {
   const proposals = new Proposals({
     store: options.store,
-    page: (namespace, name, number) => `${repositoryPage(options, namespace, name)}/pulls/${number}`,
+    page: (namespace, name, number) => `${repositoryPage(options, namespace, name)}?pull=${number}`,
   });
   await smartHttp(scope, {
     log: options.log,

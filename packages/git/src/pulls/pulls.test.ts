@@ -111,7 +111,10 @@ describe('pull requests', () => {
       url: `/git/api/v1/repos/demo/app${path}`,
       ...(payload ? { payload } : {}),
     });
-    return { status: answer.statusCode, body: /json/.test(String(answer.headers['content-type'])) ? answer.json() : undefined };
+    return {
+      status: answer.statusCode,
+      body: /json/.test(String(answer.headers['content-type'])) ? answer.json() : undefined,
+    };
   };
   async function handled(number: number, head: string): Promise<void> {
     await store.create<HandledRef>({

@@ -302,7 +302,7 @@ async function commentsOf({ pulls, pull, links }: Found) {
           ? 'REQUEST_CHANGES'
           : 'COMMENT',
     commit_id: item.commit ?? '',
-    html_url: `${links.page}/pulls/${pull.spec!.number}`,
+    html_url: `${links.page}?pull=${pull.spec!.number}`,
   }));
 }
 
@@ -310,7 +310,7 @@ async function commentsOf({ pulls, pull, links }: Found) {
 export function pullShape({ links }: Pick<Opened, 'links'>, pull: PullRequest) {
   const { metadata, spec, status } = pull;
   const { number, title, description = '', state, targetBranch, sourceRef, author = '' } = spec!;
-  const page = `${links.page}/pulls/${number}`;
+  const page = `${links.page}?pull=${number}`;
   const branch = (ref: string, sha = '') => ({ label: ref, ref, sha });
   const unmerged = status?.conditions?.find(({ type }) => type === 'Merged' && !status.mergedAt);
   return {

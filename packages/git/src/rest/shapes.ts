@@ -39,7 +39,7 @@ export function commitShape(
     about.stats ?? (about.changes ? { ...about.changes, files: about.changes.totalFiles } : undefined);
   return {
     ...commitMeta(links, commit.id, commit.committer.date),
-    html_url: `${links.page}/commit/${commit.id}`,
+    html_url: `${links.page}?commit=${commit.id}`,
     commit: {
       url: `${links.api}/git/commits/${commit.id}`,
       author: commit.author,
@@ -90,7 +90,7 @@ export const branchShape = (links: Links, ref: RefRecord, commit: CommitRecord) 
   commit: {
     id: commit.id,
     message: commit.message,
-    url: `${links.page}/commit/${commit.id}`,
+    url: `${links.page}?commit=${commit.id}`,
     author: payloadUser(commit.author),
     committer: payloadUser(commit.committer),
     verification,
@@ -134,7 +134,7 @@ export function contentsShape(
   const content = type === 'file' ? about.content : undefined;
   const self = `${links.api}/contents/${encoded(entry.path)}?ref=${encodeURIComponent(about.ref)}`;
   const object = `${links.api}/git/${entry.type === 'tree' ? 'trees' : 'blobs'}/${entry.id}`;
-  const page = `${links.page}/src/${encoded(about.ref)}/${encoded(entry.path)}`;
+  const page = `${links.page}?${new URLSearchParams({ ref: about.ref, path: entry.path })}`;
   return {
     name: entry.path.split('/').at(-1)!,
     path: entry.path,
