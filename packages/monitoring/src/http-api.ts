@@ -4,7 +4,8 @@ import { Evaluation } from './promql/evaluate.ts';
 import type { Expression } from './promql/expression.ts';
 import { durationOf } from './promql/literals.ts';
 import { parsePromql } from './promql/parse.ts';
-import type { Point, Value } from './promql/value.ts';
+import { evaluateRange, textOf } from './promql/range.ts';
+import type { Value } from './promql/value.ts';
 import type { Scraper } from './scraper.ts';
 import { labelsKey, type Matcher, type Series } from './series.ts';
 import type { SeriesStore } from './series-store.ts';
@@ -111,17 +112,10 @@ class Answers {
     if (end < start) throw invalid('invalid parameter "end": it is before start');
     if ((end - start) / step > mostPoints)
       throw invalid(`exceeded the maximum of ${mostPoints} points per series`, { hint: 'use a longer step' });
-    const evaluation = new Evaluation(this.#options.store, { start, end, step });
-    const found = new Map<string, { metric: Point['labels']; values: [number, string][] }>();
-    for (let time = start; time <= end; time += step)
-      for (const point of pointsOf(evaluation.at(expression, time))) {
-        const key = labelsKey(point.labels);
-        const series = found.get(key) ?? { metric: point.labels, values: [] };
-        series.values.push([time / 1000, textOf(point.value)]);
-        found.set(key, series);
-      }
-    const keys = [...found.keys()].sort();
-    return { resultType: 'matrix', result: keys.map((key) => found.get(key)) };
+    return {
+      resultType: 'matrix',
+      result: evaluateRange(this.#options.store, expression, { start, end, step }),
+    };
   }
 
   series(fields: Fields): unknown {
@@ -172,11 +166,6 @@ function matchersOf(text: string): readonly Matcher[] {
   return expression.matchers;
 }
 
-function pointsOf(value: Value): readonly Point[] {
-  if (value.kind === 'string') throw invalid('a query over a range cannot be a string');
-  return value.kind === 'scalar' ? [{ labels: {}, value: value.value }] : value.points;
-}
-
 const isSorted = (expression: Expression) =>
   (expression.kind === 'call' && expression.name.startsWith('sort')) ||
   (expression.kind === 'aggregate' && expression.operator.endsWith('k'));
@@ -193,11 +182,4 @@ function instantData(value: Value, time: number, sorted: boolean): unknown {
   }));
   if (!sorted) result.sort((a, b) => (labelsKey(a.metric) < labelsKey(b.metric) ? -1 : 1));
   return { resultType: 'vector', result };
-}
-
-/** A number as Prometheus writes it. */
-function textOf(value: number): string {
-  if (value === Number.POSITIVE_INFINITY) return '+Inf';
-  if (value === Number.NEGATIVE_INFINITY) return '-Inf';
-  return String(value);
 }

@@ -1,4 +1,5 @@
 export { type PrometheusApiOptions, prometheusApi } from './http-api.ts';
+export { type MatrixSeries, queryRange } from './promql/range.ts';
 export { RequestLog, type RequestLogOptions, type ServedRequest } from './request-log.ts';
 export { RunMetrics } from './run-metrics.ts';
 export { Scraper, type ScraperOptions } from './scraper.ts';

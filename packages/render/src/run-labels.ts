@@ -8,6 +8,9 @@ export const runLabels = {
 /** On a Model: asks for a retraining; its value says when or why, and one value is acted on once. */
 export const retrainAnnotation = 'tagboat.dev/retrain-requested';
 
+/** On a Model: `true` keeps the beginning of every request's content with the recent requests. */
+export const recordInputsAnnotation = 'tagboat.dev/record-inputs';
+
 /** Annotations of runs. */
 export const runAnnotations = {
   ref: 'tagboat.dev/ref',

@@ -3,6 +3,8 @@ import { statusOf } from '@tagboat/apiserver';
 import { TagboatError } from '@tagboat/base';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isConsolePage } from './console-files.ts';
+import { shareOf } from './share-routes.ts';
+import type { Shares } from './shares.ts';
 import type { SignIn } from './sign-in.ts';
 import type { Identity } from './tokens.ts';
 
@@ -23,13 +25,17 @@ export function checkHost(header: string | undefined, allowed: ReadonlySet<strin
 export const loopbackNames: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 /** Decides for every request of the main port, before any room sees it. */
-export function accessHook(signIn: SignIn, hosts: ReadonlySet<string>) {
+export function accessHook(signIn: SignIn, hosts: ReadonlySet<string>, shares?: Shares) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     if (!checkHost(request.headers.host, hosts))
       return reply.code(403).type('text/plain').send('this host name is not served here\n');
     const path = request.url.split('?')[0]!;
     const identity = await signIn.identify(request);
     request.identity = identity;
+    if (path.startsWith('/shared/')) {
+      request.identity ??= await sharedWith(shares, request);
+      return undefined;
+    }
     const answered = await signIn.answer(request, reply);
     if (answered) return answered;
     if (!identity) return open.has(path) || isConsolePage(request) ? undefined : unauthorized(request, reply);
@@ -43,6 +49,14 @@ export function mayWatch(signIn: SignIn, hosts: ReadonlySet<string>) {
   return async ({ headers, method = 'GET', url = '/' }: IncomingMessage): Promise<boolean> =>
     checkHost(headers.host, hosts) &&
     (await signIn.identify({ headers, method, url, protocol: 'http' }))?.kind === 'owner';
+}
+
+async function sharedWith(
+  shares: Shares | undefined,
+  request: FastifyRequest,
+): Promise<Identity | undefined> {
+  const share = shares && (await shareOf(shares, request));
+  return share && { kind: 'share', namespace: share.namespace, model: share.model };
 }
 
 function unauthorized(request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -9,8 +9,11 @@ import type { ResourceStore } from '@tagboat/store';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { accessHook, loopbackNames, mayWatch } from './access.ts';
 import { serveConsole } from './console-files.ts';
+import type { Measurements } from './measurements.ts';
 import type { Repositories } from './repositories.ts';
 import { listRuns, type RunQuery } from './run-list.ts';
+import { shareRoutes } from './share-routes.ts';
+import type { Shares } from './shares.ts';
 import type { SignIn } from './sign-in.ts';
 
 export interface MainPortOptions {
@@ -24,6 +27,8 @@ export interface MainPortOptions {
   readonly hosting: () => Hosting;
   readonly repositoryController: () => Controller;
   readonly metrics: () => string;
+  readonly measurements: Measurements;
+  readonly shares: Shares;
   readonly about: () => Record<string, unknown>;
   /** Where the console's build is. */
   readonly consoleDirectory: string;
@@ -38,7 +43,7 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
     bodyLimit: 3 * 2 ** 20,
     routerOptions: { maxParamLength: 1000 },
   });
-  app.addHook('onRequest', accessHook(signIn, loopbackNames));
+  app.addHook('onRequest', accessHook(signIn, loopbackNames, options.shares));
   app.register(async (scope) => signIn.routes(scope));
   app.setErrorHandler((error, _request, reply) => {
     const status = statusOf(error);
@@ -57,6 +62,16 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   app.get('/tagboat', async () => options.about());
   app.get<{ Querystring: RunQuery }>('/tagboat/runs', async ({ query }) => listRuns(store, query));
   serveWatchSockets(app.server, { store, types, log, authorize: mayWatch(signIn, loopbackNames) });
+  app.register((scope) => options.measurements.prometheus(scope), { prefix: '/prometheus' });
+  app.register(async (scope) => options.measurements.routes(scope));
+  app.register(async (scope) =>
+    shareRoutes(scope, {
+      shares: options.shares,
+      model: { reader: store, series: options.measurements.store, now: () => systemClock.now() },
+      url: () => String(options.about().url ?? ''),
+      appsUrl: () => String(options.about().appsUrl ?? ''),
+    }),
+  );
   app.get<{ Querystring: { url?: string } }>('/git-credentials', async (request) => {
     const { identity, query } = request;
     const namespace = identity?.kind === 'pod' ? identity.namespace : '';

@@ -30,8 +30,10 @@ import { checkHost, loopbackNames } from './access.ts';
 import { type Configuration, credentialsOfPort } from './configuration.ts';
 import { imageSource } from './images.ts';
 import { mainPort } from './main-port.ts';
+import { Measurements } from './measurements.ts';
 import { ensureNamespace, Repositories } from './repositories.ts';
 import { Sessions } from './sessions.ts';
+import { Shares } from './shares.ts';
 import { SignIn } from './sign-in.ts';
 import { Tokens } from './tokens.ts';
 
@@ -72,6 +74,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const rooms: { node?: Node; repositories?: Repositories; git?: Controller; gateway?: Gateway } = {};
   const metrics = stack.use(new RunMetrics({ reader: store, clock, log: log.with({ part: 'metrics' }) }));
   const about: Record<string, unknown> = {};
+  const ownText = () => metrics.text() + (rooms.gateway?.metrics.text() ?? '');
+  const measurements = stack.use(new Measurements({ reader: store, clock, log, home, ownText }));
   const app = mainPort({
     store,
     types,
@@ -82,7 +86,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     repositories: () => rooms.repositories!,
     hosting: () => hosting,
     repositoryController: () => rooms.git!,
-    metrics: () => metrics.text() + (rooms.gateway?.metrics.text() ?? ''),
+    metrics: ownText,
+    measurements,
+    shares: await Shares.open(home, store, clock),
     about: () => about,
     consoleDirectory: join(import.meta.dirname, '..', '..', 'web', 'dist'),
   });
@@ -96,12 +102,13 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   stack.defer(() => closeServer(apps));
   stack.defer(() => app.close());
   const routes = stack.use(new RouteTable({ reader: store, clock, log }));
-  const gateway = new Gateway({ routes, clock, log });
+  const gateway = new Gateway({ routes, clock, log, observe: measurements.observe });
   rooms.gateway = gateway;
   stack.defer(() => gateway.close());
   const hosting = new Hosting(join(home, 'git'));
   const repositories = new Repositories({ store, hosting, baseUrl: `${url}/git`, home });
   rooms.repositories = repositories;
+  await measurements.start(new URL(url).host);
   await ensureNamespace(store, 'argocd');
   const registry = await registrySettings(configuration, url);
   const node = stack.use(

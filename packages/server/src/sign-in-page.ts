@@ -18,6 +18,7 @@ input:focus-visible, button:focus-visible { outline: 2px solid var(--brand); out
 button { font: inherit; margin-top: 24px; padding: 8px 24px; border: 0; border-radius: 999px; background: var(--brand); color: var(--on); cursor: pointer; }
 code { font-family: "Red Hat Mono", ui-monospace, monospace; font-size: 14px; }
 .wrong { color: var(--bad); margin: 8px 0 0; }
+.notice { margin-bottom: 0; }
 .hint { margin: 24px 0 0; font-size: 14px; }
 `;
 
@@ -40,19 +41,39 @@ export function sendSignInPage(
     ? '<p class="wrong" id="problem" role="alert">This is not the token of this Tagboat. It may be of another state directory.</p>'
     : '';
   const described = wrong ? ' aria-invalid="true" aria-describedby="problem"' : '';
-  return reply
-    .code(401)
-    .headers(signInHeaders)
-    .type('text/html; charset=utf-8')
-    .send(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Sign in - Tagboat</title>
-<style>${style}</style></head>
-<body><main><h1>Sign in to Tagboat</h1><p>Git in, model out.</p>
+  return send(reply, {
+    code: 401,
+    title: 'Sign in to Tagboat',
+    content: `<p>Git in, model out.</p>
 <form method="post" action="/sign-in"><input type="hidden" name="next" value="${escapeHtml(next)}">
 <label for="token">Owner token, or the link printed at start</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus${described}>${problem}
 <button type="submit">Sign in</button></form>
-<p class="hint">The command <code>tagboat console</code> prints a link that signs in by itself.</p>
+<p class="hint">The command <code>tagboat console</code> prints a link that signs in by itself.</p>`,
+  });
+}
+
+/** A page that only says something, in plain text. */
+export function sendNotice(
+  reply: FastifyReply,
+  { code, title, text }: { code: number; title: string; text: string },
+): FastifyReply {
+  return send(reply, { code, title, content: `<p class="notice">${escapeHtml(text)}</p>` });
+}
+
+function send(
+  reply: FastifyReply,
+  { code, title, content }: { code: number; title: string; content: string },
+): FastifyReply {
+  return reply
+    .code(code)
+    .headers(signInHeaders)
+    .type('text/html; charset=utf-8')
+    .send(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(title)} - Tagboat</title>
+<style>${style}</style></head>
+<body><main><h1>${escapeHtml(title)}</h1>
+${content}
 </main></body></html>
 `);
 }

@@ -1,14 +1,15 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { chmod, readFile } from 'node:fs/promises';
+import { createHmac, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { kinds, type Pod } from '@tagboat/api';
-import { invalid, sha256, writeFileAtomic } from '@tagboat/base';
 import type { Reader } from '@tagboat/store';
+import { sameSecret, secretFile } from './secrets.ts';
 
 /** Who asks. A run's pod may do less than the owner, and only in its own namespace. */
 export type Identity =
   | { readonly kind: 'owner' }
-  | { readonly kind: 'pod'; readonly namespace: string; readonly pod: string };
+  | { readonly kind: 'pod'; readonly namespace: string; readonly pod: string }
+  /** Whoever has a share link: sees what `/shared/<namespace>/<model>` shows, and nothing else. */
+  | { readonly kind: 'share'; readonly namespace: string; readonly model: string };
 
 export const ownerTokenFile = (home: string) => join(home, 'config', 'token');
 
@@ -44,9 +45,10 @@ export class Tokens {
   async identify(header: string | undefined): Promise<Identity | undefined> {
     const token = tokenOf(header);
     if (token === undefined) return undefined;
-    if (same(token, this.owner)) return { kind: 'owner' };
+    if (sameSecret(token, this.owner)) return { kind: 'owner' };
     const [kind, payload, signature] = token.split('.');
-    if (kind !== 'run' || !payload || !signature || !same(signature, this.#sign(payload))) return undefined;
+    if (kind !== 'run' || !payload || !signature || !sameSecret(signature, this.#sign(payload)))
+      return undefined;
     const [uid, namespace, name] = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as string[];
     const pod = await this.#reader.get<Pod>({ type: kinds.Pod, namespace: namespace!, name: name! });
     const over = ['Succeeded', 'Failed'].includes(pod?.status?.phase ?? '');
@@ -67,26 +69,4 @@ export function tokenOf(header: string | undefined): string | undefined {
   if (match[1]!.toLowerCase() === 'bearer') return match[2]!;
   const text = Buffer.from(match[2]!, 'base64').toString('utf8');
   return text.slice(text.indexOf(':') + 1);
-}
-
-/** Compares digests, so that neither content nor length shows in the time it takes. */
-function same(a: string, b: string): boolean {
-  return timingSafeEqual(Buffer.from(sha256(a)), Buffer.from(sha256(b)));
-}
-
-async function secretFile(path: string, make: () => string): Promise<string> {
-  const found = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (found !== undefined) {
-    const value = found.trim();
-    if (value.length < 16)
-      throw invalid(`${path} holds no usable secret`, { hint: 'remove it to make a new one' });
-    await chmod(path, 0o600);
-    return value;
-  }
-  const value = make();
-  await writeFileAtomic(path, `${value}\n`, 0o600);
-  return value;
 }

@@ -15,6 +15,25 @@ export interface GatewayOptions {
   readonly routes: RouteTable;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Told of every request when its answer has ended. */
+  readonly observe?: (exchange: ServedExchange) => void;
+}
+
+/** What is known of one request and its answer. */
+export interface ServedExchange {
+  readonly namespace: string;
+  readonly name: string;
+  readonly method: string;
+  /** Below the service's prefix, without the query. */
+  readonly path: string;
+  readonly status: number;
+  readonly milliseconds: number;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** Digest of the model, where the answer named one. */
+  readonly model: string | undefined;
+  /** The beginning of the request's content, as far as it is still there. */
+  readonly input: () => string;
 }
 
 interface Target {
@@ -43,6 +62,8 @@ const idOf = ({ namespace, name }: Target) => `${namespace}/${name}`;
 
 /** Bodies up to this size are kept until the answer begins, so that a request can go to another pod. */
 const replayable = 1 << 20;
+/** Bytes of a request's content that an observer may have. */
+const mostInput = 4096;
 
 /**
  * Routes `/<namespace>/<name>/...` to the ready pods of that Service, in turn. A pod that is no longer ready gets
@@ -74,12 +95,10 @@ export class Gateway {
       response.writeHead(308, { location: `/${target.namespace}/${target.name}/` }).end();
       return;
     }
+    const exchange = { request, response, target, body: new RequestBody(request), sent: { bytes: 0 } };
     const started = this.#options.clock.monotonic();
-    response.on('close', () => {
-      const seconds = (this.#options.clock.monotonic() - started) / 1000;
-      this.metrics.observe(target, response.statusCode, seconds);
-    });
-    void this.#forward({ request, response, target });
+    response.on('close', () => this.#observe(exchange, this.#options.clock.monotonic() - started));
+    void this.#forward(exchange);
   };
 
   /** Handles a protocol upgrade, such as a websocket. */
@@ -116,13 +135,24 @@ export class Gateway {
     this.#agent.destroy();
   }
 
-  async #forward(exchange: {
-    request: IncomingMessage;
-    response: ServerResponse;
-    target: Target;
-  }): Promise<void> {
-    const { request, response, target } = exchange;
-    const body = new RequestBody(request);
+  #observe({ request, response, target, body, sent }: Exchange, milliseconds: number): void {
+    this.metrics.observe(target, response.statusCode, milliseconds / 1000);
+    this.#options.observe?.({
+      namespace: target.namespace,
+      name: target.name,
+      method: request.method ?? '',
+      path: target.path.split('?')[0] || '/',
+      status: response.statusCode,
+      milliseconds,
+      requestBytes: body.size,
+      responseBytes: sent.bytes,
+      model: response.getHeader('x-tagboat-model')?.toString(),
+      input: () => body.beginning(mostInput),
+    });
+  }
+
+  async #forward(exchange: Exchange): Promise<void> {
+    const { response, target, body } = exchange;
     const tried = new Set<string>();
     for (;;) {
       const backend = this.#pick(target, tried) ?? (await this.#returning(target, response));
@@ -135,7 +165,7 @@ export class Gateway {
         );
       }
       tried.add(backend.pod);
-      const outcome = await this.#send(backend, { ...exchange, body });
+      const outcome = await this.#send(backend, exchange);
       if (outcome === 'done' || response.destroyed || response.headersSent) return;
       if (!body.replayable)
         return this.#refuse(
@@ -169,15 +199,7 @@ export class Gateway {
   }
 
   /** @returns `again` when the pod was gone before a byte of its answer came */
-  #send(
-    backend: Backend,
-    {
-      request,
-      response,
-      target,
-      body,
-    }: { request: IncomingMessage; response: ServerResponse; target: Target; body: RequestBody },
-  ): Promise<'done' | 'again'> {
+  #send(backend: Backend, { request, response, target, body, sent }: Exchange): Promise<'done' | 'again'> {
     return new Promise((resolve) => {
       const upstream = ask({
         ...addressOf(backend, target),
@@ -190,6 +212,9 @@ export class Gateway {
         answered = true;
         this.#lastServed.set(idOf(target), this.#options.clock.monotonic());
         response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.headers));
+        answer.on('data', (part: Buffer) => {
+          sent.bytes += part.length;
+        });
         answer.pipe(response);
         answer.on('end', () => resolve('done'));
         answer.on('error', () => {
@@ -224,6 +249,14 @@ export class Gateway {
   }
 }
 
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly target: Target;
+  readonly body: RequestBody;
+  readonly sent: { bytes: number };
+}
+
 /** A request's body, kept while it is small so that it can be sent a second time. */
 class RequestBody {
   readonly #request: IncomingMessage;
@@ -234,6 +267,15 @@ class RequestBody {
 
   constructor(request: IncomingMessage) {
     this.#request = request;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** At most `length` bytes of what is kept, as text. */
+  beginning(length: number): string {
+    return Buffer.concat(this.#kept).subarray(0, length).toString('utf8');
   }
 
   get replayable(): boolean {

@@ -2,7 +2,7 @@ import type { Controller } from '@tagboat/controller';
 import { deploymentController } from './deployment-controller.ts';
 import { replicaSetController, type WorkloadOptions } from './replica-set-controller.ts';
 
-export { Gateway, type GatewayOptions } from './gateway.ts';
+export { Gateway, type GatewayOptions, type ServedExchange } from './gateway.ts';
 export { GatewayMetrics } from './gateway-metrics.ts';
 export { planRollout, rolloutBounds } from './plan-rollout.ts';
 export type { WorkloadOptions } from './replica-set-controller.ts';

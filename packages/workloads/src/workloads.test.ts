@@ -4,7 +4,14 @@ import { type Deployment, kinds, type Pod, type ReplicaSet, type Service } from 
 import { silentLogger, systemClock } from '@tagboat/base';
 import { mutate, mutateStatus, ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createWorkloadControllers, Gateway, planRollout, RouteTable, rolloutBounds } from './index.ts';
+import {
+  createWorkloadControllers,
+  Gateway,
+  planRollout,
+  RouteTable,
+  rolloutBounds,
+  type ServedExchange,
+} from './index.ts';
 
 const deployment = (
   replicas: number,
@@ -115,7 +122,13 @@ describe('controllers and gateway', () => {
     await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve));
     const port = (backend.address() as AddressInfo).port;
     const routes = new RouteTable({ reader: store, clock: systemClock, log: silentLogger });
-    const gateway = new Gateway({ routes, clock: systemClock, log: silentLogger });
+    const observed: ServedExchange[] = [];
+    const gateway = new Gateway({
+      routes,
+      clock: systemClock,
+      log: silentLogger,
+      observe: (exchange) => observed.push(exchange),
+    });
     const front = createServer(gateway.handle);
     await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(front.address() as AddressInfo).port}`;
@@ -149,6 +162,9 @@ describe('controllers and gateway', () => {
         /here are: \/n\/m\//,
       );
       expect(gateway.metrics.text()).toContain('tagboat_predictions_total{namespace="n",name="m"}');
+      const served = observed.find(({ status }) => status === 200);
+      expect(served).toMatchObject({ namespace: 'n', name: 'm', method: 'GET', path: '/predict' });
+      expect(served!.responseBytes).toBe(Buffer.byteLength(JSON.stringify(seen)));
     } finally {
       front.close();
       backend.close();
