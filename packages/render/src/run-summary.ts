@@ -14,6 +14,8 @@ export interface RunSummary {
   readonly kind?: string;
   readonly tag?: string;
   readonly commit?: string;
+  /** Digest of the image that it built. */
+  readonly image?: string;
   /** What or who asked for it, where that was recorded. */
   readonly by?: string;
   readonly state: RunState;
@@ -38,6 +40,7 @@ export function summariseRun(run: PipelineRun): RunSummary {
     kind: labels[runLabels.kind],
     tag: annotations[runAnnotations.tag],
     commit: annotations[runAnnotations.commit],
+    image: status?.results?.find(({ name }) => name === 'build-image-digest')?.value as string | undefined,
     by: askedBy.map((name) => annotations[name]).find(Boolean),
     message: condition?.message,
     started: status?.startTime,
