@@ -88,12 +88,15 @@ function keepPlaces(options: BundleOptions): Plugin {
   return {
     name: 'keep-places',
     transform(code, id) {
-      if (!code.includes('import.meta.url') || id.includes(`${sep}node_modules${sep}`)) return null;
+      if (!/import\.meta\.(url|dirname)/.test(code) || id.includes(`${sep}node_modules${sep}`)) return null;
       const withWorkers = code.replace(workerUrl, (_, name: string) => {
         this.emitFile({ type: 'chunk', id: join(dirname(id), `${name}.ts`), fileName: `${name}.js` });
         return `new URL('./${name}.js', import.meta.WORKER)`;
       });
-      const placed = withWorkers.replaceAll('import.meta.url', options.moduleUrl(id));
+      const place = options.moduleUrl(id);
+      const placed = withWorkers
+        .replaceAll('import.meta.url', place)
+        .replaceAll('import.meta.dirname', `decodeURIComponent(new URL('.', ${place}).pathname)`);
       return { code: placed.replaceAll('import.meta.WORKER', 'import.meta.url') };
     },
   };

@@ -134,7 +134,7 @@ export class ServicePodWorker extends PodWorker {
         await tell(ok);
       }
       // Until it is first ready a server is asked often: what waits for it should not wait for a probe's period.
-      const wait = state === true ? (probe.periodSeconds ?? 10) * 1000 : 100;
+      const wait = state === true ? (probe.periodSeconds ?? 10) * 1000 : 25;
       await delay(this.context.clock, wait, signal).catch(() => undefined);
       if (signal.aborted) return;
     }

@@ -99,10 +99,12 @@ export class Kernel implements AsyncDisposable {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    // The kernel binds its ports some time after it started; the default is to look ten times a second.
+    const often = { linger: 0, reconnectInterval: 10 };
     const sockets = {
-      shell: new Dealer({ linger: 0, routingId: randomUUID() }),
-      control: new Dealer({ linger: 0 }),
-      iopub: new Subscriber({ linger: 0, receiveHighWaterMark: 0 }),
+      shell: new Dealer({ ...often, routingId: randomUUID() }),
+      control: new Dealer(often),
+      iopub: new Subscriber({ ...often, receiveHighWaterMark: 0 }),
     };
     sockets.shell.connect(`tcp://127.0.0.1:${ports[0]}`);
     sockets.iopub.connect(`tcp://127.0.0.1:${ports[1]}`);

@@ -7,6 +7,13 @@ import { type BlobStore, DistributionError } from './blob-store.ts';
 export interface RegistryOptions {
   readonly store: BlobStore;
   readonly log: Logger;
+  /** Called after a manifest was written. */
+  readonly pushed?: (repository: string, manifest: PushedManifest) => void;
+}
+
+export interface PushedManifest {
+  readonly digest: Digest;
+  readonly layers: readonly Digest[];
 }
 
 const largestManifest = 8 * 2 ** 20;
@@ -23,7 +30,8 @@ interface Call {
 /**
  * The OCI distribution API 1.1, to be registered at `/v2`. Who may do what is decided before.
  */
-export async function registryPlugin(app: FastifyInstance, { store, log }: RegistryOptions): Promise<void> {
+export async function registryPlugin(app: FastifyInstance, options: RegistryOptions): Promise<void> {
+  const { store, log } = options;
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   app.setErrorHandler((error, _request, reply) => {
@@ -32,7 +40,7 @@ export async function registryPlugin(app: FastifyInstance, { store, log }: Regis
     log.error('the registry failed', { error });
     return reply.code(500).send({ errors: [{ code: 'UNKNOWN', message: describeError(error) }] });
   });
-  const handlers = new Handlers(store);
+  const handlers = new Handlers(store, options.pushed);
   app.addHook('onSend', async (_request, reply) => {
     reply.header('docker-distribution-api-version', 'registry/2.0');
   });
@@ -60,10 +68,12 @@ function route(handlers: Handlers, request: Call['request'], reply: FastifyReply
 
 class Handlers {
   readonly #store: BlobStore;
+  readonly #pushed: RegistryOptions['pushed'];
   readonly #table: Readonly<Record<string, Handler>>;
 
-  constructor(store: BlobStore) {
+  constructor(store: BlobStore, pushed: RegistryOptions['pushed']) {
     this.#store = store;
+    this.#pushed = pushed;
     this.#table = {
       'GET manifests': (call) => this.#getManifest(call),
       'HEAD manifests': (call) => this.#getManifest(call),
@@ -118,6 +128,7 @@ class Handlers {
         );
     await this.#store.putManifest(repository, digest, { bytes, mediaType });
     if (!isDigest(argument)) await this.#store.setTag(repository, tagOf(argument), digest);
+    this.#pushed?.(repository, { digest, layers: (manifest.layers ?? []).map((layer) => layer.digest) });
     if (manifest.subject) reply.header('oci-subject', manifest.subject.digest);
     return reply
       .code(201)

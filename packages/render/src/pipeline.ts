@@ -48,13 +48,14 @@ const declared = [
 
 interface TaskUse {
   readonly task: TaskName;
-  readonly after?: readonly string[];
+  /** Default: the one before it. */
+  readonly after?: readonly TaskName[];
   /** Values of its params that are not the run's own. */
   readonly values?: Readonly<Record<string, string>>;
   readonly timeout?: string;
 }
 
-/** The tasks of a run in order: each waits for the one before it. */
+/** The tasks of a run, in order. */
 function usesOf(kind: RunKind, spec: ModelSpec): TaskUse[] {
   const environment = { environment: '$(tasks.environment.results.environment)' };
   const model = { 'model-digest': '$(tasks.train.results.model-digest)' };
@@ -76,9 +77,11 @@ function usesOf(kind: RunKind, spec: ModelSpec): TaskUse[] {
   if (kind === 'candidate') return [...evaluated, { task: 'tag' }];
   return [
     ...evaluated,
-    { task: 'build', values: { ...environment, ...model } },
+    // Beside the evaluation: an image without its tag is nothing yet, and the release waits for both.
+    { task: 'build', after: ['train'], values: { ...environment, ...model } },
     {
       task: 'release',
+      after: ['evaluate', 'build'],
       values: {
         ...model,
         'image-digest': '$(tasks.build.results.image-digest)',
@@ -118,7 +121,7 @@ export function pipelineSpec(kind: RunKind, spec: ModelSpec, embed: boolean): Pi
       displayName: task.metadata.annotations?.['tekton.dev/displayName'] ?? use.task,
       ...(embed ? { taskSpec: task.spec! } : { taskRef: { kind: 'Task', name: task.metadata.name } }),
       ...(params.length > 0 ? { params } : {}),
-      ...(index > 0 ? { runAfter: [uses[index - 1]!.task] } : {}),
+      ...(index > 0 ? { runAfter: [...(use.after ?? [uses[index - 1]!.task])] } : {}),
       ...(use.timeout ? { timeout: use.timeout } : {}),
       workspaces: (task.spec?.workspaces ?? []).map(({ name }) => ({ name, workspace: name })),
     };

@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TagboatError, writeFileAtomic } from '@tagboat/base';
+import { type Digest, hexOf, type Logger, TagboatError, writeFileAtomic } from '@tagboat/base';
 import type { ImageSource } from '@tagboat/node';
 import { parseReference, RegistryClient, unpackImage } from '@tagboat/oci';
 
@@ -15,11 +16,20 @@ export interface ImageSettings {
   };
 }
 
-/** Fetches images from this platform's registry, the configured one, or any other that needs no login. */
-export async function imageSource(settings: ImageSettings): Promise<ImageSource> {
+export interface Images {
+  /** Fetches images from this platform's registry, the configured one, or any other that needs no login. */
+  readonly source: ImageSource;
+  /**
+   * Unpacks an image that was pushed here ahead of its pods, where it shares layers with what ran here before: a new
+   * version of that will soon be started.
+   */
+  readonly pushed: (repository: string, image: { digest: Digest; layers: readonly Digest[] }) => void;
+}
+
+export async function openImages(settings: ImageSettings, log: Logger): Promise<Images> {
   const own = await ownHosts(settings.home, settings.ownHost);
   const cache = join(settings.home, 'images');
-  return async (text) => {
+  const source: ImageSource = async (text) => {
     const reference = parseReference(text);
     const client = clientFor(settings, own.has(reference.host) ? settings.ownHost : reference.host);
     const unpacked = await unpackImage(
@@ -37,6 +47,14 @@ export async function imageSource(settings: ImageSettings): Promise<ImageSource>
       );
     });
     return { kind: 'rootfs', ...unpacked, config: unpacked.config ?? {} };
+  };
+  return {
+    source,
+    pushed(repository, { digest, layers }) {
+      if (!layers.some((layer) => existsSync(join(cache, 'layers', hexOf(layer))))) return;
+      const name = `${settings.ownHost}/${repository}@${digest}`;
+      source(name).catch((error: unknown) => log.info('cannot unpack a pushed image', { name, error }));
+    },
   };
 }
 

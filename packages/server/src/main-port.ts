@@ -4,7 +4,7 @@ import { apiServerPlugin, serveWatchSockets, statusOf } from '@tagboat/apiserver
 import { type Logger, systemClock, timestamp } from '@tagboat/base';
 import type { Controller } from '@tagboat/controller';
 import { type Hosting, Proposals, restApi, smartHttp } from '@tagboat/git';
-import { type BlobStore, registryPlugin } from '@tagboat/registry';
+import { type BlobStore, type RegistryOptions, registryPlugin } from '@tagboat/registry';
 import type { ResourceStore } from '@tagboat/store';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { accessHook, loopbackNames, mayWatch } from './access.ts';
@@ -26,6 +26,7 @@ export interface MainPortOptions {
   readonly repositories: () => Repositories;
   readonly hosting: () => Hosting;
   readonly repositoryController: () => Controller;
+  readonly pushed: NonNullable<RegistryOptions['pushed']>;
   readonly metrics: () => string;
   readonly measurements: Measurements;
   readonly shares: Shares;
@@ -77,7 +78,9 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
     const namespace = identity?.kind === 'pod' ? identity.namespace : '';
     return (await options.repositories().credentials(namespace, query.url ?? '')) ?? {};
   });
-  app.register((scope) => registryPlugin(scope, { store: options.blobs, log }), { prefix: '/v2' });
+  app.register((scope) => registryPlugin(scope, { store: options.blobs, log, pushed: options.pushed }), {
+    prefix: '/v2',
+  });
   app.register((scope) => gitRoutes(scope, options), { prefix: '/git' });
   app.register((scope) => repositoryApi(scope, options), { prefix: '/git/api/v1' });
   app.register((scope) => apiServerPlugin(scope, { store, types, log, podAccess: options.podAccess }));

@@ -28,7 +28,7 @@ import { createWorkloadControllers, Gateway, RouteTable } from '@tagboat/workloa
 import type { FastifyInstance } from 'fastify';
 import { checkHost, loopbackNames } from './access.ts';
 import { type Configuration, credentialsOfPort } from './configuration.ts';
-import { imageSource } from './images.ts';
+import { type Images, openImages } from './images.ts';
 import { mainPort } from './main-port.ts';
 import { Measurements } from './measurements.ts';
 import { ensureNamespace, Repositories } from './repositories.ts';
@@ -71,7 +71,13 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     }),
   );
   const tokens = await Tokens.open(home, store);
-  const rooms: { node?: Node; repositories?: Repositories; git?: Controller; gateway?: Gateway } = {};
+  const rooms: {
+    node?: Node;
+    repositories?: Repositories;
+    git?: Controller;
+    gateway?: Gateway;
+    images?: Images;
+  } = {};
   const metrics = stack.use(new RunMetrics({ reader: store, clock, log: log.with({ part: 'metrics' }) }));
   const about: Record<string, unknown> = {};
   const ownText = () => metrics.text() + (rooms.gateway?.metrics.text() ?? '');
@@ -89,6 +95,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     metrics: ownText,
     measurements,
     shares: await Shares.open(home, store, clock),
+    pushed: (repository, manifest) => rooms.images?.pushed(repository, manifest),
     about: () => about,
     consoleDirectory: join(import.meta.dirname, '..', '..', 'web', 'dist'),
   });
@@ -111,18 +118,22 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   await measurements.start(new URL(url).host);
   await ensureNamespace(store, 'argocd');
   const registry = await registrySettings(configuration, url);
+  rooms.images = await openImages(
+    {
+      home,
+      ownHost: new URL(url).host,
+      ownerToken: tokens.owner,
+      ...(registry.outside ? { outside: registry.outside } : {}),
+    },
+    log.with({ part: 'images' }),
+  );
   const node = stack.use(
     await startNode({
       store,
       clock,
       log: log.with({ part: 'node' }),
       home,
-      images: await imageSource({
-        home,
-        ownHost: new URL(url).host,
-        ownerToken: tokens.owner,
-        ...(registry.outside ? { outside: registry.outside } : {}),
-      }),
+      images: rooms.images.source,
       tokenFor: (pod) => tokens.forPod(pod),
       environment: {
         ...hostEnvironment(),

@@ -14,6 +14,10 @@ export async function build(context: StepContext, server: string): Promise<void>
   const { spec } = model;
   const registry = await context.registry();
   const digest = context.get('TAGBOAT_MODEL_DIGEST');
+  const key = context.get('TAGBOAT_ENVIRONMENT_KEY');
+  const environment = { directory: join(context.environments, key), key };
+  const base = baseFor(context, spec.image.base, environment.directory);
+  base.catch(() => undefined);
   const pulled = await context.directory('model');
   await pullArtifact(registry, { repository: context.artifacts('model'), reference: digest }, pulled);
   const prefix = inContext(model, '.') === '.' ? '' : `${inContext(model, '.')}/`;
@@ -28,14 +32,12 @@ export async function build(context: StepContext, server: string): Promise<void>
     wanted.map((path) => `${prefix}${path}`),
   );
   const modelFile = join(pulled, basename(spec.artifact.path));
-  const key = context.get('TAGBOAT_ENVIRONMENT_KEY');
-  const environment = { directory: join(context.environments, key), key };
-  const tag = context.optional('TAGBOAT_TAG');
   const image = await buildImage({
     client: registry,
     repository: context.artifacts(),
-    tags: tag ? [imageTag(tag)] : [],
-    base: await baseFor(context, spec.image.base, environment.directory),
+    // It gets its tag when it is released: until then its gates may still refuse the model.
+    tags: [],
+    base: await base,
     environment,
     app: join(root, prefix),
     model: modelFile,
@@ -65,12 +67,6 @@ export async function reportImage(
   context.say(`image ${name} (${Math.round(image.size / 2 ** 20)} MiB)`);
   await context.result('image', name);
   await context.result('image-digest', image.digest);
-}
-
-/** A git tag as an image tag (OCI distribution spec: `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}`). */
-export function imageTag(tag: string): string {
-  const clean = tag.replace(/[^\w.-]/g, '-').slice(0, 128);
-  return /^\w/.test(clean) ? clean : `_${clean.slice(1)}`;
 }
 
 /** `python`: captured from the host's; anything else is an image of a registry. */

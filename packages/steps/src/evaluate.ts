@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { describeError, notFound, TagboatError } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
 import { pullArtifact } from '@tagboat/oci';
-import type { ModelFile } from '@tagboat/render';
+import type { ModelFile, Release } from '@tagboat/render';
 import { recall, remember } from './cache.ts';
 import type { StepContext } from './context.ts';
 import { type PinnedData, pinData } from './data.ts';
@@ -31,9 +31,12 @@ export async function evaluate(context: StepContext): Promise<void> {
     return;
   }
   const evaluation = { commit, model, data: await pinData(context, commit, model) };
+  // Looked up while the new model is evaluated.
+  const release = deployedIfCompared(context, model);
+  release.catch(() => undefined);
   const metrics = await measure(context, evaluation, digest);
   for (const [name, value] of Object.entries(metrics)) context.say(`${name}: ${value}`);
-  const deployed = await measureDeployed(context, evaluation, digest, metrics);
+  const deployed = await measureDeployed(context, evaluation, { digest, metrics, release: await release });
   const verdict = judge(metrics, model.spec.evaluate.gates, deployed.metrics);
   const lines = [...verdict.lines, ...(deployed.note ? [deployed.note] : [])];
   for (const line of lines) context.say(line);
@@ -60,15 +63,19 @@ async function report(
   await context.result('verdict', verdict);
 }
 
+/** The deployed release, where a gate compares with it. */
+async function deployedIfCompared(context: StepContext, model: ModelFile): Promise<Release | undefined> {
+  const compared = model.spec.evaluate?.gates.some(
+    ({ notWorseThanDeployedBy }) => notWorseThanDeployedBy !== undefined,
+  );
+  return compared ? deployedRelease(context, model) : undefined;
+}
+
 async function measureDeployed(
   context: StepContext,
   evaluation: Evaluation,
-  digest: string,
-  metrics: Metrics,
+  { digest, metrics, release }: { digest: string; metrics: Metrics; release: Release | undefined },
 ): Promise<{ metrics?: Metrics; note?: string; refused?: boolean }> {
-  const { gates } = evaluation.model.spec.evaluate!;
-  if (!gates.some(({ notWorseThanDeployedBy }) => notWorseThanDeployedBy !== undefined)) return {};
-  const release = await deployedRelease(context, evaluation.model);
   if (!release) return {};
   if (release.modelDigest === digest) return { metrics };
   context.say(`evaluates the deployed model ${release.tag} on the same data`);

@@ -12,6 +12,7 @@ import {
   writeBase,
 } from '@tagboat/render';
 import type { StepContext } from './context.ts';
+import { tagImage } from './image-tag.ts';
 
 interface Outcome {
   readonly outcome: 'Released' | 'Superseded' | 'Unchanged';
@@ -34,6 +35,7 @@ export async function release(context: StepContext): Promise<void> {
     metrics: context.optional('TAGBOAT_METRICS_JSON') ?? '{}',
     data: context.optional('TAGBOAT_DATA_DIGESTS') ?? '{}',
   };
+  await tagImage(context, pinned.imageDigest, pinned.tag);
   const targets = model.spec.deploy.filter(({ via }) => via === 'commit');
   const outcomes: Outcome[] = [];
   for (const target of targets) {

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildImage } from '@tagboat/builder';
-import { baseFor, imageTag, reportImage } from './build.ts';
+import { baseFor, reportImage } from './build.ts';
 import type { StepContext } from './context.ts';
 import { environmentFor } from './environment.ts';
+import { imageTag } from './image-tag.ts';
 
 /** Builds an image of a repository's files and requirements (`.aicoe-ci.yaml`, strategy Source). */
 export async function sourceBuild(context: StepContext, server: string): Promise<void> {
