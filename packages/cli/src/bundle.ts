@@ -81,6 +81,8 @@ function hasAddon(directory: string): Promise<boolean> {
   return found;
 }
 
+// Put together, since this file goes through the bundler itself.
+const meta = ['import', 'meta'].join('.');
 const workerUrl = /new URL\('\.\/([\w-]+)\.ts', import\.meta\.url\)/g;
 
 /** Modules that read files beside them, or start workers, still find them. */
@@ -91,13 +93,13 @@ function keepPlaces(options: BundleOptions): Plugin {
       if (!/import\.meta\.(url|dirname)/.test(code) || id.includes(`${sep}node_modules${sep}`)) return null;
       const withWorkers = code.replace(workerUrl, (_, name: string) => {
         this.emitFile({ type: 'chunk', id: join(dirname(id), `${name}.ts`), fileName: `${name}.js` });
-        return `new URL('./${name}.js', import.meta.WORKER)`;
+        return `new URL('./${name}.js', ${meta}.here)`;
       });
       const place = options.moduleUrl(id);
       const placed = withWorkers
-        .replaceAll('import.meta.url', place)
-        .replaceAll('import.meta.dirname', `decodeURIComponent(new URL('.', ${place}).pathname)`);
-      return { code: placed.replaceAll('import.meta.WORKER', 'import.meta.url') };
+        .replaceAll(`${meta}.url`, place)
+        .replaceAll(`${meta}.dirname`, `decodeURIComponent(new URL('.', ${place}).pathname)`);
+      return { code: placed.replaceAll(`${meta}.here`, `${meta}.url`) };
     },
   };
 }
