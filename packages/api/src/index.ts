@@ -1,5 +1,6 @@
 export * from './core.ts';
 export * from './kinds.ts';
+export * from './notebook.ts';
 export * from './object.ts';
 export type * from './pod-access.ts';
 export * from './selector.ts';

@@ -1,0 +1,49 @@
+import { parseDuration } from '@tagboat/base';
+
+/** What a Jupyter server and the gate know about the use of a workbench. Times in milliseconds since the epoch. */
+export interface Activity {
+  readonly kernels: readonly { readonly execution_state?: string; readonly last_activity?: string }[];
+  readonly terminals: readonly { readonly last_activity?: string }[];
+  /** Open websockets. */
+  readonly connections: number;
+  /** The last request through the gate; 0: none since this process began. */
+  readonly lastRequest: number;
+  /** What was known before, and when the pod became ready. */
+  readonly lastKnown: number;
+}
+
+export interface Judgement {
+  readonly lastActivity: number;
+  readonly verdict: 'active' | 'warn' | 'stop';
+  /** When it will be stopped unless it is used; undefined: never. */
+  readonly stopsAt: number | undefined;
+}
+
+const defaultIdleTimeout = 4 * 3_600_000;
+/** How long before the end a workbench is marked as about to be stopped, at most. */
+const longestWarning = 10 * 60_000;
+
+/** Milliseconds; undefined for `never`. @throws `Invalid` */
+export function idleTimeoutOf(text: string | undefined): number | undefined {
+  if (text === undefined) return defaultIdleTimeout;
+  return text === 'never' ? undefined : parseDuration(text);
+}
+
+/**
+ * When a workbench was last used, and whether it is to be stopped. A busy kernel and an open connection are use at this
+ * moment; requests, kernels and terminals leave the time of their last activity.
+ */
+export function judgeActivity(activity: Activity, idleTimeout: number | undefined, now: number): Judgement {
+  const busy =
+    activity.connections > 0 ||
+    activity.kernels.some(({ execution_state: state }) => state === 'busy' || state === 'starting');
+  const times = [...activity.kernels, ...activity.terminals].map(({ last_activity: at }) => Date.parse(at ?? ''));
+  const lastActivity = busy
+    ? now
+    : Math.max(activity.lastKnown, activity.lastRequest, ...times.filter((time) => !Number.isNaN(time) && time <= now));
+  if (idleTimeout === undefined) return { lastActivity, verdict: 'active', stopsAt: undefined };
+  const stopsAt = lastActivity + idleTimeout;
+  if (now >= stopsAt) return { lastActivity, verdict: 'stop', stopsAt };
+  const warning = Math.min(longestWarning, idleTimeout / 4);
+  return { lastActivity, verdict: now >= stopsAt - warning ? 'warn' : 'active', stopsAt };
+}
