@@ -21,6 +21,7 @@ const rooms = new Set([
   'monitoring',
   'tracking',
   'insights',
+  'workbenches',
 ]);
 const composition = new Set(['server', 'cli', 'dev-env']);
 

@@ -3,7 +3,10 @@ import type { Condition, KubernetesObject } from './object.ts';
 
 /** A workbench (kubeflow.org/v1 Notebook): a pod with a Jupyter server that its owner starts and stops. */
 export interface NotebookSpec {
-  template: { metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> }; spec: PodSpec };
+  template: {
+    metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
+    spec: PodSpec;
+  };
 }
 
 export interface NotebookStatus {

@@ -20,6 +20,7 @@ const commands = {
   trace: () => import('./commands/trace.ts'),
   experiments: () => import('./commands/experiments.ts'),
   render: () => import('./commands/render.ts'),
+  workbench: () => import('./commands/workbench.ts'),
   secret: () => import('./commands/secret.ts'),
   doctor: () => import('./commands/doctor.ts'),
   'git-credential': () => import('./commands/git-credential.ts'),

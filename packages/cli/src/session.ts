@@ -25,7 +25,8 @@ export async function connect(env: NodeJS.ProcessEnv = process.env): Promise<Cli
     env.TAGBOAT_URL ??
     (await text(join(home, 'config', 'url'))) ??
     `http://127.0.0.1:${env.TAGBOAT_PORT ?? 8080}`;
-  const token = env.TAGBOAT_TOKEN ?? (await text(ownerTokenFile(home)));
+  const given = env.TAGBOAT_TOKEN_FILE ? await text(env.TAGBOAT_TOKEN_FILE) : undefined;
+  const token = env.TAGBOAT_TOKEN ?? given ?? (await text(ownerTokenFile(home)));
   if (!token)
     throw new TagboatError(`there is no Tagboat in ${home} yet`, {
       reason: 'Unavailable',

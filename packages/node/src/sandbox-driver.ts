@@ -146,7 +146,7 @@ export class SandboxDriver implements ContainerDriver {
     const inRoot = (path: string) => shellQuote(join(root, path));
     const lines = ['set -e', `mount -t tmpfs -o mode=755 tmpfs ${shellQuote(root)}`];
     const directories = new Set(
-      ['/proc', '/dev', '/dev/shm', '/tmp', '/var/tmp', '/run'].map((path) => inRoot(path)),
+      ['/proc', '/dev', '/dev/shm', '/dev/pts', '/tmp', '/var/tmp', '/run'].map((path) => inRoot(path)),
     );
     const rest: string[] = [];
     for (const operation of operations) {
@@ -164,6 +164,10 @@ export class SandboxDriver implements ContainerDriver {
     for (const device of devices) lines.push(`: > ${inRoot(`/dev/${device}`)}`);
     lines.push(`ln -s /proc/self/fd ${inRoot('/dev/fd')}`);
     lines.push(`mount -a -T ${shellQuote(fstab)}`);
+    // Programs in the container may open terminals of their own; where the host forbids it, only they fail.
+    lines.push(
+      `if mount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts ${inRoot('/dev/pts')} 2>/dev/null; then ln -s pts/ptmx ${inRoot('/dev/ptmx')}; fi`,
+    );
     lines.push(`hostname ${shellQuote(request.hostname.slice(0, 63))} 2>/dev/null || true`);
     lines.push(`exec ${this.#insideRoot(request, root, request.command).map(shellQuote).join(' ')}`);
     return `${lines.join('\n')}\n`;

@@ -6,6 +6,7 @@ import type { Controller } from '@tagboat/controller';
 import { type Hosting, Proposals, restApi, smartHttp } from '@tagboat/git';
 import { type BlobStore, type RegistryOptions, registryPlugin } from '@tagboat/registry';
 import type { ResourceStore } from '@tagboat/store';
+import type { WorkbenchRoutesOptions } from '@tagboat/workbenches';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { accessHook, loopbackNames, mayWatch } from './access.ts';
 import { serveConsole } from './console-files.ts';
@@ -15,6 +16,7 @@ import { listRuns, type RunQuery } from './run-list.ts';
 import { shareRoutes } from './share-routes.ts';
 import type { Shares } from './shares.ts';
 import type { SignIn } from './sign-in.ts';
+import { registerWorkbenchRoutes } from './workbenches.ts';
 
 export interface MainPortOptions {
   readonly store: ResourceStore;
@@ -33,6 +35,7 @@ export interface MainPortOptions {
   readonly about: () => Record<string, unknown>;
   /** Where the console's build is. */
   readonly consoleDirectory: string;
+  readonly workbenches: WorkbenchRoutesOptions;
 }
 
 /** The main port, with every room's HTTP face. */
@@ -81,6 +84,7 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   app.register((scope) => registryPlugin(scope, { store: options.blobs, log, pushed: options.pushed }), {
     prefix: '/v2',
   });
+  registerWorkbenchRoutes(app, options.workbenches);
   app.register((scope) => gitRoutes(scope, options), { prefix: '/git' });
   app.register((scope) => repositoryApi(scope, options), { prefix: '/git/api/v1' });
   app.register((scope) => apiServerPlugin(scope, { store, types, log, podAccess: options.podAccess }));

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { kinds, TypeRegistry } from '@tagboat/api';
@@ -26,7 +26,6 @@ import { type ObjectStore, openDiskStore } from '@tagboat/store';
 import { triggerController } from '@tagboat/triggers';
 import { createWorkloadControllers, Gateway, RouteTable } from '@tagboat/workloads';
 import type { FastifyInstance } from 'fastify';
-import { checkHost, loopbackNames } from './access.ts';
 import { type Configuration, credentialsOfPort } from './configuration.ts';
 import { type Images, openImages } from './images.ts';
 import { mainPort } from './main-port.ts';
@@ -36,6 +35,7 @@ import { Sessions } from './sessions.ts';
 import { Shares } from './shares.ts';
 import { SignIn } from './sign-in.ts';
 import { Tokens } from './tokens.ts';
+import { appsPort, openWorkbenches } from './workbenches.ts';
 
 export interface PlatformOptions {
   readonly configuration: Configuration;
@@ -82,6 +82,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const about: Record<string, unknown> = {};
   const ownText = () => metrics.text() + (rooms.gateway?.metrics.text() ?? '');
   const measurements = stack.use(new Measurements({ reader: store, clock, log, home, ownText }));
+  const urls = { url: '', appsUrl: '', registry: '' };
+  const workbenches = stack.use(
+    openWorkbenches({ store, clock, log, tokens, home, urls: () => urls, access: () => rooms.node!.access }),
+  );
   const app = mainPort({
     store,
     types,
@@ -98,14 +102,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     pushed: (repository, manifest) => rooms.images?.pushed(repository, manifest),
     about: () => about,
     consoleDirectory: join(import.meta.dirname, '..', '..', 'web', 'dist'),
+    workbenches: workbenches.routes,
   });
-  const apps = createServer((request, response) => {
-    if (!checkHost(request.headers.host, loopbackNames))
-      response.writeHead(403).end('this host name is not served here\n');
-    else rooms.gateway!.handle(request, response);
-  });
-  apps.on('upgrade', (request, socket, head) => rooms.gateway!.upgrade(request, socket, head));
+  const apps = appsPort({ gateway: () => rooms.gateway!, gate: workbenches.gate });
   const { url, appsUrl } = await listen(configuration, app, apps);
+  Object.assign(urls, { url, appsUrl });
   stack.defer(() => closeServer(apps));
   stack.defer(() => app.close());
   const routes = stack.use(new RouteTable({ reader: store, clock, log }));
@@ -127,6 +128,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     },
     log.with({ part: 'images' }),
   );
+  urls.registry = registry.prefix;
   const node = stack.use(
     await startNode({
       store,
@@ -173,6 +175,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     appsUrl,
   });
   for (const controller of [git, pulls, ...controllers]) stack.use(controller.start());
+  for (const controller of [git, ...controllers, workbenches.controller()]) stack.use(controller.start());
   stack.use(new GarbageCollector({ store, types, clock, log: log.with({ part: 'gc' }) }).start());
   Object.assign(about, {
     version: '0.1.0',

@@ -41,6 +41,11 @@ export class Tokens {
     return `run.${payload}.${this.#sign(payload)}`;
   }
 
+  /** A key for another purpose, that says nothing about this one. */
+  keyFor(purpose: string): Uint8Array {
+    return createHmac('sha256', this.#key).update(`key for ${purpose}`).digest();
+  }
+
   /** Who an `Authorization` header stands for, or undefined. */
   async identify(header: string | undefined): Promise<Identity | undefined> {
     const token = tokenOf(header);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { notFound } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
 import { type Environment, ensureEnvironment, findRequirementsFile } from '@tagboat/python';
+import type { ModelSpec } from '@tagboat/render';
 import type { StepContext } from './context.ts';
 
 const relevant = /(^|\/)(Pipfile(\.lock)?|setup\.(py|cfg)|pyproject\.toml|[^/]*\.(txt|in|lock|ya?ml|toml))$/;
@@ -11,22 +12,24 @@ const relevant = /(^|\/)(Pipfile(\.lock)?|setup\.(py|cfg)|pyproject\.toml|[^/]*\
 export async function environment(context: StepContext): Promise<void> {
   const commit = await context.commit();
   const model = await context.model(commit);
-  const notebooks = [
-    ...(model.spec.train?.steps ?? []),
-    ...(model.spec.evaluate ? [model.spec.evaluate.step] : []),
-  ];
   const made = await environmentFor(context, {
     commit,
     directory: model.spec.context,
     file: model.spec.environment.file,
     python: model.spec.environment.python,
-    extra: [
-      ...(notebooks.some(({ notebook }) => notebook !== undefined) ? ['ipykernel'] : []),
-      ...(model.spec.serve?.format === 'sklearn' ? ['joblib', 'scikit-learn'] : []),
-    ],
+    extra: extraRequirements(model.spec),
   });
   await context.result('environment', made.key);
   await context.result('python', made.interpreter.version);
+}
+
+/** What a model's environment needs besides its requirements. */
+export function extraRequirements(spec: ModelSpec): string[] {
+  const steps = [...(spec.train?.steps ?? []), ...(spec.evaluate ? [spec.evaluate.step] : [])];
+  return [
+    ...(steps.some(({ notebook }) => notebook !== undefined) ? ['ipykernel'] : []),
+    ...(spec.serve?.format === 'sklearn' ? ['joblib', 'scikit-learn'] : []),
+  ];
 }
 
 export interface EnvironmentRequest {

@@ -19,6 +19,8 @@ const steps: Readonly<Record<string, (server: string) => Promise<Step>>> = {
   },
   release: async () => (await import('./release.ts')).release,
   check: async () => (await import('./check.ts')).check,
+  workbench: async () => (await import('./workbench.ts')).workbench,
+  'workbench-snapshot': async () => (await import('./workbench-snapshot.ts')).workbenchSnapshot,
   candidate: async () => (await import('./candidate.ts')).candidate,
   tag: async () => (await import('./tag.ts')).tag,
   'source-build': async (server) => {

@@ -37,10 +37,16 @@ export function judgeActivity(activity: Activity, idleTimeout: number | undefine
   const busy =
     activity.connections > 0 ||
     activity.kernels.some(({ execution_state: state }) => state === 'busy' || state === 'starting');
-  const times = [...activity.kernels, ...activity.terminals].map(({ last_activity: at }) => Date.parse(at ?? ''));
+  const times = [...activity.kernels, ...activity.terminals].map(({ last_activity: at }) =>
+    Date.parse(at ?? ''),
+  );
   const lastActivity = busy
     ? now
-    : Math.max(activity.lastKnown, activity.lastRequest, ...times.filter((time) => !Number.isNaN(time) && time <= now));
+    : Math.max(
+        activity.lastKnown,
+        activity.lastRequest,
+        ...times.filter((time) => !Number.isNaN(time) && time <= now),
+      );
   if (idleTimeout === undefined) return { lastActivity, verdict: 'active', stopsAt: undefined };
   const stopsAt = lastActivity + idleTimeout;
   if (now >= stopsAt) return { lastActivity, verdict: 'stop', stopsAt };

@@ -66,7 +66,10 @@ export function buildWorkbench(
     ...(request.idleTimeout ? { [notebookAnnotations.idleTimeout]: request.idleTimeout } : {}),
   };
   const prefix = workbenchPath(namespace, name).slice(0, -1);
-  const probe = { httpGet: { path: `${prefix}/api`, port: 'notebook-port', scheme: 'HTTP' }, periodSeconds: 5 };
+  const probe = {
+    httpGet: { path: `${prefix}/api`, port: 'notebook-port', scheme: 'HTTP' },
+    periodSeconds: 5,
+  };
   const notebook: Notebook = {
     apiVersion: 'kubeflow.org/v1',
     kind: 'Notebook',
@@ -106,7 +109,9 @@ export function buildWorkbench(
 function check(request: WorkbenchRequest): void {
   const { name, storage, idleTimeout } = request;
   if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name ?? '') || name.length > maxNameLength - 20)
-    throw invalid(`expected a name of small letters, digits and dashes, at most ${maxNameLength - 20}, found "${name}"`);
+    throw invalid(
+      `expected a name of small letters, digits and dashes, at most ${maxNameLength - 20}, found "${name}"`,
+    );
   if (storage !== undefined && !/^\d+(\.\d+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$/.test(storage))
     throw invalid(`expected a size such as 10Gi, found "${storage}"`);
   if (idleTimeout !== undefined && idleTimeout !== 'never') parseDuration(idleTimeout);

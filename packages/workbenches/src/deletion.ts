@@ -36,16 +36,20 @@ export async function deletionStep(options: WorkbenchOptions, notebook: Notebook
       const phase = stored.status?.phase;
       if (phase === 'Failed') {
         await deleteIfPresent(store, keyOf(kinds.Pod, pod));
-        const why = stored.status?.containerStatuses?.[0]?.state?.terminated?.message ?? stored.status?.message ?? '';
+        const why =
+          stored.status?.containerStatuses?.[0]?.state?.terminated?.message ?? stored.status?.message ?? '';
         const message = `the snapshot failed, so nothing is deleted: ${why}; it is tried again in a minute`;
         return { kind: 'wait', message, again: 60_000 };
       }
-      if (phase !== 'Succeeded') return { kind: 'wait', message: 'makes a snapshot of the files', again: 500 };
+      if (phase !== 'Succeeded')
+        return { kind: 'wait', message: 'makes a snapshot of the files', again: 500 };
     }
     await deleteIfPresent(store, key);
   }
   await mutate<Notebook>(store, keyOf(kinds.Notebook, notebook), (draft) => {
-    draft.metadata.finalizers = (draft.metadata.finalizers ?? []).filter((name) => name !== snapshotFinalizer);
+    draft.metadata.finalizers = (draft.metadata.finalizers ?? []).filter(
+      (name) => name !== snapshotFinalizer,
+    );
   });
   return { kind: 'done' };
 }

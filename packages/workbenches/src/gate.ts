@@ -116,11 +116,18 @@ export class WorkbenchGate {
       seen.lastRequest = this.#options.clock.now();
     });
     socket.setNoDelay(true);
-    await this.#proxy.ws(prepared(request), socket, { target: upstream.url, headers: tokenOf(upstream) }, head);
+    await this.#proxy.ws(
+      prepared(request),
+      socket,
+      { target: upstream.url, headers: tokenOf(upstream) },
+      head,
+    );
   }
 
   #target(request: IncomingMessage): Target | undefined {
-    const match = /^\/notebook\/([a-z0-9-]+)\/([a-z0-9.-]+)(?:\/([^?]*))?(?:\?(.*))?$/.exec(request.url ?? '');
+    const match = /^\/notebook\/([a-z0-9-]+)\/([a-z0-9.-]+)(?:\/([^?]*))?(?:\?(.*))?$/.exec(
+      request.url ?? '',
+    );
     if (!match) return undefined;
     const [namespace, name] = [match[1]!, match[2]!];
     const notebook = this.#options.table.notebook(namespace, name);
@@ -159,8 +166,9 @@ export class WorkbenchGate {
   }
 
   #stranger(request: IncomingMessage, response: ServerResponse, { namespace, name }: Target): void {
-    if (!isNavigation(request)) return sendText(response, 401, 'open this workbench from the console, or with: tagboat workbench open');
-    sendPage(response, 401, signInPage(`${namespace}/${name}`, this.#options.openUrl(namespace, name)));
+    if (isNavigation(request))
+      sendPage(response, 401, signInPage(`${namespace}/${name}`, this.#options.openUrl(namespace, name)));
+    else sendText(response, 401, 'open this workbench from the console, or with: tagboat workbench open');
   }
 
   #notRunning(request: IncomingMessage, response: ServerResponse, target: Target): void {
@@ -168,10 +176,9 @@ export class WorkbenchGate {
     const ready = findCondition(target.notebook?.status?.conditions, 'Ready');
     const stopped = target.notebook?.metadata.annotations?.[notebookAnnotations.stopped];
     if (!isNavigation(request))
-      return sendText(response, 503, `the workbench is ${ready?.reason ?? 'starting'}: ${ready?.message ?? ''}`);
-    const shown =
-      stopped === undefined ? startingPage(target.name, path) : stoppedPage(target.name, path, `Stopped ${stopped}`);
-    sendPage(response, 503, shown);
+      sendText(response, 503, `the workbench is ${ready?.reason ?? 'Starting'}: ${ready?.message ?? ''}`);
+    else if (stopped === undefined) sendPage(response, 503, startingPage(target.name, path));
+    else sendPage(response, 503, stoppedPage(target.name, path, `Stopped ${stopped}`));
   }
 
   async #start(target: Target, response: ServerResponse): Promise<void> {
@@ -199,7 +206,11 @@ export class WorkbenchGate {
     this.#options.log.debug('a workbench does not answer', { error });
     const answer = response as Partial<ServerResponse> & { destroy?: () => void };
     if (answer && 'writeHead' in answer && !answer.headersSent)
-      sendText(answer as ServerResponse, 502, 'the Jupyter server does not answer; it is started again if it ended');
+      sendText(
+        answer as ServerResponse,
+        502,
+        'the Jupyter server does not answer; it is started again if it ended',
+      );
     else answer?.destroy?.();
   }
 }
@@ -239,10 +250,13 @@ function sameOrigin(request: IncomingMessage): boolean {
   return site === undefined || site === 'same-origin' || site === 'none' || isNavigation(request);
 }
 
-const isNavigation = (request: IncomingMessage) =>
-  request.method === 'GET' &&
-  (request.headers['sec-fetch-mode'] === 'navigate' ||
-    (request.headers['sec-fetch-mode'] === undefined && (request.headers.accept ?? '').includes('text/html')));
+/** A browser that shows a page. */
+function isNavigation({ method, headers }: IncomingMessage): boolean {
+  if (method !== 'GET') return false;
+  const destination = headers['sec-fetch-dest'];
+  if (destination !== undefined) return destination === 'document' || destination === 'iframe';
+  return (headers.accept ?? '').includes('text/html');
+}
 
 function redirect(response: ServerResponse, location: string): void {
   response.writeHead(303, { location, 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).end();

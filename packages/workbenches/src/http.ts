@@ -11,11 +11,11 @@ import { type Clock, notFound, timestamp } from '@tagboat/base';
 import { createIfAbsent, mutate, type ResourceStore } from '@tagboat/store';
 import type { FastifyInstance } from 'fastify';
 import { buildWorkbench, type WorkbenchRequest } from './build-notebook.ts';
-import { snapshotFinalizer, snapshotRepository } from './deletion.ts';
+import { snapshotFinalizer, snapshotRepository, snapshotTag } from './deletion.ts';
 import { startWorkbench, ticketParameter } from './gate.ts';
 import type { Passes } from './passes.ts';
-import { type FollowLog, progressOf } from './progress.ts';
 import { defaultProfiles, type Profile, parseProfiles } from './profiles.ts';
+import { type FollowLog, progressOf } from './progress.ts';
 import type { WorkbenchTable } from './workbench-table.ts';
 
 export interface WorkbenchRoutesOptions {
@@ -26,6 +26,8 @@ export interface WorkbenchRoutesOptions {
   readonly clock: Clock;
   /** Of the apps port, under the host name that workbenches have. */
   readonly workbenchesUrl: () => string;
+  /** Where snapshots go. */
+  readonly registry: () => string;
 }
 
 interface Named {
@@ -36,7 +38,10 @@ interface Named {
 export const profilesConfigMap = 'workbench-profiles';
 
 /** What spawner pages and the CLI ask for; for the owner alone, which whoever registers this has made sure of. */
-export async function workbenchRoutes(scope: FastifyInstance, options: WorkbenchRoutesOptions): Promise<void> {
+export async function workbenchRoutes(
+  scope: FastifyInstance,
+  options: WorkbenchRoutesOptions,
+): Promise<void> {
   const { store, clock } = options;
   scope.get<{ Querystring: { namespace?: string } }>('/profiles', async ({ query }) => ({
     profileList: await profilesOf(store, query.namespace ?? ''),
@@ -59,14 +64,19 @@ export async function workbenchRoutes(scope: FastifyInstance, options: Workbench
     });
     return {};
   });
-  scope.delete<Named & { Querystring: { discard?: string } }>('/:namespace/:name', async ({ params, query }) => {
-    await remove(store, await existing(store, params), query.discard === 'true');
-    return { snapshots: snapshotRepository(params.namespace, params.name) };
-  });
-  scope.post<Named>('/:namespace/:name/open', async ({ params }) => ({ url: await openUrl(options, params) }));
-  scope.get<Named>('/:namespace/:name/open', async ({ params }, reply) =>
-    reply.header('cache-control', 'no-store').redirect(await openUrl(options, params), 303),
+  scope.delete<Named & { Querystring: { discard?: string } }>(
+    '/:namespace/:name',
+    async ({ params, query }) => {
+      const removed = await remove(store, await existing(store, params), query.discard === 'true');
+      const { namespace, name } = params;
+      return {
+        snapshot: `${options.registry()}/${snapshotRepository(namespace, name)}:${snapshotTag(removed)}`,
+      };
+    },
   );
+  scope.post<Named>('/:namespace/:name/open', async ({ params }) => ({
+    url: await openUrl(options, params),
+  }));
   scope.get<Named>('/:namespace/:name/progress', (request, reply) => {
     const gone = new AbortController();
     reply.raw.on('close', () => gone.abort());
@@ -84,7 +94,9 @@ async function profilesOf(store: ResourceStore, namespace: string): Promise<read
   const key = { type: kinds.ConfigMap, namespace, name: profilesConfigMap };
   const own = namespace ? await store.get<ConfigMap>(key) : undefined;
   const text = own?.data?.profileList;
-  return text === undefined ? defaultProfiles : parseProfiles(text, `ConfigMap ${namespace}/${profilesConfigMap}`);
+  return text === undefined
+    ? defaultProfiles
+    : parseProfiles(text, `ConfigMap ${namespace}/${profilesConfigMap}`);
 }
 
 async function create(store: ResourceStore, request: WorkbenchRequest): Promise<Notebook> {
@@ -94,7 +106,8 @@ async function create(store: ResourceStore, request: WorkbenchRequest): Promise<
   if (!(await store.get(place))) throw notFound(`there is no project "${namespace}"`);
   if (repository) {
     const key = { type: kinds.Repository, namespace, name: repository };
-    if (!(await store.get<Repository>(key))) throw notFound(`there is no repository ${namespace}/${repository}`);
+    if (!(await store.get<Repository>(key)))
+      throw notFound(`there is no repository ${namespace}/${repository}`);
   }
   await createIfAbsent(store, keyOf(kinds.PersistentVolumeClaim, claim), claim);
   return store.create(notebook);
@@ -106,7 +119,8 @@ async function existing(store: ResourceStore, { namespace, name }: Named['Params
   return notebook;
 }
 
-async function remove(store: ResourceStore, notebook: Notebook, discard: boolean): Promise<void> {
+/** @returns the workbench as it is while it is being deleted */
+async function remove(store: ResourceStore, notebook: Notebook, discard: boolean): Promise<Notebook> {
   const key = keyOf(kinds.Notebook, notebook);
   await mutate<Notebook>(store, key, (draft) => {
     draft.metadata.annotations = {
@@ -117,9 +131,14 @@ async function remove(store: ResourceStore, notebook: Notebook, discard: boolean
       draft.metadata.finalizers = [...new Set([...(draft.metadata.finalizers ?? []), snapshotFinalizer])];
   });
   await store.delete(key);
+  return (await store.get<Notebook>(key)) ?? notebook;
 }
 
-async function openUrl(options: WorkbenchRoutesOptions, { namespace, name }: Named['Params']): Promise<string> {
+/** Where a browser opens a workbench, with a ticket that is good once. @throws `NotFound` */
+export async function openUrl(
+  options: WorkbenchRoutesOptions,
+  { namespace, name }: Named['Params'],
+): Promise<string> {
   const notebook = await existing(options.store, { namespace, name });
   const ticket = options.passes.ticket({ namespace, name, uid: notebook.metadata.uid ?? '' });
   return `${options.workbenchesUrl()}${workbenchPath(namespace, name)}?${ticketParameter}=${ticket}`;

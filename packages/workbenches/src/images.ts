@@ -12,7 +12,10 @@ export type ManagedEnvironment = (typeof managedEnvironments)[number];
 /** Images of the Jupyter Docker Stacks and of Open Data Hub's workbenches, and what stands for them here. */
 const known: readonly [RegExp, ManagedEnvironment][] = [
   [/(^|\/)(base|minimal)-notebook\b|jupyter-minimal|s2i-minimal-notebook/, 'minimal'],
-  [/(^|\/)(scipy|datascience)-notebook\b|jupyter-data-?science|s2i-generic-data-science-notebook/, 'data-science'],
+  [
+    /(^|\/)(scipy|datascience)-notebook\b|jupyter-data-?science|s2i-generic-data-science-notebook/,
+    'data-science',
+  ],
   [/(^|\/)tensorflow-notebook\b|jupyter-tensorflow/, 'tensorflow'],
   [/(^|\/)pytorch-notebook\b|jupyter-pytorch/, 'pytorch'],
   [/(^|\/)(pyspark|all-spark)-notebook\b/, 'spark'],

@@ -24,8 +24,11 @@ export async function askServer<T>({ notebook, pod, token }: ServerReach, path: 
     signal: AbortSignal.timeout(5000),
   });
   if (!response.ok)
-    throw new TagboatError(`the Jupyter server of ${namespace}/${name} answered ${response.status} for ${path}`, {
-      reason: 'Unavailable',
-    });
+    throw new TagboatError(
+      `the Jupyter server of ${namespace}/${name} answered ${response.status} for ${path}`,
+      {
+        reason: 'Unavailable',
+      },
+    );
   return (await response.json()) as T;
 }

@@ -56,5 +56,8 @@ export function signInPage(name: string, openUrl: string): Page {
 }
 
 export function missingPage(name: string): Page {
-  return page('There is no such workbench', `<p>${escapeHtml(name)} does not exist. See: tagboat workbench list</p>`);
+  return page(
+    'There is no such workbench',
+    `<p>${escapeHtml(name)} does not exist. See: tagboat workbench list</p>`,
+  );
 }

@@ -33,13 +33,17 @@ export function planWorkbench({ notebook, pod, hash, now }: ObservedWorkbench): 
   const stopped = notebook.metadata.annotations?.[notebookAnnotations.stopped];
   if (stopped !== undefined) return ending(pod, 'Stopping', `stopped ${stopped}`);
   if (!pod) return { pod: 'create', phase: 'Starting', message: 'starts' };
-  if (pod.metadata.deletionTimestamp) return { pod: 'keep', phase: 'Starting', message: 'the one before ends' };
-  if (hashOfPod(pod) !== hash) return { pod: 'delete', phase: 'Starting', message: 'starts anew, as declared now' };
+  if (pod.metadata.deletionTimestamp)
+    return { pod: 'keep', phase: 'Starting', message: 'the one before ends' };
+  if (hashOfPod(pod) !== hash)
+    return { pod: 'delete', phase: 'Starting', message: 'starts anew, as declared now' };
   const { phase } = pod.status ?? {};
   if (phase === 'Failed' || phase === 'Succeeded') return failed(pod, now);
   if (findCondition(pod.status?.conditions, 'Ready')?.status === 'True')
     return { pod: 'keep', phase: 'Running', message: '' };
-  const waiting = pod.status?.containerStatuses?.find(({ state }) => state?.waiting?.reason === 'CrashLoopBackOff');
+  const waiting = pod.status?.containerStatuses?.find(
+    ({ state }) => state?.waiting?.reason === 'CrashLoopBackOff',
+  );
   return { pod: 'keep', phase: 'Starting', message: waiting?.state?.waiting?.message ?? 'starts' };
 }
 

@@ -62,7 +62,12 @@ export function podOf(input: PodInput): Pod {
     metadata: {
       name: podName(name),
       namespace,
-      labels: { ...template.metadata?.labels, ...notebook.metadata.labels, statefulset: name, [notebookNameLabel]: name },
+      labels: {
+        ...template.metadata?.labels,
+        ...notebook.metadata.labels,
+        statefulset: name,
+        [notebookNameLabel]: name,
+      },
       annotations: { ...template.metadata?.annotations, [templateHash]: templateHashOf(input) },
       ownerReferences: [ownedBy(notebook)],
     },
@@ -109,7 +114,10 @@ function server(input: PodInput, container: Container, managed: ManagedEnvironme
     env,
     ports,
     readinessProbe,
-    volumeMounts: [...(container.volumeMounts ?? []), { name: environmentsClaim, mountPath: environmentsPath }],
+    volumeMounts: [
+      ...(container.volumeMounts ?? []),
+      { name: environmentsClaim, mountPath: environmentsPath },
+    ],
   };
 }
 

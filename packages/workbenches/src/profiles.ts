@@ -51,7 +51,10 @@ const size: ProfileOption = {
       default: true,
       kubespawner_override: { cpu_limit: 1, mem_limit: '2G' },
     },
-    medium: { display_name: 'Medium: 2 CPUs, 4 GiB', kubespawner_override: { cpu_limit: 2, mem_limit: '4G' } },
+    medium: {
+      display_name: 'Medium: 2 CPUs, 4 GiB',
+      kubespawner_override: { cpu_limit: 2, mem_limit: '4G' },
+    },
     large: { display_name: 'Large: 4 CPUs, 8 GiB', kubespawner_override: { cpu_limit: 4, mem_limit: '8G' } },
   },
 };
@@ -116,7 +119,8 @@ export function parseProfiles(text: string, file: string): Profile[] {
   const document = parseYaml(text, file)[0];
   const value = document?.value as { profileList?: unknown } | unknown[] | undefined;
   const list = Array.isArray(value) ? value : value?.profileList;
-  const at = (path: (string | number)[]) => document?.locate([...(Array.isArray(value) ? [] : ['profileList']), ...path]);
+  const at = (path: (string | number)[]) =>
+    document?.locate([...(Array.isArray(value) ? [] : ['profileList']), ...path]);
   if (!Array.isArray(list) || list.length === 0)
     throw invalid('expected a profileList with at least one profile', { location: at([]) ?? { file } });
   return list.map((entry: Partial<Profile> | null, index) => {
@@ -124,7 +128,9 @@ export function parseProfiles(text: string, file: string): Profile[] {
       throw invalid('expected display_name in this profile', { location: at([index])! });
     for (const [name, option] of Object.entries(entry.profile_options ?? {}))
       if (Object.keys(option?.choices ?? {}).length === 0 && !option?.unlisted_choice)
-        throw invalid(`expected choices in the option "${name}"`, { location: at([index, 'profile_options', name])! });
+        throw invalid(`expected choices in the option "${name}"`, {
+          location: at([index, 'profile_options', name])!,
+        });
     return {
       ...entry,
       display_name: entry.display_name,
@@ -150,7 +156,9 @@ export function resolveProfile(
       ? (profiles.find((candidate) => candidate.default) ?? profiles[0]!)
       : profiles.find((candidate) => candidate.slug === slug);
   if (!profile)
-    throw invalid(`there is no profile "${slug}"`, { hint: `there are ${profiles.map((known) => known.slug).join(', ')}` });
+    throw invalid(`there is no profile "${slug}"`, {
+      hint: `there are ${profiles.map((known) => known.slug).join(', ')}`,
+    });
   const options = profile.profile_options ?? {};
   for (const name of Object.keys(choices))
     if (!options[name])

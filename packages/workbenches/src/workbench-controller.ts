@@ -17,8 +17,15 @@ import {
 } from '@tagboat/api';
 import { type Clock, canonicalJson, isReason, type Logger, timestamp } from '@tagboat/base';
 import { Controller, type Result } from '@tagboat/controller';
-import { applySpec, createIfAbsent, deleteIfPresent, mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
-import { type Judgement, idleTimeoutOf, judgeActivity } from './activity.ts';
+import {
+  applySpec,
+  createIfAbsent,
+  deleteIfPresent,
+  mutate,
+  mutateStatus,
+  type ResourceStore,
+} from '@tagboat/store';
+import { idleTimeoutOf, type Judgement, judgeActivity } from './activity.ts';
 import { deletionStep } from './deletion.ts';
 import { askServer, type ServerReach } from './jupyter-server.ts';
 import { planWorkbench, type WorkbenchPlan } from './plan-workbench.ts';
@@ -156,10 +163,15 @@ class Reconciliation {
     const annotations = notebook.metadata.annotations ?? {};
     const now = clock.now();
     const ready = Date.parse(findCondition(pod.status?.conditions, 'Ready')?.lastTransitionTime ?? '');
-    const known = [Date.parse(notebook.status?.lastActivity ?? ''), ready].filter((time) => !Number.isNaN(time));
+    const known = [Date.parse(notebook.status?.lastActivity ?? ''), ready].filter(
+      (time) => !Number.isNaN(time),
+    );
     try {
       const reach = await this.#reach(notebook, pod);
-      const kernels = await askServer<{ execution_state: string; last_activity: string }[]>(reach, 'api/kernels');
+      const kernels = await askServer<{ execution_state: string; last_activity: string }[]>(
+        reach,
+        'api/kernels',
+      );
       const terminals = await askServer<{ last_activity: string }[]>(reach, 'api/terminals');
       const seen = traffic(this.#key.namespace, this.#key.name);
       return judgeActivity(
@@ -168,7 +180,7 @@ class Reconciliation {
         now,
       );
     } catch (error) {
-      log.warn('cannot ask a workbench what it does', { workbench: this.#key.name, error });
+      log.debug('cannot ask a workbench what it does', { workbench: this.#key.name, error });
       return undefined;
     }
   }

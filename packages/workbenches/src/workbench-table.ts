@@ -33,7 +33,7 @@ export class WorkbenchTable implements AsyncDisposable {
   readonly #tokens = new Map<string, string>();
   readonly #stop = new AbortController();
   readonly #following: Promise<void>[];
-  readonly #changed = new Set<() => void>();
+  readonly #listeners = new Set<() => void>();
 
   constructor(options: TableOptions) {
     this.#following = [
@@ -64,17 +64,10 @@ export class WorkbenchTable implements AsyncDisposable {
     return url && token ? { url, token } : undefined;
   }
 
-  /** Resolves at the next change of anything, or when the signal aborts. */
-  change(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const end = () => {
-        this.#changed.delete(end);
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      this.#changed.add(end);
-      signal.addEventListener('abort', end, { once: true });
-    });
+  /** Calls the listener after every change of anything. */
+  listen(listener: () => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -89,7 +82,7 @@ export class WorkbenchTable implements AsyncDisposable {
   ): Promise<void> {
     for await (const event of inform<T>({ ...options, type, signal: this.#stop.signal })) {
       set(keyText(keyOf(type, event.object)), event.type === 'DELETED' ? undefined : event.object);
-      for (const tell of [...this.#changed]) tell();
+      for (const tell of this.#listeners) tell();
     }
   }
 }

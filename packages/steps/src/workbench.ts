@@ -1,0 +1,142 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describeError, TagboatError } from '@tagboat/base';
+import { type Environment, ensureEnvironment } from '@tagboat/python';
+import type { StepContext } from './context.ts';
+import { type KernelEnvironment, kernelEnvironments } from './workbench-environments.ts';
+import { prepareGit, prepareRepository } from './workbench-git.ts';
+import { writeKernels } from './workbench-kernels.ts';
+import { restoreFiles } from './workbench-snapshot.ts';
+
+/** What the server itself needs; kernels have environments of their own. */
+const serverRequirements = ['jupyterlab>=4.4,<5', 'jupyterlab-git>=0.51', 'jupyterlab-widgets>=3', 'pip'];
+
+/**
+ * Variables of the platform that a user's terminal and kernels have no use for; and git's, which would outdo what the
+ * user sets in `~/.gitconfig`: they stand in a file below that.
+ */
+const hidden =
+  /^(GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL)|TAGBOAT_(WORKBENCH|RESTORE|ENVIRONMENTS|REPOSITORY|PROJECT|POD|REGISTRY)\w*|NOTEBOOK_ARGS|NODE_COMPILE_CACHE)$/;
+
+/**
+ * Starts the JupyterLab of a workbench: files and repository in place, the server's and the kernels' environments made,
+ * git set up. Then this process becomes the server.
+ */
+export async function workbench(context: StepContext): Promise<void> {
+  const home = context.get('HOME');
+  await mkdir(home, { recursive: true });
+  await restoreFiles(context, home);
+  const own = join(scratch, 'tagboat-workbench');
+  await mkdir(own, { recursive: true });
+  const variables = await prepareGit(context, own);
+  const repository = await prepareRepository(context, { home, variables });
+  const server = await environmentOf(context, serverRequirements, 'JupyterLab');
+  const kernels = await kernelsOf(context, repository);
+  const first = await writeKernels({ kernels, home, own, server });
+  await writeSettings(own);
+  context.say('JupyterLab starts');
+  become(context, { server, first, own, home, variables, repository });
+}
+
+const scratch = process.env.TMPDIR ?? '/tmp';
+
+/** An environment of these requirements, resolved once and then remembered. */
+async function environmentOf(
+  context: StepContext,
+  lines: readonly string[],
+  what: string,
+): Promise<Environment> {
+  const directory = join(scratch, `requirements-${what.replaceAll(/\W+/g, '-').toLowerCase()}`);
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, 'requirements.txt'), `${lines.join('\n')}\n`);
+  context.say(`prepares ${what}`);
+  const made = await ensureEnvironment({
+    requirements: { directory, file: 'requirements.txt' },
+    environmentsDirectory: context.environments,
+    cacheDirectory: context.cache,
+    env: context.environment,
+    ...(context.signal ? { signal: context.signal } : {}),
+    onProgress: ({ message, packagesDone, packagesTotal }) =>
+      context.say(
+        `${what}: ${message}${packagesDone === undefined ? '' : ` (${packagesDone}/${packagesTotal})`}`,
+      ),
+  });
+  return made;
+}
+
+/** What the workbench's kernels run in. A project whose requirements cannot be met still gets a kernel, and the reason. */
+async function kernelsOf(context: StepContext, repository: string | undefined): Promise<KernelEnvironment[]> {
+  const make = (lines: readonly string[], what: string) => environmentOf(context, lines, what);
+  try {
+    return await kernelEnvironments(context, { repository, make });
+  } catch (error) {
+    if (!(error instanceof TagboatError) || error.reason === 'Cancelled') throw error;
+    context.say(`the environment cannot be made, so the kernel is a minimal one: ${describeError(error)}`);
+    return [
+      {
+        name: 'python3',
+        label: 'minimal',
+        environment: await make(['ipykernel'], 'a minimal kernel'),
+        variables: {},
+      },
+    ];
+  }
+}
+
+interface Server {
+  readonly server: Environment;
+  readonly first: string;
+  readonly own: string;
+  readonly home: string;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly repository: string | undefined;
+}
+
+/** This process becomes the Jupyter server, so that nothing of the preparation stays in memory. */
+function become(context: StepContext, { server, first, own, home, variables, repository }: Server): void {
+  const python = server.python;
+  const options: Record<string, string> = {
+    'ServerApp.ip': context.optional('HOST') ?? '127.0.0.1',
+    'ServerApp.port': context.optional('PORT') ?? '8888',
+    'ServerApp.port_retries': '0',
+    'ServerApp.base_url': context.get('NB_PREFIX'),
+    'ServerApp.root_dir': home,
+    'ServerApp.open_browser': 'False',
+    'ServerApp.allow_root': 'True',
+    'ServerApp.allow_remote_access': 'True',
+    'ServerApp.quit_button': 'False',
+    'ServerApp.terminado_settings': "{'shell_command': ['/bin/bash']}",
+    'LabApp.extension_manager': 'readonly',
+    'LabApp.default_url': repository ? `/lab/tree/${repository}` : '/lab',
+    'KernelSpecManager.ensure_native_kernel': 'False',
+    'MappingKernelManager.default_kernel_name': 'python3',
+    'MappingKernelManager.cull_idle_timeout': '0',
+  };
+  const args = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
+  const kept = Object.entries(context.environment).filter(
+    ([name, value]) => value !== undefined && !hidden.test(name),
+  ) as [string, string][];
+  const environment: Record<string, string> = {
+    ...Object.fromEntries(kept),
+    ...variables,
+    HOME: home,
+    SHELL: '/bin/bash',
+    PATH: [first, join(server.directory, 'bin'), context.environment.PATH ?? '/usr/bin:/bin'].join(':'),
+    VIRTUAL_ENV: join(first, '..'),
+    JUPYTER_PATH: join(own, 'jupyter'),
+    JUPYTER_CONFIG_PATH: join(own, 'config'),
+    JUPYTER_RUNTIME_DIR: join(own, 'runtime'),
+    PYTHONDONTWRITEBYTECODE: '1',
+  };
+  process.chdir(home);
+  process.execve!(python, [python, '-m', 'jupyterlab', ...args], environment);
+}
+
+/** Nothing asks for news or updates: what is installed is what was made here. */
+async function writeSettings(own: string): Promise<void> {
+  const directory = join(own, 'config', 'labconfig');
+  await mkdir(directory, { recursive: true });
+  const disabled = { '@jupyterlab/apputils-extension:announcements': true };
+  await writeFile(join(directory, 'page_config.json'), JSON.stringify({ disabledExtensions: disabled }));
+  await mkdir(join(own, 'runtime'), { recursive: true, mode: 0o700 });
+}
