@@ -48,7 +48,9 @@ export async function followRun(
     seen: (task) => {
       view.task(task);
       const pod = task.status?.podName;
-      if (pod && !logs.has(pod))
+      // Before its first step runs there may be no pod yet.
+      const begun = task.status?.steps?.some(({ running, terminated }) => running ?? terminated);
+      if (pod && begun && !logs.has(pod))
         logs.set(pod, followLogs(client, task, { signal, say: (text) => view.log(task, text) }));
     },
   });
