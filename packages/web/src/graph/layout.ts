@@ -1,0 +1,39 @@
+import { Graph, layout } from '@dagrejs/dagre';
+import type { TaskNode } from './pipeline-graph.ts';
+
+export const nodeWidth = 210;
+export const nodeHeight = 58;
+
+export interface Placed {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Where each task stands, from left to right; final tasks after all others. Depends on names and order alone. */
+export function placeTasks(nodes: readonly Pick<TaskNode, 'name' | 'after' | 'final'>[]): Map<string, Placed> {
+  const graph = new Graph();
+  graph.setGraph({ rankdir: 'LR', nodesep: 18, ranksep: 56, marginx: 8, marginy: 8 });
+  graph.setDefaultEdgeLabel(() => ({}));
+  for (const { name } of nodes) graph.setNode(name, { width: nodeWidth, height: nodeHeight });
+  for (const { from, to } of edgesOf(nodes)) graph.setEdge(from, to);
+  layout(graph);
+  return new Map(
+    nodes.map(({ name }) => {
+      const { x, y } = graph.node(name) as unknown as Placed;
+      return [name, { x: x - nodeWidth / 2, y: y - nodeHeight / 2 }];
+    }),
+  );
+}
+
+/** Who waits for whom; final tasks wait for the ends of all others. */
+export function edgesOf(
+  nodes: readonly Pick<TaskNode, 'name' | 'after' | 'final'>[],
+): { from: string; to: string; final: boolean }[] {
+  const direct = nodes.flatMap(({ name, after, final }) => after.map((from) => ({ from, to: name, final })));
+  const waitedFor = new Set(nodes.filter(({ final }) => !final).flatMap(({ after }) => after));
+  const ends = nodes.filter(({ name, final }) => !final && !waitedFor.has(name));
+  const toFinal = nodes
+    .filter(({ final, after }) => final && after.length === 0)
+    .flatMap(({ name }) => ends.map((end) => ({ from: end.name, to: name, final: true })));
+  return [...direct, ...toFinal];
+}

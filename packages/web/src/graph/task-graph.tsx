@@ -1,0 +1,123 @@
+import '@xyflow/react/dist/style.css';
+import './graph.css';
+import { Background, Controls, type Edge, Handle, type Node, type NodeProps, Position, ReactFlow } from '@xyflow/react';
+import { memo, useMemo } from 'react';
+import { colourOf, Duration, StatusIcon } from '../components/index.ts';
+import { useTheme } from '../shell/theme.ts';
+import { edgesOf, nodeHeight, nodeWidth, placeTasks } from './layout.ts';
+import type { TaskNode } from './pipeline-graph.ts';
+
+export interface TaskGraphProps {
+  readonly nodes: readonly TaskNode[];
+  readonly selected?: string | undefined;
+  readonly onSelect?: (name: string) => void;
+  /** Called where a line is drawn from one task to another. */
+  readonly onConnect?: (from: string, to: string) => void;
+  readonly onDisconnect?: (from: string, to: string) => void;
+  readonly onDropTask?: (name: string) => void;
+  /** No run: shows no states. */
+  readonly plain?: boolean;
+}
+
+type TaskFlowNode = Node<{ task: TaskNode; plain: boolean; connectable: boolean }, 'task'>;
+
+const nodeTypes = { task: memo(TaskBox) };
+
+/** The tasks of a pipeline and who waits for whom. */
+export function TaskGraph(props: TaskGraphProps) {
+  const { nodes, selected, onSelect, onConnect, onDisconnect, onDropTask, plain = false } = props;
+  const theme = useTheme();
+  const shape = JSON.stringify(nodes.map(({ name, after, final }) => [name, after, final]));
+  // biome-ignore lint/correctness/useExhaustiveDependencies: where tasks stand depends on their shape alone
+  const places = useMemo(() => placeTasks(nodes), [shape]);
+  const flowNodes = useMemo(
+    () =>
+      nodes.map(
+        (task): TaskFlowNode => ({
+          id: task.name,
+          type: 'task',
+          position: places.get(task.name) ?? { x: 0, y: 0 },
+          data: { task, plain, connectable: Boolean(onConnect) },
+          selected: task.name === selected,
+          draggable: false,
+          ariaLabel: `${task.title}: ${task.status}`,
+        }),
+      ),
+    [nodes, places, selected, plain, onConnect],
+  );
+  const edges = useMemo(() => flowEdges(nodes), [nodes]);
+  return (
+    <div className="tb-graph">
+      <ReactFlow
+        key={shape}
+        nodes={flowNodes}
+        edges={edges}
+        nodeTypes={nodeTypes}
+        colorMode={theme}
+        fitView
+        fitViewOptions={{ maxZoom: 1, padding: 0.08 }}
+        minZoom={0.05}
+        maxZoom={1.5}
+        onlyRenderVisibleElements={nodes.length > 60}
+        nodesConnectable={Boolean(onConnect)}
+        nodesDraggable={false}
+        elementsSelectable
+        deleteKeyCode={onDisconnect ? ['Delete', 'Backspace'] : null}
+        proOptions={{ hideAttribution: true }}
+        onNodeClick={(_event, node) => onSelect?.(node.id)}
+        onSelectionChange={({ nodes: [only] }) => only && only.id !== selected && onSelect?.(only.id)}
+        onConnect={({ source, target }) => onConnect?.(source, target)}
+        onEdgesDelete={(deleted) => {
+          for (const { source, target } of deleted) onDisconnect?.(source, target);
+        }}
+        onDragOver={(event) => onDropTask && event.preventDefault()}
+        onDrop={(event) => onDropTask?.(event.dataTransfer.getData('text/plain'))}
+      >
+        <Background gap={22} size={1} />
+        <Controls showInteractive={false} />
+      </ReactFlow>
+    </div>
+  );
+}
+
+function flowEdges(nodes: readonly TaskNode[]): Edge[] {
+  const critical = new Set(nodes.filter((node) => node.critical).map(({ name }) => name));
+  const running = new Set(nodes.filter(({ status }) => status === 'running').map(({ name }) => name));
+  return edgesOf(nodes).map(({ from, to, final }) => ({
+    id: `${from} ${to}`,
+    source: from,
+    target: to,
+    animated: running.has(to),
+    className: [critical.has(from) && critical.has(to) ? 'tb-edge--critical' : '', final ? 'tb-edge--final' : ''].join(' '),
+  }));
+}
+
+function TaskBox({ data: { task, plain, connectable }, selected }: NodeProps<TaskFlowNode>) {
+  const { title, status, started, completed, critical, final, taskRuns, reason } = task;
+  const classes = ['tb-task', selected && 'tb-task--selected', critical && 'tb-task--critical', final && 'tb-task--final'];
+  return (
+    <div
+      className={classes.filter(Boolean).join(' ')}
+      style={{ width: nodeWidth, height: nodeHeight, ...(plain ? {} : { borderInlineStartColor: colourOf(status) }) }}
+      title={reason ?? title}
+    >
+      <Handle type="target" position={Position.Left} isConnectable={connectable} />
+      {!plain && <StatusIcon status={status} />}
+      <span className="tb-task__text">
+        <span className="tb-task__title">{title}</span>
+        <span className="tb-task__sub">
+          {plain ? kindOf(task) : started ? <Duration from={started} to={completed} /> : (reason ?? '')}
+          {taskRuns.length > 1 ? ` · ${taskRuns.length} of a matrix` : ''}
+          {status === 'reused' ? ' · reused' : ''}
+        </span>
+      </span>
+      <Handle type="source" position={Position.Right} isConnectable={connectable} />
+    </div>
+  );
+}
+
+function kindOf({ task, final }: TaskNode): string {
+  const steps = task.taskSpec?.steps?.length;
+  const what = task.taskRef?.name ?? task.taskRef?.resolver ?? (steps ? `${steps} ${steps === 1 ? 'step' : 'steps'}` : 'task');
+  return final ? `${what} · finally` : what;
+}

@@ -1,0 +1,50 @@
+import { kinds, type PipelineRun, type PipelineSpec, type TaskRun } from '@tagboat/api';
+import { type RunSummary, summariseRun } from '@tagboat/render/run-summary';
+import { useParams, useSearch } from '@tanstack/react-router';
+import { useMemo } from 'react';
+import type { LiveLike } from '../../components/index.ts';
+import { useList, useObject } from '../../data/use-list.ts';
+import { type TaskNode, taskNodes } from '../../graph/pipeline-graph.ts';
+
+export interface LoadedRun {
+  readonly run: PipelineRun;
+  readonly summary: RunSummary;
+  readonly pipeline: PipelineSpec;
+  readonly nodes: readonly TaskNode[];
+  readonly taskRuns: readonly TaskRun[];
+}
+
+export interface RunAddress {
+  readonly project: string;
+  readonly run: string;
+}
+
+export function useRunAddress(): RunAddress {
+  return useParams({ from: '/runs/$project/$run' });
+}
+
+export const useRunSearchParams = () => useSearch({ from: '/runs/$project/$run' });
+
+/** A run with its tasks, kept true by watches. */
+export function useRun({ project, run: name }: RunAddress): { sources: readonly LiveLike[]; loaded?: LoadedRun } {
+  const run = useObject<PipelineRun>({ type: kinds.PipelineRun, namespace: project, name });
+  const tasks = useList<TaskRun>(kinds.TaskRun, {
+    namespace: project,
+    labelSelector: `tekton.dev/pipelineRun=${name}`,
+  });
+  const loaded = useMemo(
+    () => (run.object ? loadedRun(run.object, tasks.items) : undefined),
+    [run.object, tasks.items],
+  );
+  return { sources: [run, tasks], ...(loaded ? { loaded } : {}) };
+}
+
+export function loadedRun(run: PipelineRun, taskRuns: readonly TaskRun[]): LoadedRun {
+  const pipeline = run.status?.pipelineSpec ?? run.spec?.pipelineSpec ?? { tasks: [] };
+  const nodes = taskNodes(pipeline, {
+    taskRuns,
+    skipped: run.status?.skippedTasks ?? [],
+    ended: run.status?.completionTime !== undefined,
+  });
+  return { run, summary: summariseRun(run), pipeline, nodes, taskRuns };
+}
