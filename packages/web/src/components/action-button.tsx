@@ -21,7 +21,7 @@ export interface ActionButtonProps {
   readonly isDisabled?: boolean;
   /** Asks before acting, saying exactly what will happen. */
   readonly confirm?: { readonly title: string; readonly body: ReactNode; readonly danger?: boolean };
-  /** Do not show the command beside the button; it is still shown where the button asks. */
+  /** Shows the command beside the button only where there is much room; it is always shown where the button asks. */
   readonly compact?: boolean;
 }
 
@@ -39,7 +39,7 @@ export function ActionButton(props: ActionButtonProps) {
     else setAsking(true);
   };
   return (
-    <span className="tb-action">
+    <span className={`tb-action${compact ? ' tb-action--compact' : ''}`}>
       <Button
         variant={variant}
         {...(icon ? { icon } : {})}
@@ -49,7 +49,7 @@ export function ActionButton(props: ActionButtonProps) {
       >
         {label}
       </Button>
-      {command && !compact && <Equivalent text={command} />}
+      {command && <Equivalent text={command} />}
       <Modal isOpen={asking} onClose={close} variant="small" aria-label={confirm?.title ?? label}>
         <ModalHeader
           title={confirm?.title ?? `${label} did not work`}

@@ -1,7 +1,7 @@
 import { Graph, layout } from '@dagrejs/dagre';
 import type { TaskNode } from './pipeline-graph.ts';
 
-export const nodeWidth = 210;
+export const nodeWidth = 176;
 export const nodeHeight = 58;
 
 export interface Placed {
@@ -10,9 +10,11 @@ export interface Placed {
 }
 
 /** Where each task stands, from left to right; final tasks after all others. Depends on names and order alone. */
-export function placeTasks(nodes: readonly Pick<TaskNode, 'name' | 'after' | 'final'>[]): Map<string, Placed> {
+export function placeTasks(
+  nodes: readonly Pick<TaskNode, 'name' | 'after' | 'final'>[],
+): Map<string, Placed> {
   const graph = new Graph();
-  graph.setGraph({ rankdir: 'LR', nodesep: 18, ranksep: 56, marginx: 8, marginy: 8 });
+  graph.setGraph({ rankdir: 'LR', nodesep: 16, ranksep: 44, marginx: 8, marginy: 8 });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const { name } of nodes) graph.setNode(name, { width: nodeWidth, height: nodeHeight });
   for (const { from, to } of edgesOf(nodes)) graph.setEdge(from, to);
@@ -35,5 +37,27 @@ export function edgesOf(
   const toFinal = nodes
     .filter(({ final, after }) => final && after.length === 0)
     .flatMap(({ name }) => ends.map((end) => ({ from: end.name, to: name, final: true })));
-  return [...direct, ...toFinal];
+  return [...withoutDetours(direct), ...toFinal];
+}
+
+/** Leaves out what other lines say already: where a task waits for another by way of a third. */
+function withoutDetours<Edge extends { from: string; to: string }>(edges: readonly Edge[]): Edge[] {
+  const before = Map.groupBy(edges, ({ to }) => to);
+  const reached = new Map<string, Set<string>>();
+  const ancestors = (name: string): Set<string> => {
+    const known = reached.get(name);
+    if (known) return known;
+    const found = new Set<string>();
+    // Entered before it is filled, so that a circle in a faulty pipeline ends.
+    reached.set(name, found);
+    for (const { from } of before.get(name) ?? []) {
+      found.add(from);
+      for (const farther of ancestors(from)) found.add(farther);
+    }
+    return found;
+  };
+  return edges.filter(
+    ({ from, to }) =>
+      !(before.get(to) ?? []).some((other) => other.from !== from && ancestors(other.from).has(from)),
+  );
 }

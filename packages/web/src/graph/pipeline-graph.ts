@@ -59,7 +59,9 @@ export function taskNodes(pipeline: PipelineSpec, run?: RunView): TaskNode[] {
 /** What a task waits for: `runAfter`, and every task whose results or outputs it uses. */
 export function dependenciesOf(task: PipelineTask): string[] {
   const used = JSON.stringify([task.params, task.when, task.matrix, task.taskRef?.params]) ?? '';
-  const results = [...used.matchAll(/\$\((?:tasks)\.([^.)\s]+)\.(?:results|outputs)/g)].map((match) => match[1]!);
+  const results = [...used.matchAll(/\$\((?:tasks)\.([^.)\s]+)\.(?:results|outputs)/g)].map(
+    (match) => match[1]!,
+  );
   return [...new Set([...(task.runAfter ?? []), ...results])];
 }
 
@@ -95,15 +97,15 @@ export function isReused(run: TaskRun): boolean {
     results?: { name: string; value: unknown }[];
     annotations?: Record<string, string>;
   };
-  if (annotations?.['tagboat.dev/taken-from'] ?? run.metadata.annotations?.['tagboat.dev/taken-from']) return true;
+  if (annotations?.['tagboat.dev/taken-from'] ?? run.metadata.annotations?.['tagboat.dev/taken-from'])
+    return true;
   return results?.some(({ name, value }) => name === 'reused' && value === 'true') ?? false;
 }
 
 export function taskRunState(run: TaskRun): StatusName {
   const condition = findCondition(run.status?.conditions, 'Succeeded');
   if (condition?.status === 'True') return 'succeeded';
-  if (condition?.status === 'False')
-    return /cancel/i.test(condition.reason ?? '') ? 'cancelled' : 'failed';
+  if (condition?.status === 'False') return /cancel/i.test(condition.reason ?? '') ? 'cancelled' : 'failed';
   return run.status?.startTime ? 'running' : 'pending';
 }
 
@@ -133,11 +135,15 @@ export function whenText({ input, operator, values, cel }: WhenExpression): stri
 /** The chain of tasks that decided when the run was over: from the last one back over whatever each waited for longest. */
 export function criticalPath(nodes: readonly TaskNode[]): Set<string> {
   const byName = new Map(nodes.map((node) => [node.name, node]));
-  const endOf = (node: TaskNode) => (node.started ? Date.parse(node.completed ?? '') || Number.POSITIVE_INFINITY : 0);
+  const endOf = (node: TaskNode) =>
+    node.started ? Date.parse(node.completed ?? '') || Number.POSITIVE_INFINITY : 0;
   const latest = (candidates: readonly TaskNode[]) =>
     candidates
       .filter(({ started }) => started)
-      .reduce<TaskNode | undefined>((best, node) => (!best || endOf(node) > endOf(best) ? node : best), undefined);
+      .reduce<TaskNode | undefined>(
+        (best, node) => (!best || endOf(node) > endOf(best) ? node : best),
+        undefined,
+      );
   const path = new Set<string>();
   let at = latest(nodes.filter(({ final }) => !final));
   while (at && !path.has(at.name)) {

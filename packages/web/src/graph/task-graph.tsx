@@ -1,6 +1,15 @@
 import '@xyflow/react/dist/style.css';
 import './graph.css';
-import { Background, Controls, type Edge, Handle, type Node, type NodeProps, Position, ReactFlow } from '@xyflow/react';
+import {
+  Background,
+  Controls,
+  type Edge,
+  Handle,
+  type Node,
+  type NodeProps,
+  Position,
+  ReactFlow,
+} from '@xyflow/react';
 import { memo, useMemo } from 'react';
 import { colourOf, Duration, StatusIcon } from '../components/index.ts';
 import { useTheme } from '../shell/theme.ts';
@@ -64,8 +73,10 @@ export function TaskGraph(props: TaskGraphProps) {
         elementsSelectable
         deleteKeyCode={onDisconnect ? ['Delete', 'Backspace'] : null}
         proOptions={{ hideAttribution: true }}
-        onNodeClick={(_event, node) => onSelect?.(node.id)}
-        onSelectionChange={({ nodes: [only] }) => only && only.id !== selected && onSelect?.(only.id)}
+        onNodesChange={(changes) => {
+          for (const change of changes)
+            if (change.type === 'select' && change.selected) onSelect?.(change.id);
+        }}
         onConnect={({ source, target }) => onConnect?.(source, target)}
         onEdgesDelete={(deleted) => {
           for (const { source, target } of deleted) onDisconnect?.(source, target);
@@ -88,17 +99,29 @@ function flowEdges(nodes: readonly TaskNode[]): Edge[] {
     source: from,
     target: to,
     animated: running.has(to),
-    className: [critical.has(from) && critical.has(to) ? 'tb-edge--critical' : '', final ? 'tb-edge--final' : ''].join(' '),
+    className: [
+      critical.has(from) && critical.has(to) ? 'tb-edge--critical' : '',
+      final ? 'tb-edge--final' : '',
+    ].join(' '),
   }));
 }
 
 function TaskBox({ data: { task, plain, connectable }, selected }: NodeProps<TaskFlowNode>) {
   const { title, status, started, completed, critical, final, taskRuns, reason } = task;
-  const classes = ['tb-task', selected && 'tb-task--selected', critical && 'tb-task--critical', final && 'tb-task--final'];
+  const classes = [
+    'tb-task',
+    selected && 'tb-task--selected',
+    critical && 'tb-task--critical',
+    final && 'tb-task--final',
+  ];
   return (
     <div
       className={classes.filter(Boolean).join(' ')}
-      style={{ width: nodeWidth, height: nodeHeight, ...(plain ? {} : { borderInlineStartColor: colourOf(status) }) }}
+      style={{
+        width: nodeWidth,
+        height: nodeHeight,
+        ...(plain ? {} : { borderInlineStartColor: colourOf(status) }),
+      }}
       title={reason ?? title}
     >
       <Handle type="target" position={Position.Left} isConnectable={connectable} />
@@ -118,6 +141,9 @@ function TaskBox({ data: { task, plain, connectable }, selected }: NodeProps<Tas
 
 function kindOf({ task, final }: TaskNode): string {
   const steps = task.taskSpec?.steps?.length;
-  const what = task.taskRef?.name ?? task.taskRef?.resolver ?? (steps ? `${steps} ${steps === 1 ? 'step' : 'steps'}` : 'task');
+  const what =
+    task.taskRef?.name ??
+    task.taskRef?.resolver ??
+    (steps ? `${steps} ${steps === 1 ? 'step' : 'steps'}` : 'task');
   return final ? `${what} · finally` : what;
 }

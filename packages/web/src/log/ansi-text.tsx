@@ -7,15 +7,19 @@ const limit = 20_000;
 export const AnsiText = memo(function AnsiText({ text, search }: { text: string; search: string }) {
   const shown = text.length > limit ? `${text.slice(0, limit)} …` : text;
   if (!shown.includes('\x1b')) return marked(shown, search);
-  return Anser.ansiToJson(shown, { json: true, remove_empty: true, use_classes: true }).map((piece, index) => (
-    <span key={index} className={classesOf(piece.fg, piece.bg, piece.decorations)}>
-      {marked(piece.content, search)}
-    </span>
-  ));
+  return Anser.ansiToJson(shown, { json: true, remove_empty: true, use_classes: true }).map(
+    (piece, index) => (
+      <span key={index} className={classesOf(piece.fg, piece.bg, piece.decorations)}>
+        {marked(piece.content, search)}
+      </span>
+    ),
+  );
 });
 
 function classesOf(fg: string | null, bg: string | null, decorations: readonly string[]): string {
-  return [fg, bg && `${bg}-background`, ...decorations.map((name) => `ansi-${name}`)].filter(Boolean).join(' ');
+  return [fg, bg && `${bg}-background`, ...decorations.map((name) => `ansi-${name}`)]
+    .filter(Boolean)
+    .join(' ');
 }
 
 function marked(text: string, search: string): ReactNode {

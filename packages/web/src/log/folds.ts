@@ -10,24 +10,22 @@ const cell = /^\[cell (\d+)\/\d+\] (?!done in )/;
 /** Finds sections as lines come: a notebook's cells, and `::group::` with `::endgroup::`. */
 export class SectionFinder {
   readonly sections: Section[] = [];
-  #open: { heading: number; kind: 'cell' | 'group' } | undefined;
+  #open: number | undefined;
 
   add(number: number, text: string): void {
-    if (text.startsWith('::endgroup::')) return this.#close(number);
-    if (text.startsWith('::group::')) return this.#begin(number, 'group');
-    if (text.charCodeAt(0) !== 91 /* [ */) return undefined;
-    if (cell.test(text)) return this.#begin(number, 'cell');
-    return undefined;
+    if (text.startsWith('::endgroup::')) this.#close(number);
+    else if (text.startsWith('::group::')) this.#begin(number);
+    else if (text.startsWith('[') && cell.test(text)) this.#begin(number);
   }
 
-  #begin(heading: number, kind: 'cell' | 'group'): void {
-    if (this.#open) this.#close(heading - 1);
-    this.#open = { heading, kind };
+  #begin(heading: number): void {
+    if (this.#open !== undefined) this.#close(heading - 1);
+    this.#open = heading;
     this.sections.push({ heading });
   }
 
   #close(end: number): void {
-    if (!this.#open) return;
+    if (this.#open === undefined) return;
     this.#open = undefined;
     const last = this.sections.at(-1)!;
     if (end > last.heading) this.sections[this.sections.length - 1] = { heading: last.heading, end };

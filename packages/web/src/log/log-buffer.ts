@@ -88,14 +88,24 @@ function searchPiece({ text, starts, firstLine }: Piece, wanted: string): number
   // A few letters change their length in lower case; then each line is looked at by itself.
   if (lower.length !== text.length)
     return [...starts].flatMap((start, index) =>
-      text.slice(start, starts[index + 1]).toLowerCase().includes(wanted) ? [firstLine + index] : [],
+      text
+        .slice(start, starts[index + 1])
+        .toLowerCase()
+        .includes(wanted)
+        ? [firstLine + index]
+        : [],
     );
   const numbers: number[] = [];
   let index = 0;
-  for (let at = lower.indexOf(wanted); at >= 0; at = lower.indexOf(wanted, starts[index + 1] ?? lower.length)) {
+  for (
+    let at = lower.indexOf(wanted);
+    at >= 0;
+    at = lower.indexOf(wanted, starts[index + 1] ?? lower.length)
+  ) {
     while (index + 1 < starts.length && starts[index + 1]! <= at) index++;
     const textStart = starts[index]! + timeLength(text, starts[index]!);
-    if (at >= textStart || lower.slice(textStart, starts[index + 1]).includes(wanted)) numbers.push(firstLine + index);
+    if (at >= textStart || lower.slice(textStart, starts[index + 1]).includes(wanted))
+      numbers.push(firstLine + index);
     if (index + 1 >= starts.length) break;
   }
   return numbers;

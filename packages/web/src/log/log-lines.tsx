@@ -1,4 +1,14 @@
-import { type KeyboardEvent, type UIEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type WheelEvent } from 'react';
+import {
+  type KeyboardEvent,
+  type UIEvent,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+  type WheelEvent,
+} from 'react';
 import { AnsiText } from './ansi-text.tsx';
 import type { VisibleLines } from './folds.ts';
 import type { LogBuffer } from './log-buffer.ts';
@@ -101,9 +111,7 @@ function Rows(props: LogLinesProps & { offset: number; viewport: number; shift: 
   const rows = Array.from({ length: Math.max(0, count) }, (_, index) => first + index);
   return rows.map((row) => {
     const number = visible.lineAt(row);
-    return (
-      <Row key={number} {...props} line={buffer.line(number)} top={row * rowHeight - shift} />
-    );
+    return <Row key={number} {...props} line={buffer.line(number)} top={row * rowHeight - shift} />;
   });
 }
 
@@ -112,7 +120,11 @@ function Row(props: LogLinesProps & { line: { number: number; time: string; text
   const { number } = line;
   const folded = headings.get(number);
   const chosen = selected && number >= selected[0] && number <= selected[1];
-  const classes = ['tb-log__line', chosen && 'tb-log__line--selected', current === number && 'tb-log__line--current'];
+  const classes = [
+    'tb-log__line',
+    chosen && 'tb-log__line--selected',
+    current === number && 'tb-log__line--current',
+  ];
   return (
     <div className={classes.filter(Boolean).join(' ')} style={{ transform: `translateY(${top}px)` }}>
       <button

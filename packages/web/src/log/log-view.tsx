@@ -59,19 +59,35 @@ function OpenLog({ log, of, selected, onSelect }: LogViewProps & { log: LogState
           value={words}
           onChange={(_event, next) => find(next)}
           onClear={() => find('')}
-          onSearch={() => go(match < search.matches.length - 1 && words ? match + (match === 0 ? 0 : 1) : 0)}
+          onKeyDown={(event) => {
+            if (event.key === 'Enter')
+              go(jump?.line === search.matches[match] ? (match + 1) % search.matches.length : match);
+          }}
           className="tb-log__search"
         />
         {words && (
-          <MatchSteps count={search.matches.length} more={search.more} at={match} busy={search.searching} go={go} />
+          <MatchSteps
+            count={search.matches.length}
+            more={search.more}
+            at={match}
+            busy={search.searching}
+            go={go}
+          />
         )}
         <span className="tb-log__space" />
         <Switch id="log-times" label="Times" isChecked={times} onChange={(_event, on) => setTimes(on)} />
-        <Switch id="log-follow" label="Follow" isChecked={following} onChange={(_event, on) => setFollowing(on)} />
+        <Switch
+          id="log-follow"
+          label="Follow"
+          isChecked={following}
+          onChange={(_event, on) => setFollowing(on)}
+        />
         {sections.length > 1 && (
           <Button
             variant="link"
-            onClick={() => setFolded(folded.size > 0 ? new Set() : new Set(sections.map(({ heading }) => heading)))}
+            onClick={() =>
+              setFolded(folded.size > 0 ? new Set() : new Set(sections.map(({ heading }) => heading)))
+            }
           >
             {folded.size > 0 ? 'Unfold all' : 'Fold all'}
           </Button>
@@ -95,7 +111,9 @@ function OpenLog({ log, of, selected, onSelect }: LogViewProps & { log: LogState
         headings={headings}
         onToggle={(heading) => setFolded(toggled(folded, heading))}
         onSelect={(line, extend) =>
-          onSelect(extend && selected ? [Math.min(selected[0], line), Math.max(selected[0], line)] : [line, line])
+          onSelect(
+            extend && selected ? [Math.min(selected[0], line), Math.max(selected[0], line)] : [line, line],
+          )
         }
         following={following}
         onFollow={setFollowing}

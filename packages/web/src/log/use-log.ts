@@ -51,7 +51,10 @@ async function follow(of: ContainerRef, signal: AbortSignal, show: Show): Promis
     const publisher = new Publisher(log, show, signal);
     try {
       const options = { follow: true, timestamps: true, signal };
-      for await (const text of client.logs({ namespace: of.namespace, name: of.pod, container: of.container }, options))
+      for await (const text of client.logs(
+        { namespace: of.namespace, name: of.pod, container: of.container },
+        options,
+      ))
         publisher.append(text);
       return publisher.end({ status: 'ended' });
     } catch (error) {
@@ -83,7 +86,8 @@ class Publisher {
     const { buffer, finder } = this.#log;
     const before = buffer.length;
     buffer.append(text);
-    for (let number = before + 1; number <= buffer.length; number++) finder.add(number, buffer.line(number).text);
+    for (let number = before + 1; number <= buffer.length; number++)
+      finder.add(number, buffer.line(number).text);
     this.#frame ??= setTimeout(() => {
       this.#frame = undefined;
       this.#publish({ status: 'streaming' });

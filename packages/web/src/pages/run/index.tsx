@@ -47,7 +47,11 @@ function LoadedPage({ loaded }: { loaded: LoadedRun }) {
   const name: TabName = search.tab !== undefined && search.tab in tabs ? (search.tab as TabName) : 'tasks';
   const { summary } = loaded;
   const open = (tab: string | number) =>
-    navigate({ to: '.', search: { ...search, tab: tab === 'tasks' ? undefined : String(tab) }, replace: true });
+    navigate({
+      to: '.',
+      search: { ...search, tab: tab === 'tasks' ? undefined : String(tab) },
+      replace: true,
+    });
   return (
     <PageFrame
       title={summary.name}

@@ -1,7 +1,11 @@
 import type { Metric } from './results-model.ts';
 
 const format = (value: number | null) =>
-  value === null ? 'not a number' : Number.isInteger(value) ? value.toLocaleString('en') : value.toPrecision(6).replace(/\.?0+$/, '');
+  value === null
+    ? 'not a number'
+    : Number.isInteger(value)
+      ? value.toLocaleString('en')
+      : value.toPrecision(6).replace(/\.?0+$/, '');
 
 /** Metrics, beside those of something else where there are some. */
 export function MetricsTable({ metrics, beforeTitle }: { metrics: readonly Metric[]; beforeTitle: string }) {
@@ -34,6 +38,7 @@ function changeText(value: number | null, before: number | null | undefined): st
   if (value === null || before === null || before === undefined) return '–';
   const change = value - before;
   if (change === 0) return 'same';
-  const part = before === 0 ? '' : ` (${change > 0 ? '+' : ''}${((change / Math.abs(before)) * 100).toFixed(1)}%)`;
+  const part =
+    before === 0 ? '' : ` (${change > 0 ? '+' : ''}${((change / Math.abs(before)) * 100).toFixed(1)}%)`;
   return `${change > 0 ? '+' : '−'}${format(Math.abs(change))}${part}`;
 }

@@ -20,8 +20,12 @@ export function Parameters({ loaded }: { loaded: LoadedRun }) {
               return (
                 <tr key={name}>
                   <th scope="row">{name}</th>
-                  <td className="tb-mono">{typeof value === 'string' ? value || '–' : JSON.stringify(value)}</td>
-                  <td className="tb-quiet">{given.has(name) ? (described.get(name)?.description ?? '') : 'default'}</td>
+                  <td className="tb-mono">
+                    {typeof value === 'string' ? value || '–' : JSON.stringify(value)}
+                  </td>
+                  <td className="tb-quiet">
+                    {given.has(name) ? (described.get(name)?.description ?? '') : 'default'}
+                  </td>
                 </tr>
               );
             })}
@@ -45,7 +49,10 @@ export function Parameters({ loaded }: { loaded: LoadedRun }) {
           {loaded.summary.model && (
             <>
               ; see{' '}
-              <Link to="/models/$project/$model" params={{ project: loaded.summary.project, model: loaded.summary.model }}>
+              <Link
+                to="/models/$project/$model"
+                params={{ project: loaded.summary.project, model: loaded.summary.model }}
+              >
                 {loaded.summary.model}
               </Link>
             </>

@@ -1,5 +1,5 @@
-import { useAbout } from '../../data/about.ts';
 import { Empty, Equivalent } from '../../components/index.ts';
+import { useAbout } from '../../data/about.ts';
 import { MetricsTable } from './metrics-table.tsx';
 import { outcomeOf, resultsByTask } from './results-model.ts';
 import type { LoadedRun } from './use-run.ts';
@@ -24,31 +24,17 @@ export function Results({ loaded }: { loaded: LoadedRun }) {
       {artifacts.length > 0 && (
         <section className="tb-panel">
           <h2>Artifacts</h2>
-          <table className="tb-plain">
-            <tbody>
-              {artifacts.map(({ what, digest, repository }) => (
-                <tr key={what}>
-                  <th scope="row">{what}</th>
-                  <td>
-                    <span className="tb-mono" title={digest}>
-                      {digest.slice(0, 19)}
-                    </span>
-                    {repository && (
-                      <div>
-                        <Equivalent
-                          text={
-                            what === 'Image'
-                              ? `docker pull ${registry}/${repository}@${digest}`
-                              : `oras pull ${registry}/${repository}@${digest}`
-                          }
-                        />
-                      </div>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          {artifacts.map(({ what, digest, repository }) => (
+            <div key={what} className="tb-artifact">
+              <strong>{what}</strong>
+              <span className="tb-mono tb-wrap">{digest}</span>
+              {repository && (
+                <Equivalent
+                  text={`${what === 'Image' ? 'docker' : 'oras'} pull ${registry}/${repository}@${digest}`}
+                />
+              )}
+            </div>
+          ))}
         </section>
       )}
       {others.length > 0 && (

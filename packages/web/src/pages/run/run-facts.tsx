@@ -7,7 +7,14 @@ import { Ago, Duration } from '../../components/index.ts';
 export function RunFacts({ summary }: { summary: RunSummary }) {
   const { project, model, repository, tag, commit, kind, by, started, completed, created } = summary;
   const facts: readonly [string, ReactNode][] = [
-    ['Model', model && <Link to="/models/$project/$model" params={{ project, model }}>{model}</Link>],
+    [
+      'Model',
+      model && (
+        <Link to="/models/$project/$model" params={{ project, model }}>
+          {model}
+        </Link>
+      ),
+    ],
     [
       'Repository',
       repository && (
@@ -18,7 +25,14 @@ export function RunFacts({ summary }: { summary: RunSummary }) {
     ],
     ['Kind', kind],
     ['Tag', tag && <span className="tb-mono">{tag}</span>],
-    ['Commit', commit && <span className="tb-mono" title={commit}>{commit.slice(0, 10)}</span>],
+    [
+      'Commit',
+      commit && (
+        <span className="tb-mono" title={commit}>
+          {commit.slice(0, 10)}
+        </span>
+      ),
+    ],
     ['By', by],
     ['Started', <Ago key="started" at={started ?? created} />],
     ['Duration', <Duration key="duration" from={started} to={completed} />],

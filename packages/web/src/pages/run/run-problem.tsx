@@ -2,7 +2,7 @@ import { Alert, AlertActionLink } from '@patternfly/react-core';
 import { findCondition } from '@tagboat/api';
 import { useNavigate } from '@tanstack/react-router';
 import type { TaskNode } from '../../graph/pipeline-graph.ts';
-import { useRunSearchParams, type LoadedRun } from './use-run.ts';
+import { type LoadedRun, useRunSearchParams } from './use-run.ts';
 
 /** What went wrong, with the way to where it shows: the failing task, step and cell. */
 export function RunProblem({ loaded }: { loaded: LoadedRun }) {
@@ -10,7 +10,11 @@ export function RunProblem({ loaded }: { loaded: LoadedRun }) {
   const search = useRunSearchParams();
   const navigate = useNavigate();
   if (summary.state === 'superseded')
-    return <Alert isInline variant="info" title="Overtaken by a newer release" className="tb-problem">{summary.message}</Alert>;
+    return (
+      <Alert isInline variant="info" title="Overtaken by a newer release" className="tb-problem">
+        {summary.message}
+      </Alert>
+    );
   if (summary.state !== 'failed') return null;
   const failed = nodes.find(({ status }) => status === 'failed');
   const message =
@@ -32,7 +36,9 @@ export function RunProblem({ loaded }: { loaded: LoadedRun }) {
                 Go to the failing cell
               </AlertActionLink>
             )}
-            <AlertActionLink onClick={() => go({ tab: undefined, task: failed.name, step: failedStep(failed) })}>
+            <AlertActionLink
+              onClick={() => go({ tab: undefined, task: failed.name, step: failedStep(failed) })}
+            >
               Show its log
             </AlertActionLink>
           </>

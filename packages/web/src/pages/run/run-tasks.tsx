@@ -16,12 +16,21 @@ export function RunTasks({ loaded }: { loaded: LoadedRun }) {
     void navigate({ to: '.', search: { ...search, task, step: undefined }, replace: true });
   const view = search.view === 'timeline' ? 'timeline' : 'graph';
   const show = (next: string) =>
-    void navigate({ to: '.', search: { ...search, view: next === 'graph' ? undefined : next }, replace: true });
+    void navigate({
+      to: '.',
+      search: { ...search, view: next === 'graph' ? undefined : next },
+      replace: true,
+    });
   return (
     <div className="tb-run">
       <div className="tb-run__top">
         <ToggleGroup aria-label="View" isCompact className="tb-run__views">
-          <ToggleGroupItem text="Graph" buttonId="graph" isSelected={view === 'graph'} onChange={() => show('graph')} />
+          <ToggleGroupItem
+            text="Graph"
+            buttonId="graph"
+            isSelected={view === 'graph'}
+            onChange={() => show('graph')}
+          />
           <ToggleGroupItem
             text="Timeline"
             buttonId="timeline"

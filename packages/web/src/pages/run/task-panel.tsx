@@ -13,7 +13,10 @@ export function TaskPanel({ node, namespace }: { node: TaskNode; namespace: stri
   const attempts = node.taskRuns;
   const taskRun = attempts.find(({ metadata }) => metadata.name === search.attempt) ?? attempts.at(-1);
   const steps = taskRun ? stepsOf(taskRun) : [];
-  const step = steps.find(({ name }) => name === search.step) ?? steps.find(({ state }) => state !== 'succeeded') ?? steps.at(-1);
+  const step =
+    steps.find(({ name }) => name === search.step) ??
+    steps.find(({ state }) => state !== 'succeeded') ??
+    steps.at(-1);
   const choose = (change: Record<string, string | undefined>) =>
     void navigate({ to: '.', search: { ...search, task: node.name, ...change }, replace: true });
   return (
@@ -84,7 +87,12 @@ function stepsOf({ status }: TaskRun): StepView[] {
 
 function stepState({ terminated, running, terminationReason }: StepState): StatusName {
   if (terminationReason === 'Skipped' || terminated?.reason === 'Skipped') return 'skipped';
-  if (terminated) return terminated.exitCode === 0 ? 'succeeded' : /cancel/i.test(terminated.reason ?? '') ? 'cancelled' : 'failed';
+  if (terminated)
+    return terminated.exitCode === 0
+      ? 'succeeded'
+      : /cancel/i.test(terminated.reason ?? '')
+        ? 'cancelled'
+        : 'failed';
   return running ? 'running' : 'pending';
 }
 
@@ -120,7 +128,9 @@ function Explanation({ node, taskRun }: { node: TaskNode; taskRun?: TaskRun }) {
       {node.reason && node.taskRuns.length === 0 && <p className="tb-quiet">Skipped: {node.reason}</p>}
       {node.reused && (
         <p className="tb-quiet">
-          {message?.startsWith('Taken from') ? message : 'Nothing it depends on has changed, so its earlier outcome is used.'}
+          {message?.startsWith('Taken from')
+            ? message
+            : 'Nothing it depends on has changed, so its earlier outcome is used.'}
         </p>
       )}
       {conditions.length > 0 && node.taskRuns.length > 0 && (
@@ -151,7 +161,10 @@ function StepLog({ namespace, taskRun, step, node }: StepLogProps) {
   if (!pod || !step || step.state === 'pending')
     return (
       <Empty title={node.status === 'skipped' ? 'This task did not run' : 'Nothing is logged yet'}>
-        {node.reason ?? (node.status === 'pending' ? 'It waits for the tasks before it.' : 'The log appears when the step starts.')}
+        {node.reason ??
+          (node.status === 'pending'
+            ? 'It waits for the tasks before it.'
+            : 'The log appears when the step starts.')}
       </Empty>
     );
   const select = ([first, last]: LineRange) =>

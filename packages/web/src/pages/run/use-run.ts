@@ -26,7 +26,10 @@ export function useRunAddress(): RunAddress {
 export const useRunSearchParams = () => useSearch({ from: '/runs/$project/$run' });
 
 /** A run with its tasks, kept true by watches. */
-export function useRun({ project, run: name }: RunAddress): { sources: readonly LiveLike[]; loaded?: LoadedRun } {
+export function useRun({ project, run: name }: RunAddress): {
+  sources: readonly LiveLike[];
+  loaded?: LoadedRun;
+} {
   const run = useObject<PipelineRun>({ type: kinds.PipelineRun, namespace: project, name });
   const tasks = useList<TaskRun>(kinds.TaskRun, {
     namespace: project,

@@ -5,10 +5,10 @@ import { Ago, type Column, Duration, Status } from '../../components/index.ts';
 const none = <span className="tb-quiet">–</span>;
 
 export const columns: readonly Column<RunSummary>[] = [
-  { title: 'State', width: '8.5rem', cell: ({ state }) => <Status status={state} /> },
+  { title: 'State', width: '7.3rem', cell: ({ state }) => <Status status={state} /> },
   {
     title: 'Run',
-    width: 'minmax(14rem, 2.4fr)',
+    width: 'minmax(13rem, 2.4fr)',
     cell: (run) => (
       <>
         <Link
@@ -28,7 +28,7 @@ export const columns: readonly Column<RunSummary>[] = [
   },
   {
     title: 'Model',
-    width: 'minmax(7rem, 1fr)',
+    width: 'minmax(6rem, 1fr)',
     cell: ({ project, model }) =>
       model ? (
         <Link to="/models/$project/$model" params={{ project, model }}>
@@ -38,22 +38,22 @@ export const columns: readonly Column<RunSummary>[] = [
         none
       ),
   },
-  { title: 'Kind', width: '6rem', cell: ({ kind }) => kind ?? none },
+  { title: 'Kind', width: '5.2rem', cell: ({ kind }) => kind ?? none },
   {
-    title: 'Tag',
-    width: 'minmax(6rem, 0.8fr)',
-    cell: ({ tag }) => (tag ? <span className="tb-mono">{tag}</span> : none),
+    title: 'Tag and commit',
+    width: 'minmax(6.5rem, 1fr)',
+    cell: ({ tag, commit }) => (
+      <span className="tb-mono">
+        {tag ?? ''}
+        <span className="tb-run-message">{commit?.slice(0, 7) ?? ''}</span>
+      </span>
+    ),
   },
-  {
-    title: 'Commit',
-    width: '5.5rem',
-    cell: ({ commit }) => (commit ? <span className="tb-mono">{commit.slice(0, 7)}</span> : none),
-  },
-  { title: 'By', width: 'minmax(5rem, 0.8fr)', cell: ({ by }) => by ?? none },
-  { title: 'Started', width: '6rem', cell: ({ started, created }) => <Ago at={started ?? created} /> },
+  { title: 'By', width: 'minmax(3.5rem, 0.7fr)', cell: ({ by }) => by ?? none },
+  { title: 'Started', width: '5rem', cell: ({ started, created }) => <Ago at={started ?? created} /> },
   {
     title: 'Duration',
-    width: '5.5rem',
+    width: '4.6rem',
     align: 'right',
     cell: ({ started, completed }) => <Duration from={started} to={completed} />,
   },
