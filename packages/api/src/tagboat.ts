@@ -31,6 +31,8 @@ export interface HandledRefSpec {
   /** The PipelineRuns made for it; empty with a reason. */
   pipelineRuns: string[];
   reason?: string;
+  /** What a reader should know, such as a file that was passed over. */
+  notices?: string[];
 }
 
 export type HandledRef = KubernetesObject<HandledRefSpec>;
@@ -105,6 +107,15 @@ export interface PullRequestComment {
   id?: string;
 }
 
+export interface PullRequestMetric {
+  model: string;
+  metric: string;
+  value: number | null;
+  /** The metric of the newest trained commit of the target branch. */
+  target?: number | null;
+  targetCommit?: string;
+}
+
 export interface PullRequestStatus {
   observedGeneration?: number;
   headCommit?: string;
@@ -124,6 +135,10 @@ export interface PullRequestStatus {
   commandsRead?: number;
   /** The commits of an outside contributor that may run. */
   approvedCommits?: string[];
+  /** When `headCommit` was first seen. */
+  headSeenAt?: string;
+  /** What the change does to each metric, next to what the target branch has. */
+  metrics?: PullRequestMetric[];
   /** `Mergeable` and `Merged`, with the reason where they are not. */
   conditions?: Condition[];
 }

@@ -51,6 +51,15 @@ export class Commit {
       });
   }
 
+  /** True where there is a file or directory. */
+  async exists(path: string): Promise<boolean> {
+    const { code } = await runCommand('git', ['cat-file', '-e', `${this.id}:${path}`], {
+      cwd: this.repository,
+      env: gitEnvironment(),
+    });
+    return code === 0;
+  }
+
   /** The content of a file, or undefined where there is none. */
   async read(path: string): Promise<Buffer | undefined> {
     const { code, stdout } = await runCommand('git', ['cat-file', 'blob', `${this.id}:${path}`], {
@@ -100,12 +109,58 @@ export class Commit {
     safeJoin('/r', join(path, '..', target).replace(/^\//, ''));
   }
 
+  /** Who wrote it, and the commits it follows. */
+  async origin(): Promise<{ name: string; email: string; parents: string[] }> {
+    const { stdout } = await git(['log', '-1', '--format=%an%x00%ae%x00%P', this.id], {
+      cwd: this.repository,
+    });
+    const [name = '', email = '', parents = ''] = stdout.toString('utf8').trimEnd().split('\0');
+    return { name, email, parents: parents.split(' ').filter(Boolean) };
+  }
+
   /** Full message and its trailers. */
   async message(): Promise<string> {
     return (await git(['log', '-1', '--format=%B', this.id], { cwd: this.repository })).stdout
       .toString('utf8')
       .trim();
   }
+}
+
+/** How a path differs between two commits, as `git diff --name-status` tells it. */
+export interface ChangedPath {
+  readonly path: string;
+  readonly kind: 'added' | 'deleted' | 'modified' | 'renamed';
+}
+
+/** The paths that differ between two commits of a repository; `from` undefined: all of `to`. */
+export async function changedPaths(
+  repository: string,
+  { from, to }: { from: string | undefined; to: string },
+): Promise<ChangedPath[]> {
+  if (from === undefined)
+    return (await (await Commit.at(repository, to)).files()).map(({ path }) => ({ path, kind: 'added' }));
+  const { stdout } = await git(['diff', '--name-status', '-z', '-M', '--no-ext-diff', from, to], {
+    cwd: repository,
+  });
+  const parts = stdout.toString('utf8').split('\0');
+  const found: ChangedPath[] = [];
+  for (let at = 0; at + 1 < parts.length; ) {
+    const letter = parts[at]![0]!;
+    const moved = letter === 'R' || letter === 'C';
+    const kind = ({ A: 'added', D: 'deleted', R: 'renamed', C: 'added' } as const)[letter] ?? 'modified';
+    found.push({ path: parts[at + (moved ? 2 : 1)]!, kind });
+    at += moved ? 3 : 2;
+  }
+  return found;
+}
+
+/** The best common ancestor of two commits, or undefined. */
+export async function mergeBase(repository: string, a: string, b: string): Promise<string | undefined> {
+  const { code, stdout } = await runCommand('git', ['merge-base', a, b], {
+    cwd: repository,
+    env: gitEnvironment(),
+  });
+  return code === 0 ? stdout.toString('utf8').trim() : undefined;
 }
 
 export interface LogEntry {

@@ -30,7 +30,7 @@ export function experimentController(options: {
 async function record(store: ResourceStore, key: ResourceKey): Promise<undefined> {
   const run = await store.get<PipelineRun>(key);
   const kind = run?.metadata.labels?.[runLabels.kind] ?? '';
-  if (!run?.status?.completionTime || !['release', 'candidate'].includes(kind)) return undefined;
+  if (!run?.status?.completionTime || !['release', 'candidate', 'pull'].includes(kind)) return undefined;
   const experiment = await experimentOf(store, run);
   if (experiment) await createIfAbsent(store, keyOf(kinds.Experiment, experiment), experiment);
   return undefined;

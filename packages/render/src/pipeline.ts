@@ -10,7 +10,7 @@ import type { ModelSpec } from './model-spec.ts';
 import { builtInTask, type TaskName } from './tasks.ts';
 
 /** What a run is about. */
-export type RunKind = 'release' | 'check' | 'retrain' | 'candidate' | 'try';
+export type RunKind = 'release' | 'check' | 'pull' | 'retrain' | 'candidate' | 'try';
 
 export interface RunContext {
   /** The project: a namespace. */
@@ -66,6 +66,7 @@ function usesOf(kind: RunKind, spec: ModelSpec): TaskUse[] {
   if (kind === 'retrain') return [clone, { task: 'candidate' }];
   const evaluated: TaskUse[] = [
     ...start,
+    ...(kind === 'pull' ? [{ task: 'check' } as const] : []),
     { task: 'train', values: environment, timeout: spec.train?.timeout ?? '1h' },
     {
       task: 'evaluate',
@@ -73,7 +74,7 @@ function usesOf(kind: RunKind, spec: ModelSpec): TaskUse[] {
       timeout: spec.evaluate?.timeout ?? '1h',
     },
   ];
-  if (kind === 'try') return evaluated;
+  if (kind === 'try' || kind === 'pull') return evaluated;
   if (kind === 'candidate') return [...evaluated, { task: 'tag' }];
   return [
     ...evaluated,

@@ -3,6 +3,11 @@ export const runLabels = {
   repository: 'tagboat.dev/repository',
   model: 'tagboat.dev/model',
   kind: 'tagboat.dev/kind',
+  /** The first 40 digits of the commit a run is about. */
+  commit: 'tagboat.dev/commit',
+  pullRequest: 'tagboat.dev/pull-request',
+  /** `true`: the code is an outside contributor's; it runs in a container, without secrets. */
+  untrusted: 'tagboat.dev/untrusted',
 } as const;
 
 /** On a Model: asks for a retraining; its value says when or why, and one value is acted on once. */
@@ -19,4 +24,16 @@ export const runAnnotations = {
   notices: 'tagboat.dev/notices',
   /** What asked for a retraining. */
   requested: 'tagboat.dev/requested',
+  /** The name that the repository gives the run, as `/test <name>` takes it. */
+  name: 'tagboat.dev/run-name',
+  /** Who pushed, proposed or asked. */
+  author: 'tagboat.dev/author',
+  /** Which commit statuses the tasks of the run stand for: names of tasks to contexts, as JSON. */
+  contexts: 'tagboat.dev/contexts',
+  /** Runs of one group that are of the same ref: a newer one ends those that are not finished. */
+  cancelInProgress: 'tagboat.dev/cancel-in-progress',
+  /** A number; among runs that wait the higher starts first. */
+  priority: 'tagboat.dev/priority',
+  /** Runs with the same value wait for one another's turn. */
+  queue: 'tagboat.dev/queue',
 } as const;

@@ -14,6 +14,12 @@ export const taskNames = [
   'candidate',
   'tag',
   'source-build',
+  'image-file-build',
+  'pre-commit',
+  'publish-package',
+  'deploy-image-tag',
+  'tag-sibling',
+  'git-clone',
 ] as const;
 export type TaskName = (typeof taskNames)[number];
 

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { kinds, TypeRegistry } from '@tagboat/api';
+import { kinds, type Repository, TypeRegistry } from '@tagboat/api';
 import {
   type Clock,
   createLogger,
@@ -23,7 +23,7 @@ import { BlobStore } from '@tagboat/registry';
 import { deploymentRepositoryName } from '@tagboat/render';
 import { inferenceServiceController } from '@tagboat/serving';
 import { type ObjectStore, openDiskStore } from '@tagboat/store';
-import { triggerController } from '@tagboat/triggers';
+import { pullTriggerController, statusController, triggerController } from '@tagboat/triggers';
 import { createWorkloadControllers, Gateway, RouteTable } from '@tagboat/workloads';
 import type { FastifyInstance } from 'fastify';
 import { type Configuration, credentialsOfPort } from './configuration.ts';
@@ -214,15 +214,25 @@ function roomControllers(parts: Composition): Controller[] {
   const { store, types, clock, registry, repositories } = parts;
   const repositoryUrl = (project: string, name: string) => `${parts.url}/git/${project}/${name}.git`;
   const log = (part: string) => parts.log.with({ part });
+  const triggers = {
+    store,
+    clock,
+    log: log('triggers'),
+    registry,
+    mirrorOf: (repository: Repository) => repositories.mirrorOf(repository),
+    cloneUrl: repositoryUrl,
+    deploymentUrl: (project: string, model: string) =>
+      repositoryUrl(project, deploymentRepositoryName(model)),
+  };
   return [
-    triggerController({
+    triggerController(triggers),
+    pullTriggerController(triggers),
+    statusController({
       store,
       clock,
-      log: log('triggers'),
-      registry,
-      mirrorOf: (repository) => repositories.mirrorOf(repository),
-      cloneUrl: repositoryUrl,
-      deploymentUrl: (project, model) => repositoryUrl(project, deploymentRepositoryName(model)),
+      log: log('statuses'),
+      page: (project, run) => `${parts.url}/runs/${project}/${run}`,
+      mirrorOf: (project, name) => repositories.open(project, name, { push: false, mayCreate: false }),
     }),
     ...createPipelineControllers({ store, clock, log: log('pipelines') }),
     ...createWorkloadControllers({ store, clock, log: log('workloads') }),

@@ -27,6 +27,11 @@ const steps: Readonly<Record<string, (server: string) => Promise<Step>>> = {
     const { sourceBuild } = await import('./source-build.ts');
     return (context) => sourceBuild(context, server);
   },
+  'image-file-build': async () => (await import('./image-file-build.ts')).imageFileBuild,
+  'pre-commit': async () => (await import('./pre-commit.ts')).preCommit,
+  'publish-package': async () => (await import('./publish-package.ts')).publishPackage,
+  'deploy-image-tag': async () => (await import('./deploy-image-tag.ts')).deployImageTag,
+  'tag-sibling': async () => (await import('./deploy-image-tag.ts')).tagSibling,
 };
 
 /**

@@ -1,216 +1,227 @@
-import { type PipelineRun, type PipelineTask, parseYaml } from '@tagboat/api';
-import { deterministicName, invalid } from '@tagboat/base';
-import { builtInTask, runAnnotations, runBindings, runLabels } from '@tagboat/render';
-import type { PlannedRuns, RunSettings } from './plan-runs.ts';
-import type { RefToHandle } from './plan-triggers.ts';
+import { parseYaml, type SourceDocument } from '@tagboat/api';
+import { invalid } from '@tagboat/base';
 
 export const aicoeFileNames = ['.aicoe-ci.yaml', '.aicoe-ci.yml'];
 
-/** The part of an `.aicoe-ci.yaml` that decides what runs. */
+export interface AicoeBuild {
+  /** `Source`, `Dockerfile` or `Containerfile`. */
+  readonly strategy: string | undefined;
+  readonly baseImage: string | undefined;
+  readonly dockerfilePath: string | undefined;
+  readonly sourceScript: string | undefined;
+  readonly customTag: string | undefined;
+  readonly registry: string | undefined;
+  readonly registryOrg: string | undefined;
+  readonly registryProject: string | undefined;
+  readonly registrySecret: string | undefined;
+}
+
+export interface AicoeDeploy {
+  readonly projectOrg: string | undefined;
+  readonly projectName: string | undefined;
+  readonly imageName: string | undefined;
+  readonly overlayContextpath: string | undefined;
+}
+
+export interface AicoeOverlay {
+  readonly name: string;
+  readonly build: AicoeBuild;
+  readonly arch: string | undefined;
+  readonly deploy: AicoeDeploy;
+}
+
+/** What an `.aicoe-ci.yaml` says. */
 export interface AicoeConfiguration {
   readonly checks: readonly string[];
   readonly release: readonly string[];
-  readonly strategy: string | undefined;
-  readonly imageName: string | undefined;
-  readonly customTag: string | undefined;
-  readonly deploys: boolean;
-  readonly overlays: boolean;
-  readonly sibling: boolean;
+  readonly packageUpload:
+    | { readonly instance: string; readonly index: string; readonly sdist: boolean; readonly bdist: boolean }
+    | undefined;
+  readonly build: AicoeBuild;
+  readonly deploy: AicoeDeploy;
+  readonly overlaysDirectory: string;
+  readonly overlays: readonly AicoeOverlay[];
+  readonly sibling: { readonly org: string; readonly project: string } | undefined;
+  readonly pytestEnvironment: Readonly<Record<string, string>>;
+  /** Keys that are not known, each with its line. */
   readonly warnings: readonly string[];
 }
 
-const known = new Set([
-  'check',
-  'checks',
-  'release',
-  'package-upload',
-  'build',
-  'deploy',
-  'overlays_dir',
-  'overlays',
-  'sibling',
-  'pytest-env',
+const checkNames = new Set([
+  'thoth-pytest',
+  'thoth-pytest-py38',
+  'thoth-precommit',
+  'thoth-precommit-py38',
+  'thoth-build',
+  'thoth-custom-build',
+  'overlays-build',
+  'thoth-coala',
+  'thoth-tox',
 ]);
+
+const buildKeys = [
+  'build-stratergy',
+  'build-strategy',
+  'base-image',
+  'dockerfile-path',
+  'build-source-script',
+  'custom-tag',
+  'custom_tag',
+  'registry',
+  'registry-org',
+  'registry-project',
+  'registry-secret',
+];
+const deployKeys = ['project-org', 'project-name', 'image-name', 'overlay-contextpath'];
+
+type Value = Record<string, unknown>;
+type Path = readonly (string | number)[];
 
 /** Reads an `.aicoe-ci.yaml`; an unknown key is a warning with its line. @throws `Invalid` with file:line:column */
 export function readAicoe(text: string, file: string): AicoeConfiguration {
   const document = parseYaml(text, file)[0];
-  const value = (document?.value ?? {}) as Record<string, unknown>;
-  if (typeof value !== 'object' || Array.isArray(value))
-    throw invalid('expected a map of keys', { location: document!.locate([]) });
-  const build = (value.build ?? {}) as Record<string, string | undefined>;
-  const deploy = (value.deploy ?? {}) as Record<string, string | undefined>;
-  const listed = (item: unknown) => (Array.isArray(item) ? item.map(String) : []);
-  return {
-    checks: [...listed(value.check), ...listed(value.checks)],
-    release: listed(value.release),
-    strategy: build['build-stratergy'] ?? build['build-strategy'],
-    imageName: deploy['image-name'] ?? build['registry-project'],
-    customTag: build['custom-tag'] ?? build.custom_tag,
-    deploys: deploy['project-name'] !== undefined,
-    overlays: Array.isArray(value.overlays),
-    sibling: value.sibling !== undefined,
-    warnings: Object.keys(value)
-      .filter((key) => !known.has(key))
-      .map((key) => `${file}:${document!.locate([key]).line}: unknown key "${key}"`),
-  };
+  return new Reading(document, file).configuration();
 }
 
-interface Guarded {
-  readonly name: string;
-  readonly input: string;
-  readonly values: readonly string[];
-  readonly script?: string;
+class Reading {
+  readonly #document: SourceDocument | undefined;
+  readonly #file: string;
+  readonly #warnings: string[] = [];
+
+  constructor(document: SourceDocument | undefined, file: string) {
+    this.#document = document;
+    this.#file = file;
+  }
+
+  configuration(): AicoeConfiguration {
+    const root = this.#map(this.#document?.value ?? {}, []);
+    this.#known(
+      root,
+      [],
+      [
+        'check',
+        'checks',
+        'release',
+        'package-upload',
+        'build',
+        'deploy',
+        'overlays_dir',
+        'overlays',
+        'sibling',
+        'pytest-env',
+      ],
+    );
+    const checks = [...this.#list(root.check, ['check']), ...this.#list(root.checks, ['checks'])];
+    for (const name of checks) if (!checkNames.has(name)) this.#warn(['check'], `unknown check "${name}"`);
+    const upload = this.#map(root['package-upload'], ['package-upload']);
+    const sibling = this.#map(root.sibling, ['sibling']);
+    this.#known(sibling, ['sibling'], ['sibling-project-org', 'sibling-project']);
+    const environment = this.#map(root['pytest-env'], ['pytest-env']);
+    const overlays = root.overlays ?? [];
+    if (!Array.isArray(overlays)) throw this.#wrong('a list', ['overlays']);
+    return {
+      checks,
+      release: this.#list(root.release, ['release']),
+      packageUpload: root['package-upload']
+        ? {
+            instance: text(upload.instance) ?? 'pypi',
+            index: text(upload['pulp-index']) ?? '',
+            sdist: upload['allow-sdist'] !== false,
+            bdist: upload['allow-bdist'] !== false,
+          }
+        : undefined,
+      build: this.#build(root.build, ['build']),
+      deploy: this.#deploy(root.deploy, ['deploy']),
+      overlaysDirectory: text(root.overlays_dir) ?? 'overlays',
+      overlays: overlays.map((item, index) => this.#overlay(item, ['overlays', index])),
+      sibling: text(sibling['sibling-project'])
+        ? { org: text(sibling['sibling-project-org']) ?? '', project: text(sibling['sibling-project'])! }
+        : undefined,
+      pytestEnvironment: Object.fromEntries(
+        Object.entries(environment).map(([key, value]) => [key, String(value ?? '')]),
+      ),
+      warnings: this.#warnings,
+    };
+  }
+
+  #overlay(value: unknown, path: Path): AicoeOverlay {
+    const overlay = this.#map(value, path);
+    this.#known(overlay, path, ['name', 'build', 'deploy', 'gather']);
+    const name = text(overlay.name);
+    if (!name || !/^[A-Za-z0-9][\w.-]*$/.test(name))
+      throw this.#wrong('the name of a directory in "name"', path);
+    const { arch, ...build } = this.#map(overlay.build, [...path, 'build']);
+    return {
+      name,
+      arch: text(arch),
+      build: this.#build(build, [...path, 'build']),
+      deploy: this.#deploy(overlay.deploy, [...path, 'deploy']),
+    };
+  }
+
+  #build(value: unknown, path: Path): AicoeBuild {
+    const build = this.#map(value, path);
+    this.#known(build, path, buildKeys);
+    const strategy = text(build['build-stratergy']) ?? text(build['build-strategy']);
+    if (strategy !== undefined && !['Source', 'Dockerfile', 'Containerfile'].includes(strategy))
+      throw this.#wrong(`Source, Dockerfile or Containerfile, found "${strategy}"`, [
+        ...path,
+        'build-stratergy',
+      ]);
+    return {
+      strategy,
+      baseImage: text(build['base-image']),
+      dockerfilePath: text(build['dockerfile-path']),
+      sourceScript: text(build['build-source-script']),
+      customTag: text(build['custom-tag']) ?? text(build.custom_tag),
+      registry: text(build.registry),
+      registryOrg: text(build['registry-org']),
+      registryProject: text(build['registry-project']),
+      registrySecret: text(build['registry-secret']),
+    };
+  }
+
+  #deploy(value: unknown, path: Path): AicoeDeploy {
+    const deploy = this.#map(value, path);
+    // Also seen: stages by name, each with a default-action.
+    const stages = Object.entries(deploy).filter(([, item]) => typeof item === 'object' && item !== null);
+    this.#known(deploy, path, [...deployKeys, ...stages.map(([key]) => key)]);
+    return {
+      projectOrg: text(deploy['project-org']),
+      projectName: text(deploy['project-name']),
+      imageName: text(deploy['image-name']),
+      overlayContextpath: text(deploy['overlay-contextpath']),
+    };
+  }
+
+  #map(value: unknown, path: Path): Value {
+    if (value === null || value === undefined || value === '') return {};
+    if (typeof value !== 'object' || Array.isArray(value)) throw this.#wrong('a map of keys', path);
+    return value as Value;
+  }
+
+  #list(value: unknown, path: Path): string[] {
+    if (value === null || value === undefined || value === '') return [];
+    if (Array.isArray(value)) return value.map(String);
+    if (typeof value === 'string') return [value];
+    throw this.#wrong('a list', path);
+  }
+
+  #known(value: Value, path: Path, known: readonly string[]): void {
+    for (const key of Object.keys(value))
+      if (!known.includes(key)) this.#warn([...path, key], `unknown key "${key}"`);
+  }
+
+  #warn(path: Path, message: string): void {
+    this.#warnings.push(`${this.#file}:${this.#document?.locate(path).line ?? 1}: ${message}`);
+  }
+
+  #wrong(expected: string, path: Path) {
+    return invalid(`expected ${expected}`, {
+      location: this.#document?.locate(path) ?? { file: this.#file },
+    });
+  }
 }
 
-/** The tag-release run of a repository that has only an `.aicoe-ci.yaml`: its eight tasks, each with its condition. */
-export function runForAicoe(
-  settings: RunSettings,
-  ref: RefToHandle,
-  configuration: AicoeConfiguration,
-): PlannedRuns {
-  if (ref.kind === 'candidate') return { runs: [], reason: 'candidates need a tagboat.yaml' };
-  const kind = ref.kind === 'tag' ? 'release' : 'check';
-  const image = configuration.imageName ?? settings.repository;
-  const tag = configuration.customTag ?? ref.short;
-  const yes = (value: boolean) => (value ? 'true' : 'false');
-  const later = (what: string) => `echo '${what} is not done by this platform' >&2; exit 1`;
-  const guarded: Guarded[] = [
-    {
-      name: 'pytest-check',
-      input: yes(configuration.checks.some((check) => check.startsWith('thoth-pytest'))),
-      values: ['true'],
-    },
-    {
-      name: 'overlays-pipeline-run',
-      input: yes(configuration.checks.includes('overlays-build') || configuration.overlays),
-      values: ['true'],
-      script: later('building overlays'),
-    },
-    {
-      name: 'custom-pipeline-run',
-      input: yes(configuration.checks.includes('thoth-custom-build')),
-      values: ['true'],
-      script: later('a custom pipeline.yaml'),
-    },
-    {
-      name: 'tag-publish-pypi-run',
-      input: yes(configuration.release.includes('upload-pypi-sesheta')),
-      values: ['true'],
-      script: later('publishing to PyPI'),
-    },
-    {
-      name: 'tag-release-run',
-      input: kind === 'release' ? (configuration.strategy ?? 'none') : 'none',
-      values: ['Source'],
-    },
-    {
-      name: 'tag-sibling-run',
-      input: yes(configuration.sibling),
-      values: ['true'],
-      script: later('a sibling project'),
-    },
-    {
-      name: 'tag-deploy-run',
-      input: yes(configuration.deploys && kind === 'release'),
-      values: ['true'],
-      script: 'echo "deployed by the deployment repository of the team; see: tagboat connect"',
-    },
-  ];
-  const run: PipelineRun = {
-    apiVersion: 'tekton.dev/v1',
-    kind: 'PipelineRun',
-    metadata: {
-      name: deterministicName(`${settings.repository}-${ref.short}${kind === 'check' ? '-check' : ''}`, [
-        settings.repository,
-        ref.ref,
-        ref.commit,
-        'aicoe',
-      ]),
-      namespace: settings.project,
-      labels: { [runLabels.repository]: settings.repository, [runLabels.kind]: kind },
-      annotations: {
-        [runAnnotations.ref]: ref.ref,
-        [runAnnotations.tag]: ref.short,
-        [runAnnotations.commit]: ref.commit,
-        ...(configuration.warnings.length > 0
-          ? { [runAnnotations.notices]: configuration.warnings.join('; ') }
-          : {}),
-      },
-    },
-    spec: {
-      pipelineSpec: {
-        params: [
-          'project',
-          'model',
-          'url',
-          'clone-url',
-          'revision',
-          'tag',
-          'sequence',
-          'branch',
-          'registry',
-          'deployment',
-          'next-tag',
-        ].map((name) => ({ name, type: 'string' as const, default: '' })),
-        workspaces: [{ name: 'source' }, { name: 'environments' }],
-        tasks: [builtIn('clone', 'configuration', []), ...guarded.map(taskFor)],
-      },
-      ...runBindings({
-        project: settings.project,
-        model: image,
-        repositoryUrl: settings.repositoryUrl,
-        cloneUrl: settings.cloneUrl,
-        commit: ref.commit,
-        tag,
-        sequence: 0,
-        branch: settings.defaultBranch,
-        registry: settings.registry,
-        deploymentUrl: '',
-      }),
-    },
-  };
-  return { runs: [run] };
-}
-
-function taskFor(guard: Guarded): PipelineTask {
-  const when = [{ input: guard.input, operator: 'in' as const, values: [...guard.values] }];
-  if (guard.name === 'pytest-check') return { ...builtIn('check', guard.name, ['configuration']), when };
-  if (guard.name === 'tag-release-run')
-    return { ...builtIn('source-build', guard.name, ['configuration', 'pytest-check']), when };
-  return {
-    name: guard.name,
-    runAfter: ['configuration'],
-    when,
-    taskSpec: { steps: [{ name: 'run', image: 'bash', script: `#!/bin/sh\n${guard.script ?? 'true'}\n` }] },
-  };
-}
-
-function builtIn(
-  task: 'clone' | 'check' | 'source-build',
-  name: string,
-  runAfter: readonly string[],
-): PipelineTask {
-  const { spec } = builtInTask(task);
-  const values: Readonly<Record<string, string>> = {
-    url: '$(params.clone-url)',
-    revision: '$(params.revision)',
-    model: '$(params.model)',
-    project: '$(params.project)',
-    registry: '$(params.registry)',
-    tag: '$(params.tag)',
-  };
-  return {
-    name,
-    taskSpec: spec!,
-    params: (spec?.params ?? []).map((param) => ({
-      name: param.name,
-      value: task === 'check' && param.name === 'model' ? '' : (values[param.name] ?? ''),
-    })),
-    workspaces: (spec?.workspaces ?? []).map((workspace) => ({
-      name: workspace.name,
-      workspace: workspace.name,
-    })),
-    ...(runAfter.length > 0 ? { runAfter: [...runAfter] } : {}),
-  };
-}
+const text = (value: unknown): string | undefined =>
+  value === null || value === undefined || value === '' ? undefined : String(value);

@@ -1,3 +1,7 @@
 export { type AicoeConfiguration, readAicoe } from './aicoe.ts';
+export { type Command, commandOf } from './commands.ts';
 export { refsToHandle } from './plan-triggers.ts';
-export { type TriggerOptions, triggerController } from './trigger-controller.ts';
+export { pullTriggerController } from './pull-trigger-controller.ts';
+export type { TriggerOptions } from './run-maker.ts';
+export { type StatusOptions, statusController } from './status-controller.ts';
+export { triggerController } from './trigger-controller.ts';

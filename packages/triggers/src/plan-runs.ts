@@ -10,16 +10,10 @@ import {
   runLabels,
   runSpec,
 } from '@tagboat/render';
-import type { RefToHandle } from './plan-triggers.ts';
+import { senderOf, type TriggerEvent } from './trigger-event.ts';
 
 /** What the runs of a repository have in common. */
 export interface RunSettings {
-  readonly project: string;
-  readonly repository: string;
-  readonly repositoryUrl: string;
-  /** Where runs clone from. */
-  readonly cloneUrl: string;
-  readonly defaultBranch: string;
   readonly registry: string;
   readonly deploymentUrl: (model: string) => string;
   /** All tags of the repository. */
@@ -30,24 +24,109 @@ export interface PlannedRuns {
   readonly runs: readonly PipelineRun[];
   /** Why there are none. */
   readonly reason?: string;
+  /** What a reader should know, such as a file that was passed over. */
+  readonly notices?: readonly string[];
 }
 
-/** The runs that one ref calls for, by the models its commit declares. */
+/** What makes the runs of an event its own: the same event always gives the same names. */
+export function runIdentity(event: TriggerEvent): {
+  readonly short: string;
+  readonly parts: readonly string[];
+} {
+  const { ref, pull, comment } = event;
+  const again = comment ? [`comment ${comment.index}`] : [];
+  return {
+    short: `${pull ? `pr-${pull.number}` : ref.short}${comment ? `-r${comment.index + 1}` : ''}`,
+    parts: [event.repository, ref.ref, ref.commit, ...again],
+  };
+}
+
+const kindOfRef: Readonly<Record<TriggerEvent['ref']['kind'], RunKind>> = {
+  tag: 'release',
+  branch: 'check',
+  candidate: 'candidate',
+  pull: 'pull',
+};
+
+/** Releases go before what people wait for, and that before what nobody watches. */
+const priorities: Readonly<Record<RunKind, number>> = {
+  release: 100,
+  try: 90,
+  pull: 60,
+  check: 40,
+  candidate: 20,
+  retrain: 20,
+};
+
+/** Labels and annotations of every run that is made for an event. */
+export function runMetadata(
+  event: TriggerEvent,
+  about: { name: string; kind?: RunKind | undefined; labels?: Readonly<Record<string, string>> },
+): { labels: Record<string, string>; annotations: Record<string, string> } {
+  const { ref, pull } = event;
+  const kind = about.kind ?? kindOfRef[ref.kind];
+  return {
+    labels: {
+      ...about.labels,
+      [runLabels.repository]: event.repository,
+      [runLabels.kind]: kind,
+      [runLabels.commit]: ref.commit.slice(0, 40),
+      'pipelinesascode.tekton.dev/original-prname': labelValue(about.name),
+      ...(pull
+        ? {
+            [runLabels.pullRequest]: String(pull.number),
+            'pipelinesascode.tekton.dev/pull-request': String(pull.number),
+          }
+        : {}),
+      ...(pull?.untrusted ? { [runLabels.untrusted]: 'true' } : {}),
+    },
+    annotations: {
+      [runAnnotations.ref]: ref.ref,
+      [runAnnotations.commit]: ref.commit,
+      [runAnnotations.tag]: ref.short,
+      [runAnnotations.name]: about.name,
+      [runAnnotations.author]: senderOf(event),
+      [runAnnotations.queue]: event.repository,
+      [runAnnotations.priority]: String(priorities[kind]),
+      // What was pushed again makes the check of what was there before pointless; a tag never does.
+      ...(ref.kind === 'branch' || ref.kind === 'pull' ? { [runAnnotations.cancelInProgress]: 'true' } : {}),
+    },
+  };
+}
+
+const labelValue = (text: string) =>
+  text
+    .replace(/[^A-Za-z0-9._-]/g, '-')
+    .slice(0, 63)
+    .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '');
+
+/** The runs that one event calls for, by the models its commit declares. */
 export function runsForModels(
   settings: RunSettings,
-  ref: RefToHandle,
-  models: readonly ModelFile[],
-  sequence: number,
+  event: TriggerEvent,
+  { models, sequence }: { models: readonly ModelFile[]; sequence: number },
 ): PlannedRuns {
-  if (ref.kind === 'branch')
+  const { ref, pull, comment } = event;
+  const plan = (model: ModelFile, kind: RunKind) => runFor(settings, event, { model, kind, sequence });
+  const only = comment?.only;
+  if (comment?.custom) return { runs: [], reason: 'no run waits for comments like this' };
+  if (pull?.untrusted)
     return {
-      runs: models.slice(0, 1).map((model) => runFor(settings, ref, { model, kind: 'check', sequence })),
+      runs: models.slice(0, 1).map((model) => plan(model, 'check')),
+      notices: ['code from outside the project is checked, and not trained'],
     };
+  if (pull)
+    return {
+      runs: models
+        .filter(({ name }) => only === undefined || only === name)
+        .map((model) => plan(model, 'pull')),
+    };
+  if (ref.kind === 'branch') return { runs: models.slice(0, 1).map((model) => plan(model, 'check')) };
   if (ref.kind === 'candidate') {
     const [name] = ref.short.split('/');
     const model = models.find((candidate) => candidate.name === name);
     return model
-      ? { runs: [runFor(settings, ref, { model, kind: 'candidate', sequence })] }
+      ? { runs: [plan(model, 'candidate')] }
       : { runs: [], reason: `the candidate names no model: ${name}` };
   }
   const wanted = models.filter((model) => matchesTag(ref.short, model.spec.tags));
@@ -56,84 +135,84 @@ export function runsForModels(
       runs: [],
       reason: `no model's tags match: ${models.map(({ name, spec }) => `${name} (${spec.tags.join(', ')})`).join('; ')}`,
     };
-  return { runs: wanted.map((model) => runFor(settings, ref, { model, kind: 'release', sequence })) };
+  return { runs: wanted.map((model) => plan(model, 'release')) };
 }
 
 function runFor(
   settings: RunSettings,
-  ref: RefToHandle,
+  event: TriggerEvent,
   { model, kind, sequence }: { model: ModelFile; kind: RunKind; sequence: number },
 ): PipelineRun {
+  const { ref, pull } = event;
   const prefix = model.spec.tags.some((pattern) => pattern.startsWith(`${model.name}@`))
     ? `${model.name}@`
     : '';
-  const tag = kind === 'candidate' ? ref.commit.slice(0, 10) : ref.short;
+  const tag = pull ? `pr-${pull.number}` : kind === 'candidate' ? ref.commit.slice(0, 10) : ref.short;
+  const run = emptyRun(event, {
+    name: `${model.name}-${pull ? runIdentity(event).short : tag}`,
+    identity: model.name,
+    kind,
+    labels: { [runLabels.model]: model.name },
+  });
+  const spec = runSpec(kind, model.spec, {
+    project: event.project,
+    model: model.name,
+    repositoryUrl: event.repositoryUrl,
+    cloneUrl: event.cloneUrl,
+    commit: ref.commit,
+    tag,
+    sequence,
+    branch: pull?.targetBranch ?? event.defaultBranch,
+    registry: settings.registry,
+    deploymentUrl: outsideDeployment(model.spec) ?? settings.deploymentUrl(model.name),
+    ...(kind === 'candidate' ? { nextTag: nextTag(settings.tags, prefix) } : {}),
+  });
   return {
-    ...emptyRun(settings, ref, { kind, name: `${model.name}-${tag}`, identity: model.name }),
-    spec: runSpec(kind, model.spec, {
-      project: settings.project,
-      model: model.name,
-      repositoryUrl: settings.repositoryUrl,
-      cloneUrl: settings.cloneUrl,
-      commit: ref.commit,
-      tag,
-      sequence,
-      branch: settings.defaultBranch,
-      registry: settings.registry,
-      deploymentUrl: outsideDeployment(model.spec) ?? settings.deploymentUrl(model.name),
-      ...(kind === 'candidate' ? { nextTag: nextTag(settings.tags, prefix) } : {}),
-    }),
+    ...run,
+    spec: pull?.untrusted ? withOwnVolumes(spec) : spec,
     metadata: {
-      ...emptyRun(settings, ref, { kind, name: `${model.name}-${tag}`, identity: model.name }).metadata,
-      labels: {
-        [runLabels.repository]: settings.repository,
-        [runLabels.model]: model.name,
-        [runLabels.kind]: kind,
-      },
-      annotations: {
-        ...refAnnotations(ref),
-        [runAnnotations.tag]: tag,
-        ...(model.notices.length > 0 ? { [runAnnotations.notices]: model.notices.join('; ') } : {}),
-      },
+      ...run.metadata,
+      annotations: { ...run.metadata.annotations, [runAnnotations.tag]: tag, ...noticesOf(model.notices) },
     },
   };
 }
 
-const refAnnotations = (ref: RefToHandle) => ({
-  [runAnnotations.ref]: ref.ref,
-  [runAnnotations.commit]: ref.commit,
-  [runAnnotations.tag]: ref.short,
-});
+export const noticesOf = (notices: readonly string[]): Record<string, string> =>
+  notices.length > 0 ? { [runAnnotations.notices]: notices.join('; ') } : {};
+
+/** Nothing that other runs of the project use: each claim is the run's own. */
+function withOwnVolumes(spec: NonNullable<PipelineRun['spec']>): NonNullable<PipelineRun['spec']> {
+  const own = spec.workspaces?.find(({ volumeClaimTemplate }) => volumeClaimTemplate);
+  return {
+    ...spec,
+    workspaces: (spec.workspaces ?? []).map((workspace) => ({ ...own, name: workspace.name })),
+  };
+}
 
 function emptyRun(
-  settings: RunSettings,
-  ref: RefToHandle,
-  about: { kind: RunKind; name: string; identity: string },
+  event: TriggerEvent,
+  about: { name: string; identity: string; kind: RunKind; labels?: Readonly<Record<string, string>> },
 ): PipelineRun {
   return {
     apiVersion: 'tekton.dev/v1',
     kind: 'PipelineRun',
     metadata: {
-      name: deterministicName(`${about.name}${about.kind === 'release' ? '' : `-${about.kind}`}`, [
-        settings.repository,
-        ref.ref,
-        ref.commit,
-        about.identity,
-      ]),
-      namespace: settings.project,
-      labels: { [runLabels.repository]: settings.repository, [runLabels.kind]: about.kind },
-      annotations: refAnnotations(ref),
+      name: deterministicName(
+        `${about.name}${about.kind === 'release' || about.kind === 'pull' ? '' : `-${about.kind}`}`,
+        [...runIdentity(event).parts, about.identity],
+      ),
+      namespace: event.project,
+      ...runMetadata(event, { ...about, name: about.identity }),
     },
   };
 }
 
 /** The run that shows a configuration that cannot be read: it never starts. */
-export function failedRun(settings: RunSettings, ref: RefToHandle): PipelineRun {
-  const kind = ref.kind === 'tag' ? 'release' : 'check';
-  const run = emptyRun(settings, ref, {
-    kind,
-    name: `${settings.repository}-${ref.short}`,
+export function failedRun(event: TriggerEvent): PipelineRun {
+  const run = emptyRun(event, {
+    name: `${event.repository}-${runIdentity(event).short}`,
     identity: 'configuration',
+    kind: kindOfRef[event.ref.kind],
   });
   return { ...run, spec: { pipelineSpec: { tasks: [] }, status: 'PipelineRunPending' } };
 }

@@ -5,7 +5,7 @@ export interface RefToHandle {
   /** Full name. */
   readonly ref: string;
   readonly commit: string;
-  readonly kind: 'tag' | 'branch' | 'candidate';
+  readonly kind: 'tag' | 'branch' | 'candidate' | 'pull';
   /** Without its prefix. */
   readonly short: string;
 }
@@ -30,7 +30,7 @@ export function refsToHandle(
     if (!prefix || handled.has(`${ref} ${commit}`)) return [];
     return [{ ref, commit, kind: prefix[1], short: ref.slice(prefix[0].length) }];
   });
-  const rank = { branch: 0, tag: 1, candidate: 2 };
+  const rank = { branch: 0, tag: 1, candidate: 2, pull: 3 };
   return found.sort(
     (a, b) =>
       rank[a.kind] - rank[b.kind] || (compareTags(a.short, b.short) ?? a.short.localeCompare(b.short)),

@@ -32,9 +32,8 @@ describe('readAicoe', () => {
     const text =
       'check: null\nchecks: []\nbuild:\n  build-stratergy: Source\n  custom_tag: "1"\ndeploy: { image-name: x }\nodd: 1\n';
     expect(readAicoe(text, '.aicoe-ci.yaml')).toMatchObject({
-      strategy: 'Source',
-      imageName: 'x',
-      customTag: '1',
+      build: { strategy: 'Source', customTag: '1' },
+      deploy: { imageName: 'x' },
       warnings: ['.aicoe-ci.yaml:7: unknown key "odd"'],
     });
     expect(readAicoe('check: []', 'f').checks).toEqual([]);

@@ -230,6 +230,7 @@ async function setStatus(
       ...next.status,
       conditions: withCondition(before.conditions, { type, status, reason, message }, now),
     };
+    if (after.headCommit !== before.headCommit) after.headSeenAt = now;
     if (draft.spec?.state === 'closed') after.closedAt ??= now;
     else delete after.closedAt;
     if (canonicalJson(after) === canonicalJson(before)) return false;

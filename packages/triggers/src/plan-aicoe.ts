@@ -1,0 +1,392 @@
+import type { PipelineRun, PipelineSpec, PipelineTask } from '@tagboat/api';
+import { parseYaml } from '@tagboat/api';
+import { deterministicName, invalid } from '@tagboat/base';
+import type { Commit } from '@tagboat/git-client';
+import { builtInTask, runAnnotations, runBindings, type TaskName } from '@tagboat/render';
+import type { AicoeBuild, AicoeConfiguration, AicoeDeploy } from './aicoe.ts';
+import { noticesOf, type PlannedRuns, type RunSettings, runIdentity, runMetadata } from './plan-runs.ts';
+import type { TriggerEvent } from './trigger-event.ts';
+
+interface Planning {
+  readonly settings: RunSettings;
+  readonly event: TriggerEvent;
+  readonly configuration: AicoeConfiguration;
+}
+
+/** The run's own params, as tasks refer to them. */
+const params = {
+  url: '$(params.clone-url)',
+  revision: '$(params.revision)',
+  model: '$(params.model)',
+  project: '$(params.project)',
+  registry: '$(params.registry)',
+  tag: '$(params.tag)',
+  run: '$(context.pipelineRun.name)',
+} as const;
+
+const declared = [
+  'project',
+  'model',
+  'url',
+  'clone-url',
+  'revision',
+  'tag',
+  'sequence',
+  'branch',
+  'registry',
+  'deployment',
+  'next-tag',
+];
+
+/** The runs of a repository that has only an `.aicoe-ci.yaml`: the eight tasks of a tag, or the checks of a change. */
+export async function runForAicoe(
+  settings: RunSettings,
+  event: TriggerEvent,
+  { configuration, commit }: { configuration: AicoeConfiguration; commit: Commit },
+): Promise<PlannedRuns> {
+  if (event.ref.kind === 'candidate') return { runs: [], reason: 'candidates need a tagboat.yaml' };
+  if (event.comment?.custom) return { runs: [], reason: 'no run waits for comments like this' };
+  const planning: Planning = { settings, event, configuration };
+  const custom =
+    event.ref.kind === 'tag' && configuration.checks.includes('thoth-custom-build')
+      ? await customRun(planning, commit)
+      : undefined;
+  const only = event.comment?.only;
+  const { tasks, contexts } =
+    event.ref.kind === 'tag'
+      ? { tasks: releaseTasks(planning, custom?.metadata.name), contexts: {} }
+      : checkTasks(planning, only);
+  if (only !== undefined && only !== 'aicoe-ci' && Object.keys(contexts).length === 0)
+    return { runs: [], reason: `no check is called "${only}"` };
+  const notices = [...configuration.warnings, ...registryNotices(planning)];
+  const run = runOf(planning, { tasks, contexts, notices });
+  return { runs: [run, ...(custom ? [custom] : [])], notices: registryNotices(planning) };
+}
+
+const imageOf = ({ event, configuration }: Planning, build: AicoeBuild, deploy: AicoeDeploy, suffix = '') =>
+  (
+    build.registryProject ??
+    deploy.imageName ??
+    `${configuration.build.registryProject ?? event.repository}${suffix}`
+  ).toLowerCase();
+
+const tagOf = ({ event }: Planning) => (event.pull ? `pr-${event.pull.number}` : event.ref.short);
+
+function runOf(
+  planning: Planning,
+  about: { tasks: PipelineTask[]; contexts: Readonly<Record<string, string>>; notices: readonly string[] },
+): PipelineRun {
+  const { event, settings, configuration } = planning;
+  const { short, parts } = runIdentity(event);
+  const check = event.ref.kind === 'branch';
+  const metadata = runMetadata(event, { name: 'aicoe-ci' });
+  const spec = {
+    pipelineSpec: {
+      params: declared.map((name) => ({ name, type: 'string' as const, default: '' })),
+      workspaces: [{ name: 'source' }, { name: 'environments' }],
+      tasks: about.tasks,
+    },
+    ...runBindings({
+      project: event.project,
+      model: imageOf(planning, configuration.build, configuration.deploy),
+      repositoryUrl: event.repositoryUrl,
+      cloneUrl: event.cloneUrl,
+      commit: event.ref.commit,
+      tag: tagOf(planning),
+      sequence: 0,
+      branch: event.defaultBranch,
+      registry: settings.registry,
+      deploymentUrl: '',
+    }),
+  };
+  const own = spec.workspaces?.find(({ volumeClaimTemplate }) => volumeClaimTemplate);
+  return {
+    apiVersion: 'tekton.dev/v1',
+    kind: 'PipelineRun',
+    metadata: {
+      name: deterministicName(`${event.repository}-${short}${check ? '-check' : ''}`, [...parts, 'aicoe']),
+      namespace: event.project,
+      labels: metadata.labels,
+      annotations: {
+        ...metadata.annotations,
+        ...noticesOf(about.notices),
+        ...(Object.keys(about.contexts).length > 0
+          ? { [runAnnotations.contexts]: JSON.stringify(about.contexts) }
+          : {}),
+      },
+    },
+    spec: event.pull?.untrusted
+      ? { ...spec, workspaces: (spec.workspaces ?? []).map(({ name }) => ({ ...own, name })) }
+      : spec,
+  };
+}
+
+/** What the repository asks for that goes elsewhere here. */
+function registryNotices({ configuration, settings }: Planning): string[] {
+  const builds = [configuration.build, ...configuration.overlays.map(({ build }) => build)];
+  const registry = builds.find((build) => build.registry ?? build.registryOrg ?? build.registrySecret);
+  const source = builds.some(
+    (build) => (build.strategy ?? 'Source') === 'Source' && (build.baseImage ?? build.sourceScript),
+  );
+  return [
+    ...(registry
+      ? [`images go to the registry of this platform, ${settings.registry}, not to that of .aicoe-ci.yaml`]
+      : []),
+    ...(source
+      ? [
+          "base-image and build-source-script are for s2i: images of the strategy Source stand on the platform's Python",
+        ]
+      : []),
+    ...(configuration.checks.some((name) => /coala|tox/.test(name))
+      ? ['thoth-coala and thoth-tox are no longer run by anybody; thoth-pytest and thoth-precommit are']
+      : []),
+  ];
+}
+
+/** The checks of a pull request or a push to a branch, with the contexts that forges know. */
+function checkTasks(
+  { configuration, event }: Planning,
+  only: string | undefined,
+): { tasks: PipelineTask[]; contexts: Record<string, string> } {
+  const { checks, build } = configuration;
+  const has = (name: string) => checks.some((check) => check.startsWith(name));
+  const wanted: [task: PipelineTask, context: string, on: boolean][] = [
+    [
+      builtIn('pre-commit', 'pre-commit-run', ['configuration']),
+      'aicoe-ci/pre-commit-check',
+      has('thoth-precommit'),
+    ],
+    [pytest(configuration), 'aicoe-ci/pytest-check', has('thoth-pytest')],
+    // What it pushes would carry the project's name: outside code builds no image here.
+    [buildTask('build-run', build, {}), 'aicoe-ci/build-check', has('thoth-build') && !event.pull?.untrusted],
+  ];
+  const chosen = wanted.filter(
+    ([task, context]) =>
+      only === undefined || only === 'aicoe-ci' || context.includes(only) || task.name === only,
+  );
+  return {
+    tasks: [
+      builtIn('clone', 'configuration', []),
+      ...chosen.map(([task, , on]) => ({ ...task, when: [onlyIf(on)] })),
+    ],
+    contexts: Object.fromEntries(
+      chosen.filter(([, , on]) => on).map(([task, context]) => [task.name, context]),
+    ),
+  };
+}
+
+const onlyIf = (on: boolean) => ({ input: on ? 'true' : 'false', operator: 'in' as const, values: ['true'] });
+
+function pytest(configuration: AicoeConfiguration): PipelineTask {
+  const task = builtIn('check', 'pytest-run', ['configuration'], { model: '' });
+  const environment = Object.entries(configuration.pytestEnvironment);
+  if (environment.length === 0) return task;
+  const spec = structuredClone(task.taskSpec!);
+  for (const step of spec.steps)
+    step.env = [
+      ...(step.env ?? []),
+      ...environment.map(([name, value]) => ({ name: `TAGBOAT_USER_${name}`, value })),
+    ];
+  return { ...task, taskSpec: spec };
+}
+
+/** The tasks of a tag's release; those that do not apply are there too, and are skipped by their conditions. */
+function releaseTasks(planning: Planning, custom: string | undefined): PipelineTask[] {
+  const { configuration, event } = planning;
+  const { checks, build, deploy, overlays, release, sibling, packageUpload } = configuration;
+  const withOverlays = checks.includes('overlays-build') || overlays.length > 0;
+  const builds = !withOverlays && (build.strategy !== undefined || checks.includes('thoth-build'));
+  const deploys = deploy.projectName !== undefined;
+  const after = ['configuration'];
+  return [
+    tagCheck(event),
+    builtIn('clone', 'configuration', ['tag-check']),
+    ...overlayTasks(planning, withOverlays),
+    {
+      ...saying('custom-pipeline-run', `the pipeline of pipeline.yaml runs as ${custom ?? 'nothing'}`),
+      when: [onlyIf(checks.includes('thoth-custom-build'))],
+    },
+    {
+      ...builtIn('publish-package', 'tag-publish-pypi-run', after, {
+        url: packageUpload?.instance === 'pulp' ? packageUpload.index : '',
+        sdist: String(packageUpload?.sdist ?? true),
+        wheel: String(packageUpload?.bdist ?? true),
+      }),
+      when: [onlyIf(release.includes('upload-pypi-sesheta') || packageUpload !== undefined)],
+    },
+    { ...buildTask('tag-release-run', build, {}), when: [onlyIf(builds)] },
+    {
+      ...builtIn('tag-sibling', 'tag-sibling-run', after, {
+        url: sibling ? repositoryUrl(sibling.org, sibling.project) : '',
+      }),
+      when: [onlyIf(sibling !== undefined)],
+    },
+    {
+      ...deployTask(planning, 'tag-deploy-run', {
+        deploy,
+        image: imageOf(planning, build, deploy),
+        after: builds ? ['tag-release-run'] : after,
+      }),
+      when: [onlyIf(deploys)],
+    },
+  ];
+}
+
+/** One image for each overlay, and its own deployment where it names one. */
+function overlayTasks(planning: Planning, withOverlays: boolean): PipelineTask[] {
+  const { configuration } = planning;
+  if (!withOverlays || configuration.overlays.length === 0)
+    return [
+      { ...saying('overlays-pipeline-run', 'there are no overlays to build'), when: [onlyIf(withOverlays)] },
+    ];
+  return configuration.overlays.flatMap((overlay): PipelineTask[] => {
+    const name = `overlays-pipeline-run-${overlay.name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`;
+    const image = imageOf(planning, overlay.build, overlay.deploy, `-${overlay.name}`);
+    const directory =
+      configuration.overlaysDirectory === '.' ? '.' : `${configuration.overlaysDirectory}/${overlay.name}`;
+    const build = buildTask(name, overlay.build, {
+      model: image,
+      overlay: directory,
+      ...(overlay.arch ? { tag: `$(params.tag)-${overlay.arch}` } : {}),
+    });
+    if (!overlay.deploy.projectName) return [build];
+    return [build, deployTask(planning, `${name}-deploy`, { deploy: overlay.deploy, image, after: [name] })];
+  });
+}
+
+function buildTask(name: string, build: AicoeBuild, values: Readonly<Record<string, string>>): PipelineTask {
+  const byFile = build.strategy === 'Dockerfile' || build.strategy === 'Containerfile';
+  return builtIn(byFile ? 'image-file-build' : 'source-build', name, ['configuration'], {
+    'custom-tag': build.customTag ?? '',
+    'image-file': build.dockerfilePath ?? '',
+    overlay: '',
+    ...values,
+  });
+}
+
+function deployTask(
+  { event }: Planning,
+  name: string,
+  { deploy, image, after }: { deploy: AicoeDeploy; image: string; after: readonly string[] },
+): PipelineTask {
+  return builtIn('deploy-image-tag', name, after, {
+    url: repositoryUrl(deploy.projectOrg ?? '', deploy.projectName ?? ''),
+    path: deploy.overlayContextpath ?? `${event.repository}/overlays/test/imagestreamtag.yaml`,
+    'image-name': deploy.imageName ?? image,
+    model: image,
+  });
+}
+
+/** A URL as it is, or a name on GitHub, where this format comes from. */
+const repositoryUrl = (org: string, project: string) =>
+  /^(https?|ssh|file):\/\/|^git@|^\//.test(project) ? project : `https://github.com/${org}/${project}.git`;
+
+/** The name becomes an image's tag: one that cannot is refused before anything is built. */
+function tagCheck({ ref }: TriggerEvent): PipelineTask {
+  const good = /^[\w][\w.-]{0,127}$/.test(ref.short);
+  return {
+    name: 'tag-check',
+    taskSpec: {
+      params: [{ name: 'tag', type: 'string' }],
+      steps: [
+        {
+          name: 'check',
+          image: 'bash',
+          env: [{ name: 'TAG', value: '$(params.tag)' }],
+          script: good
+            ? '#!/bin/sh\necho "tag $TAG"\n'
+            : '#!/bin/sh\necho "the tag $TAG cannot be the tag of an image: its other characters become -"\n',
+        },
+      ],
+    },
+    params: [{ name: 'tag', value: ref.short }],
+  };
+}
+
+const saying = (name: string, text: string): PipelineTask => ({
+  name,
+  runAfter: ['configuration'],
+  taskSpec: {
+    params: [{ name: 'text', type: 'string' }],
+    steps: [
+      {
+        name: 'say',
+        image: 'bash',
+        env: [{ name: 'TEXT', value: '$(params.text)' }],
+        script: '#!/bin/sh\necho "$TEXT"\n',
+      },
+    ],
+  },
+  params: [{ name: 'text', value: text }],
+});
+
+function builtIn(
+  task: TaskName,
+  name: string,
+  runAfter: readonly string[],
+  values: Readonly<Record<string, string>> = {},
+): PipelineTask {
+  const { spec } = builtInTask(task);
+  const known: Readonly<Record<string, string>> = { ...params, ...values };
+  return {
+    name,
+    taskSpec: spec!,
+    params: (spec?.params ?? []).map((param) => ({ name: param.name, value: known[param.name] ?? '' })),
+    workspaces: (spec?.workspaces ?? []).map((workspace) => ({
+      name: workspace.name,
+      workspace: workspace.name,
+    })),
+    ...(runAfter.length > 0 ? { runAfter: [...runAfter] } : {}),
+  };
+}
+
+/** `thoth-custom-build`: the Pipeline in the repository's `pipeline.yaml`, with the params that it is promised. */
+async function customRun(planning: Planning, commit: Commit): Promise<PipelineRun> {
+  const { event } = planning;
+  const file = 'pipeline.yaml';
+  const text = await commit.readText(file);
+  if (text === undefined)
+    throw invalid('thoth-custom-build needs a pipeline.yaml in the repository', {
+      location: { file: '.aicoe-ci.yaml' },
+    });
+  const documents = parseYaml(text, file);
+  const found = documents.find(({ value }) => (value as { kind?: string } | undefined)?.kind === 'Pipeline');
+  const spec = (found?.value as { spec?: PipelineSpec } | undefined)?.spec;
+  if (!spec) throw invalid(`expected a Pipeline in ${file}`, { location: { file } });
+  if ('resources' in spec)
+    throw invalid(`${file} uses PipelineResources, which Tekton removed`, {
+      location: found!.locate(['spec', 'resources']),
+      hint: 'clone the repository in a task: params repo_url and git_ref are given',
+    });
+  const given: Record<string, string> = {
+    git_ref: event.ref.short,
+    git_ref_type: 'tag',
+    repo_name: event.repository,
+    repo_url: event.cloneUrl,
+    default_branch: event.defaultBranch,
+    revision: event.ref.commit,
+  };
+  const { short, parts } = runIdentity(event);
+  const metadata = runMetadata(event, { name: 'custom-pipeline' });
+  return {
+    apiVersion: 'tekton.dev/v1',
+    kind: 'PipelineRun',
+    metadata: {
+      name: deterministicName(`${event.repository}-custom-${short}`, [...parts, 'aicoe-custom']),
+      namespace: event.project,
+      ...metadata,
+    },
+    spec: {
+      pipelineSpec: spec,
+      params: (spec.params ?? []).flatMap(({ name }) =>
+        name in given ? [{ name, value: given[name]! }] : [],
+      ),
+      workspaces: (spec.workspaces ?? []).map(({ name }) => ({
+        name,
+        volumeClaimTemplate: {
+          spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '5Gi' } } },
+        },
+      })),
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { kinds } from '@tagboat/api';
+import { invalid, TagboatError } from '@tagboat/base';
+import type { Commit } from '@tagboat/git-client';
+import { builtInTask, type ModelFile, modelFileName, readModelFile } from '@tagboat/render';
+import type { Reader } from '@tagboat/store';
+import { aicoeFileNames, readAicoe } from './aicoe.ts';
+import { runForAicoe } from './plan-aicoe.ts';
+import { type PlannedRuns, type RunSettings, runsForModels } from './plan-runs.ts';
+import { runsForTekton, tektonDirectory } from './tekton/plan-tekton.ts';
+import type { TriggerEvent } from './trigger-event.ts';
+
+export interface PlannerOptions {
+  readonly reader: Reader;
+  /** The text behind an http(s) URL; tests give their own. */
+  readonly fetchText?: (url: string) => Promise<string>;
+}
+
+export interface Plan extends PlannedRuns {
+  /** The models that the commit declares. */
+  readonly models: readonly ModelFile[];
+}
+
+const fileNames = [modelFileName, tektonDirectory, ...aicoeFileNames];
+
+/**
+ * The runs that an event calls for, by the first of `tagboat.yaml`, `.tekton/` and `.aicoe-ci.yaml` that its commit has.
+ * Those that are passed over are named. @throws `Invalid` for files that cannot be read
+ */
+export async function planRuns(
+  options: PlannerOptions,
+  event: TriggerEvent,
+  about: { commit: Commit; settings: RunSettings; sequence: number },
+): Promise<Plan> {
+  const { commit, settings, sequence } = about;
+  const present = await presentFiles(commit);
+  const [first, ...passedOver] = present;
+  if (first === undefined)
+    return {
+      models: [],
+      runs: [],
+      reason: `the repository has no ${modelFileName} at this commit; propose one with: tagboat init`,
+    };
+  const notices = passedOver.map((name) => `${name} is passed over: ${first} says what runs`);
+  const add = (planned: PlannedRuns, models: readonly ModelFile[] = []): Plan => ({
+    ...planned,
+    models,
+    notices: [...notices, ...(planned.notices ?? [])],
+  });
+  if (first === modelFileName) {
+    const models = readModelFile((await commit.readText(first)) ?? '', first);
+    return add(runsForModels(settings, event, { models, sequence }), models);
+  }
+  if (first === tektonDirectory)
+    return add(
+      await runsForTekton(event, commit, {
+        inProject: async (kind, name) =>
+          (await options.reader.get({ type: kinds[kind], namespace: event.project, name })) !== undefined,
+        builtIn: (name) => (name === 'git-clone' ? builtInTask('git-clone') : undefined),
+        fetchText: options.fetchText ?? fetchText,
+      }),
+    );
+  const aicoe = readAicoe((await commit.readText(first)) ?? '', first);
+  return add(await runForAicoe(settings, event, { configuration: aicoe, commit }));
+}
+
+/** Which of the files are there, in order of precedence. */
+async function presentFiles(commit: Commit): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of fileNames) if (await commit.exists(name)) found.push(name);
+  return found;
+}
+
+const largestText = 2 ** 20;
+
+async function fetchText(url: string): Promise<string> {
+  const problem = (what: string) =>
+    new TagboatError(`${url} cannot be read: ${what}`, { reason: 'Unavailable' });
+  const response = await fetch(rawUrl(url), { signal: AbortSignal.timeout(20_000) }).catch((error: Error) => {
+    throw problem(String((error.cause as Error | undefined)?.message ?? error.message));
+  });
+  if (response.status >= 400 && response.status < 500)
+    throw invalid(`${url} cannot be read: HTTP ${response.status}`);
+  if (!response.ok) throw problem(`HTTP ${response.status}`);
+  const text = await response.text();
+  if (text.length > largestText) throw invalid(`${url} holds more than ${largestText} bytes`);
+  return text;
+}
+
+/** A forge's page of a file as the file itself. */
+export function rawUrl(url: string): string {
+  const github = /^https:\/\/github\.com\/([^/]+\/[^/]+)\/blob\/(.+)$/.exec(url);
+  if (github) return `https://raw.githubusercontent.com/${github[1]}/${github[2]}`;
+  return url.replace(/\/-\/blob\//, '/-/raw/').replace(/^(https?:\/\/[^/]+\/[^/]+\/[^/]+)\/src\//, '$1/raw/');
+}

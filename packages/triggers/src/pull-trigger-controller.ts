@@ -1,0 +1,220 @@
+import {
+  keyOf,
+  kinds,
+  type PipelineRun,
+  type PullRequest,
+  type PullRequestComment,
+  type Repository,
+  type ResourceKey,
+} from '@tagboat/api';
+import { timestamp } from '@tagboat/base';
+import { Controller } from '@tagboat/controller';
+import { runAnnotations, runLabels, stateOfRun } from '@tagboat/render';
+import { mutate, mutateStatus } from '@tagboat/store';
+import { type Command, commandOf } from './commands.ts';
+import { commitStatus, writeStatus } from './commit-statuses.ts';
+import { Ledger } from './ledger.ts';
+import type { RefToHandle } from './plan-triggers.ts';
+import { RunMaker, type TriggerOptions } from './run-maker.ts';
+import type { CommentEvent } from './trigger-event.ts';
+
+/** Makes the checks of pull requests, once per head, and does what comments ask for, once per comment. */
+export function pullTriggerController(options: TriggerOptions): Controller {
+  return new Controller({
+    name: 'pull-triggers',
+    reader: options.store,
+    type: kinds.PullRequest,
+    clock: options.clock,
+    log: options.log,
+    reconciler: { reconcile: (key) => new PullTrigger(options, key).reconcile() },
+  });
+}
+
+class PullTrigger {
+  readonly #options: TriggerOptions;
+  readonly #key: ResourceKey;
+
+  constructor(options: TriggerOptions, key: ResourceKey) {
+    this.#options = options;
+    this.#key = key;
+  }
+
+  async reconcile(): Promise<undefined> {
+    const { store } = this.#options;
+    const pull = await store.get<PullRequest>(this.#key);
+    const head = pull?.status?.headCommit;
+    if (!pull?.spec || !head) return undefined;
+    // What was said about a change that is closed is not done when it is opened again.
+    if (pull.spec.state === 'closed' || pull.status?.mergedAt)
+      return this.#markRead((pull.spec.comments ?? []).length);
+    const repository = await store.get<Repository>({
+      type: kinds.Repository,
+      namespace: this.#key.namespace,
+      name: pull.spec.repository,
+    });
+    if (!repository || repository.spec?.role === 'deployment') return undefined;
+    await this.#readComments(pull, repository);
+    await this.#checkHead(await this.#current(pull), repository);
+    return undefined;
+  }
+
+  async #current(pull: PullRequest): Promise<PullRequest> {
+    return (await this.#options.store.get<PullRequest>(this.#key)) ?? pull;
+  }
+
+  /** The runs of the head, when the ledger does not know it yet. */
+  async #checkHead(pull: PullRequest, repository: Repository): Promise<void> {
+    const { spec, status } = pull;
+    const head = status?.headCommit;
+    if (!head) return;
+    if (spec?.external && !(await this.#isApproved(pull, head))) return;
+    const ledger = new Ledger(this.#options.store, this.#key.namespace, repository.metadata.name);
+    const ref = refOf(pull, head);
+    if (await ledger.has(ref)) return;
+    const mirror = await this.#options.mirrorOf(repository);
+    const made = await new RunMaker(this.#options).make({ repository, mirror, ref, pull }, { sequence: 0 });
+    await ledger.record(ref, { sequence: 0, ...made });
+    await ledger.forgetBefore(ref, await ledger.entries());
+    this.#options.log.info(
+      `pull request ${spec!.number}: ${made.runs.join(', ') || `nothing to do: ${made.reason ?? ''}`}`,
+      { repository: repository.metadata.name },
+    );
+  }
+
+  /** Says beside the commit that somebody of the project must allow it. */
+  async #isApproved(pull: PullRequest, head: string): Promise<boolean> {
+    const approved = pull.status?.approvedCommits?.includes(head) === true;
+    await writeStatus(
+      this.#options.store,
+      commitStatus({
+        namespace: this.#key.namespace,
+        repository: pull.spec!.repository,
+        commit: head,
+        context: 'tagboat/approval',
+        state: approved ? 'success' : 'pending',
+        description: approved
+          ? 'a member of the project allowed this commit to run'
+          : `waits for a member of the project to comment /ok-to-test ${head.slice(0, 10)}`,
+        updatedAt: timestamp(this.#options.clock),
+      }),
+    );
+    return approved;
+  }
+
+  async #readComments(pull: PullRequest, repository: Repository): Promise<void> {
+    const comments = pull.spec!.comments ?? [];
+    const read = pull.status?.commandsRead ?? 0;
+    for (let index = read; index < comments.length; index++) {
+      const comment = comments[index]!;
+      if (comment.trusted !== false)
+        await this.#obey(await this.#current(pull), repository, { comment, index });
+      await this.#markRead(index + 1);
+    }
+  }
+
+  async #markRead(count: number): Promise<undefined> {
+    await mutateStatus<PullRequest>(this.#options.store, this.#key, (draft) => {
+      if ((draft.status?.commandsRead ?? 0) >= count) return false;
+      draft.status = { ...draft.status, commandsRead: count };
+      return undefined;
+    });
+  }
+
+  async #obey(
+    pull: PullRequest,
+    repository: Repository,
+    about: { comment: PullRequestComment; index: number },
+  ): Promise<void> {
+    const { comment, index } = about;
+    const command = commandOf(comment.body);
+    if (command?.kind === 'ok-to-test') return this.#approve(pull, command.commit, comment);
+    if (command?.kind === 'cancel') return this.#cancel(pull, command.name);
+    const head = pull.status!.headCommit!;
+    if (pull.spec?.external && !pull.status?.approvedCommits?.includes(head)) return;
+    await this.#checkHead(pull, repository);
+    const event: CommentEvent = {
+      index,
+      body: comment.body,
+      author: comment.author,
+      ...(command?.name === undefined ? {} : { only: command.name }),
+      ...(command ? {} : { custom: true }),
+    };
+    const made = await new RunMaker(this.#options).make(
+      {
+        repository,
+        mirror: await this.#options.mirrorOf(repository),
+        ref: refOf(pull, head),
+        pull,
+        comment: event,
+      },
+      { sequence: 0, filter: (run) => this.#isWanted(pull, command, run) },
+    );
+    if (made.runs.length > 0)
+      this.#options.log.info(`pull request ${pull.spec!.number}: asked for ${made.runs.join(', ')}`);
+  }
+
+  /** `/retest` leaves alone what passed or still runs. */
+  async #isWanted(pull: PullRequest, command: Command | undefined, run: PipelineRun): Promise<boolean> {
+    if (command?.kind !== 'retest' || command.name !== undefined) return true;
+    const name = run.metadata.annotations?.[runAnnotations.name];
+    const before = (await this.#runsOf(pull))
+      .filter(({ metadata }) => metadata.annotations?.[runAnnotations.name] === name)
+      .filter(({ metadata }) => metadata.name !== run.metadata.name)
+      .map(stateOfRun);
+    return !before.some((state) => state === 'succeeded' || state === 'running' || state === 'pending');
+  }
+
+  /** The runs of the pull request's head. */
+  async #runsOf(pull: PullRequest): Promise<PipelineRun[]> {
+    const { items } = await this.#options.store.list<PipelineRun>(kinds.PipelineRun, {
+      namespace: this.#key.namespace,
+      labels: [
+        { key: runLabels.repository, operator: 'In', values: [pull.spec!.repository] },
+        { key: runLabels.pullRequest, operator: 'In', values: [String(pull.spec!.number)] },
+      ],
+    });
+    return items.filter(
+      ({ metadata }) => metadata.annotations?.[runAnnotations.commit] === pull.status?.headCommit,
+    );
+  }
+
+  async #cancel(pull: PullRequest, name: string | undefined): Promise<void> {
+    for (const run of await this.#runsOf(pull)) {
+      if (run.status?.completionTime) continue;
+      if (name !== undefined && run.metadata.annotations?.[runAnnotations.name] !== name) continue;
+      await mutate<PipelineRun>(this.#options.store, keyOf(kinds.PipelineRun, run), (draft) => {
+        if (draft.spec?.status === 'CancelledRunFinally' || draft.spec?.status === 'Cancelled') return false;
+        draft.spec = { ...draft.spec, status: 'CancelledRunFinally' };
+        return undefined;
+      });
+    }
+  }
+
+  /**
+   * Allows one commit to run: the one that is named, else the head, if it was there when the comment was written, so
+   * that nothing slips in between.
+   */
+  async #approve(pull: PullRequest, named: string | undefined, comment: PullRequestComment): Promise<void> {
+    const { headCommit = '', headSeenAt = '' } = pull.status ?? {};
+    const allowed = named === undefined ? comment.createdAt >= headSeenAt : headCommit.startsWith(named);
+    if (!allowed) {
+      this.#options.log.warn(
+        `pull request ${pull.spec!.number}: ${comment.author} allowed another commit than ${headCommit.slice(0, 10)}`,
+      );
+      return;
+    }
+    await mutateStatus<PullRequest>(this.#options.store, this.#key, (draft) => {
+      const before = draft.status?.approvedCommits ?? [];
+      if (before.includes(headCommit)) return false;
+      draft.status = { ...draft.status, approvedCommits: [...before, headCommit] };
+      return undefined;
+    });
+  }
+}
+
+const refOf = (pull: PullRequest, commit: string): RefToHandle => ({
+  ref: `refs/pull/${pull.spec!.number}/head`,
+  commit,
+  kind: 'pull',
+  short: `pr-${pull.spec!.number}`,
+});

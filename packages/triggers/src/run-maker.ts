@@ -1,0 +1,148 @@
+import { keyOf, kinds, type PipelineRun, type Repository } from '@tagboat/api';
+import { type Clock, describeError, type Logger, timestamp } from '@tagboat/base';
+import { environmentsClaimOf, type Model, type ModelFile, runAnnotations, runLabels } from '@tagboat/render';
+import { applySpec, createIfAbsent, mutateStatus, type ResourceStore } from '@tagboat/store';
+import { type EventSource, eventOf } from './event-source.ts';
+import { failedRun, isConfigurationError, type RunSettings } from './plan-runs.ts';
+import { type Plan, type PlannerOptions, planRuns } from './planner.ts';
+import { skipsChecks, type TriggerEvent } from './trigger-event.ts';
+
+export interface TriggerOptions extends Pick<PlannerOptions, 'fetchText'> {
+  readonly store: ResourceStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** A bare clone on this machine of a Repository, up to date. */
+  readonly mirrorOf: (repository: Repository) => Promise<string>;
+  /** The URL under which runs reach that clone; default: the repository's own. */
+  readonly cloneUrl?: (project: string, repository: string) => string;
+  /** Host and port of the registry. */
+  readonly registry: string;
+  /** The deployment repository of a model. */
+  readonly deploymentUrl: (project: string, model: string) => string;
+}
+
+export interface Made {
+  /** Names of the runs. */
+  readonly runs: readonly string[];
+  readonly reason?: string;
+  readonly notices?: readonly string[];
+}
+
+/** Makes the runs that something that happened calls for; made again, they are the same. */
+export class RunMaker {
+  readonly #options: TriggerOptions;
+
+  constructor(options: TriggerOptions) {
+    this.#options = options;
+  }
+
+  /** `filter`: which of the planned runs are wanted. */
+  async make(
+    source: EventSource,
+    about: { sequence: number; filter?: (run: PipelineRun) => Promise<boolean> },
+  ): Promise<Made> {
+    const { repository } = source;
+    const { namespace = '', name } = repository.metadata;
+    const cloneUrl = this.#options.cloneUrl?.(namespace, name);
+    const { event, commit } = await eventOf({ ...source, ...(cloneUrl ? { cloneUrl } : {}) });
+    const skip = skipsChecks(event.message);
+    if (skip && !event.comment && event.ref.kind !== 'candidate')
+      return { runs: [], reason: `${skip} in the commit's message` };
+    let plan: Plan;
+    try {
+      plan = await planRuns({ ...this.#options, reader: this.#options.store }, event, {
+        commit,
+        settings: this.#settings(repository),
+        sequence: about.sequence,
+      });
+    } catch (error) {
+      if (!isConfigurationError(error)) throw error;
+      if (event.comment?.custom) return { runs: [], reason: describeError(error) };
+      return this.#refuse(event, describeError(error));
+    }
+    const { ref } = event;
+    if (ref.kind === 'tag' || (ref.kind === 'branch' && ref.short === event.defaultBranch))
+      for (const model of plan.models) await this.#ensureModel(event, model);
+    return this.#create(event, plan, about.filter);
+  }
+
+  async #create(
+    event: TriggerEvent,
+    plan: Plan,
+    filter: ((run: PipelineRun) => Promise<boolean>) | undefined,
+  ): Promise<Made> {
+    const { store } = this.#options;
+    const wanted: PipelineRun[] = [];
+    for (const run of plan.runs) if (!filter || (await filter(run))) wanted.push(run);
+    if (wanted.length > 0) {
+      const claim = environmentsClaimOf(event.project);
+      await createIfAbsent(store, keyOf(kinds.PersistentVolumeClaim, claim), claim);
+    }
+    const notices = plan.notices ?? [];
+    for (const run of wanted)
+      await createIfAbsent(store, keyOf(kinds.PipelineRun, run), withNotices(run, notices));
+    return {
+      runs: wanted.map(({ metadata }) => metadata.name),
+      ...(plan.reason ? { reason: plan.reason } : {}),
+      ...(notices.length > 0 ? { notices } : {}),
+    };
+  }
+
+  #settings(repository: Repository): RunSettings {
+    const { registry, deploymentUrl } = this.#options;
+    const { namespace = '' } = repository.metadata;
+    return {
+      registry,
+      deploymentUrl: (model) => deploymentUrl(namespace, model),
+      tags: Object.keys(repository.status?.refs ?? {}).flatMap((ref) =>
+        ref.startsWith('refs/tags/') ? [ref.slice('refs/tags/'.length)] : [],
+      ),
+    };
+  }
+
+  async #ensureModel(event: TriggerEvent, model: ModelFile): Promise<void> {
+    const object: Model = {
+      apiVersion: 'tagboat.dev/v1alpha1',
+      kind: 'Model',
+      metadata: {
+        name: model.name,
+        namespace: event.project,
+        labels: { [runLabels.repository]: event.repository },
+      },
+      spec: JSON.parse(JSON.stringify({ ...model.spec, repository: event.repository })) as Model['spec'],
+    };
+    await applySpec(this.#options.store, keyOf(kinds.Model, object), object);
+  }
+
+  /** A run that shows what is wrong with the repository's files. */
+  async #refuse(event: TriggerEvent, message: string): Promise<Made> {
+    const { store, clock } = this.#options;
+    const run = failedRun(event);
+    const key = keyOf(kinds.PipelineRun, run);
+    await createIfAbsent(store, key, run);
+    const now = timestamp(clock);
+    await mutateStatus<PipelineRun>(store, key, (draft) => {
+      if (draft.status?.completionTime) return false;
+      const condition = {
+        type: 'Succeeded',
+        status: 'False' as const,
+        reason: 'InvalidConfiguration',
+        message,
+        lastTransitionTime: now,
+      };
+      draft.status = { startTime: now, completionTime: now, conditions: [condition] };
+      return undefined;
+    });
+    return { runs: [run.metadata.name], reason: message };
+  }
+}
+
+function withNotices(run: PipelineRun, notices: readonly string[]): PipelineRun {
+  if (notices.length === 0) return run;
+  const { annotations = {} } = run.metadata;
+  const all = [annotations[runAnnotations.notices], ...notices].filter(Boolean).join('; ');
+  return {
+    ...run,
+    metadata: { ...run.metadata, annotations: { ...annotations, [runAnnotations.notices]: all } },
+  };
+}

@@ -1,0 +1,121 @@
+import { createContext, Script } from 'node:vm';
+import { Environment } from '@marcbachmann/cel-js';
+import { describeError, invalid } from '@tagboat/base';
+import { senderOf, sourceOf, type TriggerEvent, targetOf } from '../trigger-event.ts';
+import { matchesGlobPattern } from './globs.ts';
+
+const longest = 250;
+
+/** Runs code of ours over text of theirs, such as a regular expression, for a quarter of a second at most. */
+export function bounded<T>(what: string, run: () => T): T {
+  const context = createContext({ run });
+  try {
+    return new Script('run()').runInContext(context, { timeout: longest }) as T;
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT')
+      throw invalid(`${what} took longer than ${longest} ms`);
+    throw error;
+  }
+}
+
+/**
+ * The event as GitHub tells of it, put together from git alone: the same however it became known, also where no
+ * webhook ever came.
+ */
+export function bodyOf(event: TriggerEvent): Record<string, unknown> {
+  const { pull, ref, repositoryUrl } = event;
+  const sender = { login: senderOf(event) };
+  const repository = {
+    name: event.repository,
+    full_name: `${event.project}/${event.repository}`,
+    html_url: repositoryUrl.replace(/\.git$/, ''),
+    clone_url: repositoryUrl,
+    default_branch: event.defaultBranch,
+    owner: { login: event.project },
+  };
+  const commit = { id: ref.commit, message: event.message, author: event.author };
+  if (!pull) return { ref: ref.ref, after: ref.commit, head_commit: commit, repository, sender };
+  return {
+    action: 'synchronize',
+    number: pull.number,
+    pull_request: {
+      number: pull.number,
+      title: pull.title,
+      body: pull.description,
+      user: { login: pull.author },
+      head: { ref: sourceOf(event), sha: ref.commit },
+      base: { ref: pull.targetBranch },
+      labels: pull.labels.map((name) => ({ name })),
+      draft: false,
+    },
+    repository,
+    sender,
+    ...(event.comment ? { comment: { body: event.comment.body } } : {}),
+  };
+}
+
+export const headersOf = (event: TriggerEvent): Record<string, string> => ({ 'x-github-event': event.kind });
+
+const maps = ['body', 'headers', 'files', 'pac'] as const;
+const texts = [
+  'event',
+  'event_type',
+  'event_title',
+  'target_branch',
+  'source_branch',
+  'target_url',
+  'source_url',
+] as const;
+
+/** An `on-cel-expression` of Pipelines-as-Code, with its variables and `pathChanged`. @throws `Invalid` */
+export function evaluateMatch(expression: string, event: TriggerEvent): boolean {
+  // As upstream: pushes compare without refs/heads/, unless the expression itself writes it.
+  const plain = (name: string) =>
+    event.kind === 'push' && !expression.includes('refs/heads/') ? name.replace(/^refs\/heads\//, '') : name;
+  const values: Record<(typeof texts)[number], string> = {
+    event: event.kind,
+    event_type: event.kind,
+    event_title: event.pull?.title ?? event.message.split('\n')[0]!,
+    target_branch: plain(targetOf(event)),
+    source_branch: plain(sourceOf(event)),
+    target_url: event.repositoryUrl,
+    source_url: event.pull?.sourceUrl ?? event.repositoryUrl,
+  };
+  return evaluate(expression, event, { ...values }) === true;
+}
+
+/** An expression in a `{{ }}` variable: over `body`, `headers`, `files`, and `pac` for the plain variables. */
+export function evaluateValue(
+  expression: string,
+  event: TriggerEvent,
+  pac: Readonly<Record<string, string>>,
+): unknown {
+  return evaluate(expression, event, { pac });
+}
+
+function evaluate(expression: string, event: TriggerEvent, values: Record<string, unknown>): unknown {
+  const { files } = event;
+  const environment = new Environment({
+    unlistedVariablesAreDyn: false,
+    homogeneousAggregateLiterals: false,
+  });
+  for (const name of maps) environment.registerVariable(name, 'dyn');
+  for (const name of texts) environment.registerVariable(name, 'string');
+  environment.registerFunction('string.pathChanged(): bool', (pattern: string) =>
+    files.all.some((path) => matchesGlobPattern(pattern, path)),
+  );
+  const context = { pac: {}, body: bodyOf(event), headers: headersOf(event), files: { ...files }, ...values };
+  try {
+    return bounded(`the expression ${expression}`, () => environment.evaluate(expression, context));
+  } catch (error) {
+    throw invalid(`the expression ${expression} cannot be evaluated: ${describeError(error).split('\n')[0]}`);
+  }
+}
+
+/** The text of a value of an expression, as Pipelines-as-Code writes it. */
+export function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (value === null || value === undefined) return '';
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
+  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? Number(item) : item));
+}

@@ -1,0 +1,175 @@
+import type { KubernetesObject, Pipeline, PipelineRun, SourceDocument, Task } from '@tagboat/api';
+import { deterministicName, invalid, type Location } from '@tagboat/base';
+import type { Commit } from '@tagboat/git-client';
+import { type PlannedRuns, runIdentity, runMetadata } from '../plan-runs.ts';
+import { senderOf, type TriggerEvent } from '../trigger-event.ts';
+import { annotationNames, matchesComment, matchesEvent } from './matching.ts';
+import { type Found, resolveRun, type Sources } from './resolve.ts';
+import { refuseSecrets } from './untrusted.ts';
+import { readTemplate } from './variables.ts';
+
+export const tektonDirectory = '.tekton';
+const mostFiles = 500;
+const largestFile = 2 ** 20;
+
+/** What planning asks of others. */
+export interface TektonSurroundings extends Pick<Sources, 'inProject' | 'builtIn'> {
+  /** The text behind an http(s) URL. @throws `TagboatError` */
+  readonly fetchText: (url: string) => Promise<string>;
+}
+
+export interface TektonFiles {
+  readonly runs: readonly Found<PipelineRun>[];
+  readonly pipelines: ReadonlyMap<string, Found<Pipeline>>;
+  readonly tasks: ReadonlyMap<string, Found<Task>>;
+  /** Objects that nothing acts on. */
+  readonly notices: readonly string[];
+}
+
+/** The runs of `.tekton/` that an event calls for, each complete in itself. @throws `Invalid` with file:line:column */
+export async function runsForTekton(
+  event: TriggerEvent,
+  commit: Commit,
+  surroundings: TektonSurroundings,
+): Promise<PlannedRuns> {
+  const files = await readTektonFiles(event, commit);
+  const sources: Sources = {
+    ...surroundings,
+    tasks: files.tasks,
+    pipelines: files.pipelines,
+    read: (text, file) => readTemplate(text, file, event),
+    fetch: async (reference) => {
+      if (/^https?:\/\//.test(reference) && event.pull?.untrusted)
+        throw invalid(`code from outside the project may only use files of its own, not ${reference}`);
+      if (/^https?:\/\//.test(reference))
+        return { text: await surroundings.fetchText(reference), file: reference };
+      const text = await commit.readText(reference);
+      if (text === undefined) throw invalid(`there is no file "${reference}" at this commit`);
+      return { text, file: reference };
+    },
+  };
+  const wanted = files.runs.filter((run) => isWanted(run, event));
+  const runs: PipelineRun[] = [];
+  for (const run of wanted) runs.push(await complete(run, { event, sources }));
+  const waiting = files.runs.map(({ object }) => nameOf(object)).join(', ');
+  return {
+    runs,
+    notices: files.notices,
+    ...(runs.length === 0
+      ? {
+          reason:
+            files.runs.length > 0
+              ? `no run in .tekton waits for this: ${waiting}`
+              : '.tekton holds no PipelineRun',
+        }
+      : {}),
+  };
+}
+
+function isWanted(run: Found<PipelineRun>, event: TriggerEvent): boolean {
+  const annotations = run.object.metadata.annotations ?? {};
+  const { comment } = event;
+  try {
+    if (comment?.only !== undefined) return comment.only === nameOf(run.object);
+    if (comment?.custom) return matchesComment(annotations, comment.body);
+    return matchesEvent(annotations, event);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw invalid(error.message, { location: run.locate(['metadata', 'annotations']) });
+  }
+}
+
+/** The name that a repository gives a run. */
+export const nameOf = (run: KubernetesObject): string =>
+  run.metadata.name ?? (run.metadata.generateName ?? '').replace(/-$/, '');
+
+/** Reads every object below `.tekton/`, with the event's variables in it. @throws `Invalid` */
+export async function readTektonFiles(event: TriggerEvent, commit: Commit): Promise<TektonFiles> {
+  const found = (await commit.files(tektonDirectory)).filter(
+    ({ path, mode }) => /\.ya?ml$/.test(path) && mode.startsWith('100'),
+  );
+  if (found.length > mostFiles)
+    throw invalid(`expected at most ${mostFiles} files in ${tektonDirectory}, found ${found.length}`);
+  const runs = new Map<string, Found<PipelineRun>>();
+  const pipelines = new Map<string, Found<Pipeline>>();
+  const tasks = new Map<string, Found<Task>>();
+  const notices: string[] = [];
+  for (const { path, size } of found) {
+    if (size > largestFile)
+      throw invalid(`expected at most ${largestFile} bytes, found ${size}`, { location: { file: path } });
+    for (const document of readTemplate((await commit.readText(path)) ?? '', path, event)) {
+      const object = objectOf(document, path);
+      const place = { object, locate: document.locate };
+      const into = { PipelineRun: runs, Pipeline: pipelines, Task: tasks }[object.kind] as
+        | Map<string, Found>
+        | undefined;
+      if (!into || !/^tekton\.dev\//.test(object.apiVersion)) {
+        notices.push(`${path}: ${object.kind} of ${object.apiVersion} is not acted on here`);
+        continue;
+      }
+      const name = nameOf(object);
+      const before = into.get(name);
+      if (before)
+        throw invalid(
+          `expected every ${object.kind} to have a name of its own, found "${name}" also in ${before.locate([]).file}`,
+          {
+            location: document.locate(['metadata']),
+          },
+        );
+      into.set(name, place);
+    }
+  }
+  return { runs: [...runs.values()], pipelines, tasks, notices };
+}
+
+function objectOf(document: SourceDocument, file: string): KubernetesObject {
+  const value = document.value as Partial<KubernetesObject> | undefined;
+  const location: Location = document.locate([]);
+  if (
+    typeof value !== 'object' ||
+    value === null ||
+    typeof value.apiVersion !== 'string' ||
+    typeof value.kind !== 'string'
+  )
+    throw invalid(`expected an object with apiVersion and kind in ${file}`, { location });
+  const { name, generateName } = (value.metadata ?? {}) as Record<string, unknown>;
+  if (typeof name !== 'string' && typeof generateName !== 'string')
+    throw invalid(`expected metadata.name in this ${value.kind}`, {
+      location: document.locate(['metadata']),
+    });
+  return value as KubernetesObject;
+}
+
+async function complete(
+  run: Found<PipelineRun>,
+  { event, sources }: { event: TriggerEvent; sources: Sources },
+): Promise<PipelineRun> {
+  const { object } = run;
+  const name = nameOf(object);
+  const spec = await resolveRun(run, sources);
+  if (event.pull?.untrusted) refuseSecrets(spec, run);
+  const own = runMetadata(event, { name, kind: event.ref.kind === 'tag' ? 'release' : undefined });
+  const strings = (record: Readonly<Record<string, unknown>> = {}) =>
+    Object.fromEntries(Object.entries(record).map(([key, value]) => [key, String(value)]));
+  return {
+    apiVersion: 'tekton.dev/v1',
+    kind: 'PipelineRun',
+    metadata: {
+      name: deterministicName(`${name}-${runIdentity(event).short}`, [
+        ...runIdentity(event).parts,
+        'tekton',
+        name,
+      ]),
+      namespace: event.project,
+      labels: { ...strings(object.metadata.labels), ...own.labels },
+      annotations: {
+        ...strings(object.metadata.annotations),
+        ...own.annotations,
+        [annotationNames.sha]: event.ref.commit,
+        [annotationNames.sender]: senderOf(event),
+        [annotationNames.eventType]: event.kind,
+      },
+    },
+    spec,
+  };
+}

@@ -1,0 +1,83 @@
+import type { PullRequest } from '@tagboat/api';
+import type { RefToHandle } from './plan-triggers.ts';
+
+/** Paths that a push or a pull request changes. */
+export interface ChangedFiles {
+  readonly all: readonly string[];
+  readonly added: readonly string[];
+  readonly deleted: readonly string[];
+  readonly modified: readonly string[];
+  readonly renamed: readonly string[];
+}
+
+/** The pull request that an event is about. */
+export interface PullEvent {
+  readonly number: number;
+  readonly title: string;
+  readonly description: string;
+  readonly targetBranch: string;
+  /** Full name of the ref it comes from. */
+  readonly sourceRef: string;
+  readonly author: string;
+  readonly labels: readonly string[];
+  /** Its code is not the project's own: it runs in a container, without secrets. */
+  readonly untrusted: boolean;
+  readonly sourceUrl: string | undefined;
+}
+
+/** A comment that asks for runs. */
+export interface CommentEvent {
+  /** Its place among the comments, which is what makes the runs it asks for its own. */
+  readonly index: number;
+  readonly body: string;
+  readonly author: string;
+  /** Only the run of this name, whatever became of it before. */
+  readonly only?: string;
+  /** Only runs that wait for comments like this one. */
+  readonly custom?: boolean;
+}
+
+/** What happened to a repository, as far as it can be seen again at any time. */
+export interface TriggerEvent {
+  readonly ref: RefToHandle;
+  readonly kind: 'push' | 'pull_request';
+  readonly project: string;
+  readonly repository: string;
+  readonly repositoryUrl: string;
+  readonly cloneUrl: string;
+  readonly defaultBranch: string;
+  readonly message: string;
+  readonly author: { readonly name: string; readonly email: string };
+  readonly files: ChangedFiles;
+  readonly pull?: PullEvent;
+  readonly comment?: CommentEvent;
+}
+
+export function pullEventOf(pull: PullRequest): PullEvent {
+  const spec = pull.spec!;
+  return {
+    number: spec.number,
+    title: spec.title,
+    description: spec.description ?? '',
+    targetBranch: spec.targetBranch,
+    sourceRef: spec.sourceRef,
+    author: spec.author ?? '',
+    labels: spec.labels ?? [],
+    untrusted: spec.external === true,
+    sourceUrl: spec.sourceUrl,
+  };
+}
+
+/** Case-sensitive, anywhere in the message, as Pipelines-as-Code reads them. */
+export function skipsChecks(message: string): string | undefined {
+  return /\[(skip ci|ci skip|skip tkn|tkn skip)\]/.exec(message)?.[0];
+}
+
+/** The branch or tag that an event aims at, as Pipelines-as-Code compares it: a full ref for pushes. */
+export const targetOf = (event: TriggerEvent): string => event.pull?.targetBranch ?? event.ref.ref;
+
+export const sourceOf = (event: TriggerEvent): string =>
+  event.pull ? event.pull.sourceRef.replace(/^refs\/heads\//, '') : event.ref.ref;
+
+export const senderOf = (event: TriggerEvent): string =>
+  event.comment?.author || event.pull?.author || event.author.name;
