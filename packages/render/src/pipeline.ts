@@ -67,7 +67,7 @@ function usesOf(kind: RunKind, spec: ModelSpec): TaskUse[] {
   const evaluated: TaskUse[] = [
     ...start,
     ...(kind === 'pull' ? [{ task: 'check' } as const] : []),
-    { task: 'train', values: environment, timeout: spec.train?.timeout ?? '1h' },
+    { task: 'train', after: ['environment'], values: environment, timeout: spec.train?.timeout ?? '1h' },
     {
       task: 'evaluate',
       values: { ...environment, ...model, data, kind },
