@@ -11,6 +11,8 @@ export interface ResourceType {
   readonly shortNames: readonly string[];
   readonly namespaced: boolean;
   readonly subresources: readonly ('status' | 'scale')[];
+  /** Names of groups of kinds that `kubectl get` takes, such as `all`. */
+  readonly categories?: readonly string[];
 }
 
 interface TypeOptions {
@@ -18,7 +20,10 @@ interface TypeOptions {
   readonly shortNames?: readonly string[];
   readonly namespaced?: boolean;
   readonly subresources?: readonly ('status' | 'scale')[];
+  readonly categories?: readonly string[];
 }
+
+const all = ['all'] as const;
 
 function define(apiVersion: string, kind: string, options: TypeOptions = {}): ResourceType {
   const { group, version } = parseApiVersion(apiVersion);
@@ -31,6 +36,7 @@ function define(apiVersion: string, kind: string, options: TypeOptions = {}): Re
     shortNames: options.shortNames ?? [],
     namespaced: options.namespaced ?? true,
     subresources: options.subresources ?? ['status'],
+    ...(options.categories ? { categories: options.categories } : {}),
   };
 }
 
@@ -53,21 +59,33 @@ export const kinds = {
   Secret: define('v1', 'Secret', { subresources: [] }),
   ServiceAccount: define('v1', 'ServiceAccount', { shortNames: ['sa'], subresources: [] }),
   PersistentVolumeClaim: define('v1', 'PersistentVolumeClaim', { shortNames: ['pvc'] }),
-  Pod: define('v1', 'Pod', { shortNames: ['po'] }),
-  Service: define('v1', 'Service', { shortNames: ['svc'] }),
+  Pod: define('v1', 'Pod', { shortNames: ['po'], categories: all }),
+  Service: define('v1', 'Service', { shortNames: ['svc'], categories: all }),
   Event: define('v1', 'Event', { shortNames: ['ev'], subresources: [] }),
-  Deployment: define('apps/v1', 'Deployment', { shortNames: ['deploy'], subresources: ['status', 'scale'] }),
-  ReplicaSet: define('apps/v1', 'ReplicaSet', { shortNames: ['rs'], subresources: ['status', 'scale'] }),
-  Job: define('batch/v1', 'Job'),
-  CronJob: define('batch/v1', 'CronJob', { shortNames: ['cj'] }),
+  Deployment: define('apps/v1', 'Deployment', {
+    shortNames: ['deploy'],
+    subresources: ['status', 'scale'],
+    categories: all,
+  }),
+  ReplicaSet: define('apps/v1', 'ReplicaSet', {
+    shortNames: ['rs'],
+    subresources: ['status', 'scale'],
+    categories: all,
+  }),
+  Job: define('batch/v1', 'Job', { categories: all }),
+  CronJob: define('batch/v1', 'CronJob', { shortNames: ['cj'], categories: all }),
   Ingress: define('networking.k8s.io/v1', 'Ingress', { plural: 'ingresses', shortNames: ['ing'] }),
   /** OpenShift's way in from outside; routed like an Ingress. */
   Route: define('route.openshift.io/v1', 'Route'),
   Node: define('v1', 'Node', { namespaced: false, shortNames: ['no'] }),
   Endpoints: define('v1', 'Endpoints', { plural: 'endpoints', shortNames: ['ep'], subresources: [] }),
   /** Accepted so that manifests apply; their status says that nothing acts on them. */
-  StatefulSet: define('apps/v1', 'StatefulSet', { shortNames: ['sts'], subresources: ['status', 'scale'] }),
-  DaemonSet: define('apps/v1', 'DaemonSet', { shortNames: ['ds'] }),
+  StatefulSet: define('apps/v1', 'StatefulSet', {
+    shortNames: ['sts'],
+    subresources: ['status', 'scale'],
+    categories: all,
+  }),
+  DaemonSet: define('apps/v1', 'DaemonSet', { shortNames: ['ds'], categories: all }),
   CustomResourceDefinition: define('apiextensions.k8s.io/v1', 'CustomResourceDefinition', {
     namespaced: false,
     shortNames: ['crd', 'crds'],
@@ -133,6 +151,8 @@ export function describeKey(key: ResourceKey): string {
 /** The types known to one server: the built-in kinds and what CustomResourceDefinitions add. */
 export class TypeRegistry {
   readonly #byKind = new Map<string, ResourceType>();
+  readonly #byPlural = new Map<string, ResourceType>();
+  readonly #listeners = new Set<(type: ResourceType, added: boolean) => void>();
 
   constructor(types: Iterable<ResourceType> = Object.values(kinds)) {
     for (const type of types) this.add(type);
@@ -140,10 +160,25 @@ export class TypeRegistry {
 
   add(type: ResourceType): void {
     this.#byKind.set(`${apiVersionOf(type)}/${type.kind}`, type);
+    this.#byPlural.set(`${apiVersionOf(type)}/${type.plural}`, type);
+    for (const listener of this.#listeners) listener(type, true);
   }
 
   remove(type: ResourceType): void {
     this.#byKind.delete(`${apiVersionOf(type)}/${type.kind}`);
+    this.#byPlural.delete(`${apiVersionOf(type)}/${type.plural}`);
+    for (const listener of this.#listeners) listener(type, false);
+  }
+
+  /** Tells of every type that is added or removed later. */
+  onChange(listener: (type: ResourceType, added: boolean) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
+  }
+
+  /** The type of a URL's resource name, such as `deployments`. */
+  findPlural(apiVersion: string, plural: string): ResourceType | undefined {
+    return this.#byPlural.get(`${apiVersion}/${plural}`);
   }
 
   all(): ResourceType[] {

@@ -1,4 +1,7 @@
-export { mergePatch, patched } from './patch.ts';
+export { mergePatch } from './patch.ts';
 export { type ApiServerOptions, apiServerPlugin } from './plugin.ts';
-export { statusOf } from './status.ts';
+export { formatOf } from './representation.ts';
+export { Resources } from './resources.ts';
+export type { Subject } from './reviews.ts';
+export { StatusError, statusOf } from './status.ts';
 export { serveWatchSockets, type WatchSocketOptions } from './watch-socket.ts';

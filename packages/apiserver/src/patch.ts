@@ -1,8 +1,9 @@
 import type { KubernetesObject } from '@tagboat/api';
-import { invalid, TagboatError } from '@tagboat/base';
-import { strategicMergePatch } from '@tagboat/kustomize';
 import jsonPatch from 'fast-json-patch';
-import { parse } from 'yaml';
+import type { Definitions } from './schema/schema.ts';
+import type { KindSchema } from './schema/schemas.ts';
+import { badRequest, StatusError } from './status.ts';
+import { StrategicMerge } from './strategic-merge.ts';
 
 /** The content types of PATCH (apimachinery `types.PatchType`). */
 export const patchTypes = [
@@ -11,6 +12,9 @@ export const patchTypes = [
   'application/strategic-merge-patch+json',
   'application/apply-patch+yaml',
 ] as const;
+
+/** More operations than this make one patch a burden for everybody else. */
+const maxOperations = 10_000;
 
 /** RFC 7396. */
 export function mergePatch(target: unknown, patch: unknown): unknown {
@@ -24,21 +28,33 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   return merged;
 }
 
-/** The object after a patch of one of `patchTypes`. @throws `Invalid`, `UnsupportedMediaType` */
-export function patched(object: KubernetesObject, contentType: string, body: string): KubernetesObject {
-  const type = contentType.split(';')[0]!.trim();
-  if (type === 'application/json-patch+json') return jsonPatched(object, body);
-  if (type === 'application/merge-patch+json') return mergePatch(object, json(body)) as KubernetesObject;
-  if (type === 'application/strategic-merge-patch+json')
-    return strategicMergePatch(object, json(body) as KubernetesObject);
-  if (type === 'application/apply-patch+yaml')
-    return strategicMergePatch(object, parse(body) as KubernetesObject);
-  throw new TagboatError(
-    `the body of the request was in an unknown format - accepted media types include: ${patchTypes.join(', ')}`,
-    {
-      reason: 'UnsupportedMediaType',
-      retryable: false,
-    },
+export interface Patch {
+  /** One of `patchTypes`, without parameters. */
+  readonly type: string;
+  readonly body: string;
+}
+
+/** The object after a patch of any kind but apply. @throws `BadRequest`, `Invalid`, `UnsupportedMediaType` */
+export function patched(
+  object: KubernetesObject,
+  patch: Patch,
+  { schema, native, definitions }: KindSchema & { definitions: Definitions },
+): KubernetesObject {
+  switch (patch.type) {
+    case 'application/json-patch+json':
+      return jsonPatched(object, patch.body);
+    case 'application/merge-patch+json':
+      return mergePatch(object, objectOf(patch.body)) as KubernetesObject;
+    case 'application/strategic-merge-patch+json':
+      if (!native) break;
+      return new StrategicMerge(definitions).merge(object, objectOf(patch.body), schema) as KubernetesObject;
+    default:
+  }
+  const accepted = patchTypes.filter((type) => native || !type.includes('strategic'));
+  throw new StatusError(
+    415,
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
   );
 }
 
@@ -46,20 +62,34 @@ export function json(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw invalid(`the body is no JSON: ${(error as Error).message}`);
+    throw badRequest(`the body is no JSON: ${(error as Error).message}`);
   }
+}
+
+function objectOf(text: string): object {
+  const value = json(text);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw badRequest('expected an object as the patch');
+  return value;
 }
 
 function jsonPatched(object: KubernetesObject, body: string): KubernetesObject {
   const operations = json(body);
-  if (!Array.isArray(operations)) throw invalid('expected a list of JSON patch operations');
+  if (!Array.isArray(operations)) throw badRequest('expected a list of JSON patch operations');
+  if (operations.length > maxOperations)
+    throw new StatusError(
+      413,
+      'RequestEntityTooLarge',
+      `expected at most ${maxOperations} JSON patch operations`,
+    );
   try {
     return jsonPatch.applyPatch(structuredClone(object), operations, true, false).newDocument;
   } catch (error) {
     const { message, name } = error as Error;
-    throw new TagboatError(`the patch cannot be applied: ${name}: ${message.split('\n')[0]}`, {
-      reason: 'Unprocessable',
-      retryable: false,
-    });
+    throw new StatusError(
+      422,
+      'Invalid',
+      `the server rejected our request due to an error in our request: ${name}: ${message.split('\n')[0]}`,
+    );
   }
 }

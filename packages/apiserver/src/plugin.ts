@@ -1,172 +1,238 @@
-import { PassThrough, Readable } from 'node:stream';
-import { apiVersionOf, kinds, type Pod, type PodAccess, type TypeRegistry } from '@tagboat/api';
-import { type Logger, TagboatError } from '@tagboat/base';
-import type { ResourceStore } from '@tagboat/store';
+import { kinds, type Pod, type PodAccess, type TypeRegistry } from '@tagboat/api';
+import { type Clock, type Logger, systemClock } from '@tagboat/base';
+import type { ObjectStore } from '@tagboat/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { groupsOf, parseResourcePath, type ResourcePath, resourceList } from './resource-path.ts';
-import { type QueryString, Resources } from './resources.ts';
-import { statusOf } from './status.ts';
+import { discoveryRoutes } from './discovery-routes.ts';
+import { serveLog } from './pod-log.ts';
+import { ProtobufDecoder } from './protobuf/decode.ts';
+import { isTrue, type QueryString } from './query.ts';
+import { formatOf, represent } from './representation.ts';
+import { parseResourcePath, type ResourcePath } from './resource-path.ts';
+import { Resources, type WriteRequest } from './resources.ts';
+import { review, type Subject } from './reviews.ts';
+import { WatchServer } from './serve-watch.ts';
+import { methodNotAllowed, noSuchResource, statusOf } from './status.ts';
+import { partialMetadataList, tableOf } from './table/table.ts';
 
 export interface ApiServerOptions {
-  readonly store: ResourceStore;
+  readonly store: ObjectStore;
   readonly types: TypeRegistry;
   readonly log: Logger;
+  readonly clock?: Clock;
   /** What the node offers beside running pods; asked for with each request, since the API is there before the node. */
   readonly podAccess: () => PodAccess;
+  /** Who asks; by default somebody who may do everything, since access is decided before. */
+  readonly subject?: (request: FastifyRequest) => Subject;
+  /** Shared with what else serves resources, such as CustomResourceDefinitions. */
+  readonly resources?: Resources;
 }
 
-type Request = FastifyRequest<{ Querystring: Record<string, string | undefined> }>;
+/** Objects of this many bytes and more are refused, as by Kubernetes and etcd. */
+const largestBody = 3 * 2 ** 20;
 
-/** The Kubernetes API over the store: `/api`, `/apis` and `/version`. Who may do what is decided before. */
+const everybody = (): Subject => ({ username: 'owner', groups: ['system:authenticated'], allowed: true });
+
+/** The Kubernetes API over the store: `/api`, `/apis`, `/openapi` and `/version`. Who may do what is decided before. */
 export async function apiServerPlugin(app: FastifyInstance, options: ApiServerOptions): Promise<void> {
-  const { types, log } = options;
+  const { types, log, store, clock = systemClock } = options;
+  const resources = options.resources ?? new Resources(store, types, clock);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string', bodyLimit: 3 * 2 ** 20 }, (_request, body, done) =>
+  app.addContentTypeParser('*', { parseAs: 'string', bodyLimit: largestBody }, (_request, body, done) =>
     done(null, body),
+  );
+  const protobuf = new ProtobufDecoder(resources.kinds.schemas);
+  app.addContentTypeParser(
+    'application/vnd.kubernetes.protobuf',
+    { parseAs: 'buffer', bodyLimit: largestBody },
+    async (_request: FastifyRequest, body: Buffer) => JSON.stringify(protobuf.decode(body)),
   );
   app.setErrorHandler((error, _request, reply) => {
     const status = statusOf(error);
     if (status.code >= 500) log.error('the API failed', { error });
     return reply.code(status.code).send(status);
   });
-  app.get('/version', async () => ({
-    major: '1',
-    minor: '32',
-    gitVersion: 'v1.32.0+tagboat',
-    platform: 'linux/amd64',
-  }));
-  app.get('/api', async () => ({ kind: 'APIVersions', versions: ['v1'] }));
-  app.get('/api/v1', async () => resourceList(types, '', 'v1'));
-  app.get('/apis', async () => ({
-    kind: 'APIGroupList',
-    apiVersion: 'v1',
-    groups: groupsOf(types).map(({ group, versions }) => {
-      const all = versions.map((version) => ({ groupVersion: `${group}/${version}`, version }));
-      return { name: group, versions: all, preferredVersion: all[0] };
-    }),
-  }));
-  app.get<{ Params: { group: string; version: string } }>('/apis/:group/:version', async ({ params }) =>
-    resourceList(types, params.group, params.version),
-  );
-  const resources = new Resources(options.store, types);
+  discoveryRoutes(app, resources.kinds);
+  const subject = options.subject ?? everybody;
+  for (const group of ['authorization.k8s.io', 'authentication.k8s.io']) {
+    const answer = async (request: FastifyRequest, reply: FastifyReply) => {
+      const { resource } = request.params as { resource: string };
+      return reply.code(201).send(review(resource, String(request.body ?? ''), subject(request)));
+    };
+    app.post(`/apis/${group}/v1/:resource`, answer);
+    app.post(`/apis/${group}/v1/namespaces/:namespace/:resource`, answer);
+  }
+  const watches = new WatchServer({ store, resources, clock });
   const handler = async (request: FastifyRequest, reply: FastifyReply) => {
     const path = parseResourcePath(request.url.split('?')[0]!, types);
-    return serve({ options, resources, path, request: request as Request, reply });
+    return serve({ options, clock, resources, watches, path, request, reply });
   };
   for (const prefix of ['/api/v1/*', '/apis/:group/:version/*'])
     app.route({ method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], url: prefix, handler });
+  app.route({
+    method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    url: '/apis/*',
+    handler: async () => {
+      throw noSuchResource();
+    },
+  });
 }
 
 interface Call {
   readonly options: ApiServerOptions;
+  readonly clock: Clock;
   readonly resources: Resources;
+  readonly watches: WatchServer;
   readonly path: ResourcePath;
-  readonly request: Request;
+  readonly request: FastifyRequest;
   readonly reply: FastifyReply;
 }
 
 async function serve(call: Call): Promise<unknown> {
-  const { resources, path, request, reply } = call;
-  const body = typeof request.body === 'string' ? request.body : '';
-  if (path.subresource === 'log' && path.type.kind === 'Pod') return logs(call);
-  if (path.subresource !== undefined && path.subresource !== 'status') throw unsupported(call);
+  const { path, request, resources } = call;
+  const { subresource, type } = path;
+  if (subresource !== undefined && path.name !== undefined) {
+    if (type.kind === 'Pod' && type.group === '' && subresource === 'log') return log(call);
+    if (subresource === 'scale') return scale(call);
+    const finalize = type.kind === 'Namespace' && subresource === 'finalize';
+    const served = finalize || type.subresources.includes(subresource as 'status');
+    if (!served) throw noSuchResource();
+    if (finalize)
+      return one(call, await resources.update({ ...write(call), path: withoutSubresource(path) }));
+    if (request.method === 'POST' || request.method === 'DELETE') throw unsupported(call);
+  }
   switch (request.method) {
     case 'GET':
-      if (isTrue(request.query.watch)) return watch(call);
-      return path.name === undefined ? resources.list(path, request.query) : resources.get(path);
+      return read(call);
     case 'POST':
       if (path.name !== undefined) throw unsupported(call);
-      return reply.code(201).send(await resources.create(path, body));
+      return one(call, await resources.create(write(call)), 201);
     case 'PUT':
-      return resources.update(path, body);
+      if (path.name === undefined) throw unsupported(call);
+      return one(call, await resources.update(write(call)));
     case 'PATCH':
-      return resources.patch(path, request.headers['content-type'] ?? '', body);
+      if (path.name === undefined) throw unsupported(call);
+      return one(call, await resources.patch(write(call)));
     default:
-      return resources.delete(path);
+      return path.name === undefined ? removeAll(call) : remove(call);
   }
 }
 
-const isTrue = (text: string | undefined) => text === 'true' || text === '1';
-
-const unsupported = ({ request, path }: Call) =>
-  new TagboatError(
-    `${request.method} is not supported on ${path.type.plural}${path.subresource ? `/${path.subresource}` : ''} (${apiVersionOf(path.type)})`,
-    { reason: 'NotFound', retryable: false },
-  );
-
-function closed(call: Call): AbortSignal {
-  const ended = new AbortController();
-  call.reply.raw.on('close', () => ended.abort());
-  return ended.signal;
+function withoutSubresource({ subresource: _, ...path }: ResourcePath): ResourcePath {
+  return path;
 }
 
-function watch(call: Call): FastifyReply {
-  const { resources, path, request, reply } = call;
-  const query: QueryString = request.query;
-  const stream = Readable.from(resources.watch(path, query, closed(call)), {
-    objectMode: false,
-    highWaterMark: 1,
-  });
-  return send(call, reply.type('application/json'), stream);
+const queryOf = (request: FastifyRequest) => request.query as QueryString;
+
+async function read(call: Call): Promise<unknown> {
+  const { path, request, reply, resources, clock } = call;
+  const query = queryOf(request);
+  const format = formatOf(request.headers.accept, query.includeObject);
+  if (isTrue(query.watch) || path.watch) {
+    reply.hijack();
+    const served = call.watches.serve({ path, query, format, response: reply.raw });
+    return served.catch((error: unknown) => refuse(reply, error));
+  }
+  if (path.name !== undefined) return one(call, await resources.get(path));
+  if (format.as === 'object') return sendText(reply, await resources.listText(path, query));
+  const source = { type: path.type, ...(await resources.list(path, query)) };
+  if (format.as === 'metadata') return reply.send(partialMetadataList(source));
+  const columns = resources.kinds.columns(path.type);
+  return reply.send(tableOf(source, { columns, includeObject: format.includeObject, now: clock.now() }));
 }
 
-/** Headers go out at once, so that the client knows the stream began. */
-function send(call: Call, reply: FastifyReply, stream: Readable): FastifyReply {
-  const out = new PassThrough();
-  stream.on('error', (error) => {
-    call.options.log.debug('a stream ended early', { error });
-    out.destroy();
-  });
-  stream.pipe(out);
-  reply.raw.once('pipe', () => reply.raw.flushHeaders?.());
-  return reply.send(out);
+/** A hijacked reply is past fastify's error handler. */
+function refuse(reply: FastifyReply, error: unknown): void {
+  const status = statusOf(error);
+  if (reply.raw.headersSent) return void reply.raw.destroy();
+  reply.raw.writeHead(status.code, { 'content-type': 'application/json' });
+  reply.raw.end(JSON.stringify(status));
 }
 
-async function logs(call: Call): Promise<FastifyReply> {
-  const { options, path, request, reply, resources } = call;
-  const { query } = request;
-  const pod = (await resources.get({ type: kinds.Pod, namespace: path.namespace!, name: path.name! })) as Pod;
-  const names = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map(
-    ({ name }) => name,
-  );
-  const container = query.container ?? names[0] ?? '';
-  if (!names.includes(container))
-    throw new TagboatError(
-      `container ${container} is not valid for pod ${path.name}; it has ${names.join(', ')}`,
-      {
-        reason: 'BadRequest',
-        retryable: false,
-      },
-    );
-  const { tailLines, sinceSeconds, sinceTime, limitBytes } = query;
-  const since = sinceSeconds ? new Date(Date.now() - Number(sinceSeconds) * 1000).toISOString() : sinceTime;
-  const lines = options.podAccess().logs({
-    namespace: path.namespace!,
-    pod: path.name!,
-    container,
-    ...(tailLines ? { tailLines: Number(tailLines) } : {}),
-    ...(since ? { sinceTime: since } : {}),
-    ...(limitBytes ? { limitBytes: Number(limitBytes) } : {}),
-    timestamps: isTrue(query.timestamps),
-    previous: isTrue(query.previous),
-    follow: isTrue(query.follow),
-    signal: closed(call),
-  });
-  return send(call, reply.type('text/plain'), Readable.from(await begun(lines), { objectMode: false }));
+/** One object, in the format that was asked for. */
+function one(
+  { path, request, reply, resources, clock }: Call,
+  object: Awaited<ReturnType<Resources['get']>>,
+  code = 200,
+): FastifyReply {
+  const format = formatOf(request.headers.accept, queryOf(request).includeObject);
+  const columns = format.as === 'table' ? resources.kinds.columns(path.type) : [];
+  const shown = represent(object, { type: path.type, format, columns, now: clock.now() });
+  return sendText(reply.code(code), JSON.stringify(shown));
 }
 
-/** The same pieces, once the first is there: what goes wrong before it can still be answered with a Status. */
-async function begun<T>(pieces: AsyncIterable<T>): Promise<AsyncIterable<T>> {
-  const iterator = pieces[Symbol.asyncIterator]();
-  let first: IteratorResult<T> | undefined = await iterator.next();
+const sendText = (reply: FastifyReply, text: string) => reply.type('application/json').send(text);
+
+function write({ path, request, reply }: Call): WriteRequest {
+  const contentType = request.headers['content-type'] ?? '';
+  const warnings: string[] = [];
   return {
-    [Symbol.asyncIterator]: () => ({
-      next: () => {
-        const next = first ? Promise.resolve(first) : iterator.next();
-        first = undefined;
-        return next;
-      },
-      return: async () => (await iterator.return?.()) ?? { done: true, value: undefined },
-    }),
+    path,
+    query: queryOf(request),
+    body: typeof request.body === 'string' ? request.body : '',
+    contentType,
+    userAgent: request.headers['user-agent'] ?? '',
+    warn: (message) => {
+      // A header holds only so much.
+      if (warnings.length >= 20) return;
+      warnings.push(`299 - ${JSON.stringify(message.replace(/[^\x20-\x7e]/g, '?').slice(0, 500))}`);
+      reply.header('warning', warnings);
+    },
   };
 }
+
+async function remove(call: Call): Promise<unknown> {
+  const { path, resources, reply } = call;
+  const { object, gone } = await resources.delete(write(call));
+  if (!gone) return one(call, object);
+  return reply.send({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    details: {
+      name: object.metadata.name,
+      ...(path.type.group ? { group: path.type.group } : {}),
+      kind: path.type.plural,
+      uid: object.metadata.uid,
+    },
+  });
+}
+
+async function removeAll(call: Call): Promise<unknown> {
+  const { items, metadata } = await call.resources.deleteCollection(write(call));
+  const { type } = call.path;
+  const apiVersion = type.group ? `${type.group}/${type.version}` : type.version;
+  return call.reply.send({ kind: `${type.kind}List`, apiVersion, metadata, items });
+}
+
+async function scale(call: Call): Promise<unknown> {
+  const { resources, path, request } = call;
+  switch (request.method) {
+    case 'GET':
+      return resources.getScale(path);
+    case 'PUT':
+    case 'PATCH':
+      return resources.setScale(write(call), request.method);
+    default:
+      throw unsupported(call);
+  }
+}
+
+async function log(call: Call): Promise<FastifyReply> {
+  const { options, path, request, reply, resources, clock } = call;
+  if (request.method !== 'GET') throw unsupported(call);
+  const pod = (await resources.get({ type: kinds.Pod, namespace: path.namespace!, name: path.name! })) as Pod;
+  return serveLog({
+    pod,
+    query: queryOf(request),
+    reply,
+    access: options.podAccess(),
+    clock,
+    log: options.log,
+  });
+}
+
+const unsupported = ({ request, path }: Call) =>
+  methodNotAllowed(
+    `the server does not allow this method on the requested resource: ${request.method} ${path.type.plural}${path.subresource ? `/${path.subresource}` : ''}`,
+  );

@@ -1,5 +1,5 @@
-import { type ResourceType, type TypeRegistry, typeId } from '@tagboat/api';
-import { notFound } from '@tagboat/base';
+import type { ResourceType, TypeRegistry } from '@tagboat/api';
+import { badRequest, noSuchResource } from './status.ts';
 
 /** What a path of the Kubernetes API names (apimachinery `RequestInfo`). */
 export interface ResourcePath {
@@ -8,6 +8,8 @@ export interface ResourcePath {
   readonly namespace?: string;
   readonly name?: string;
   readonly subresource?: string;
+  /** The old form `/api/v1/watch/...`. */
+  readonly watch?: true;
 }
 
 /**
@@ -15,62 +17,32 @@ export interface ResourcePath {
  * @throws `NotFound` when no such kind is served
  */
 export function parseResourcePath(path: string, types: TypeRegistry): ResourcePath {
-  const parts = path.split('/').filter(Boolean).map(decodeURIComponent);
-  const [group, version, ...rest] = parts[0] === 'api' ? ['', ...parts.slice(1)] : parts.slice(1);
+  const parts = path.split('/').filter(Boolean).map(decoded);
+  const core = parts[0] === 'api';
+  const apiVersion = core ? parts[1] : `${parts[1]}/${parts[2]}`;
+  const all = parts.slice(core ? 2 : 3);
+  const watch = all[0] === 'watch' && all.length > 1;
+  const rest = watch ? all.slice(1) : all;
   const namespaced = rest[0] === 'namespaces' && rest.length > 2 && !isNamespaceSubresource(rest);
-  const [plural, name, subresource] = namespaced ? rest.slice(2) : rest;
-  const type = types
-    .all()
-    .find((known) => known.group === group && known.version === version && known.plural === plural);
-  if (!type) throw notFound('the server could not find the requested resource');
+  const [plural = '', name, subresource] = namespaced ? rest.slice(2) : rest;
+  const type = types.findPlural(apiVersion ?? '', plural);
+  if (!type || (namespaced && !type.namespaced)) throw noSuchResource();
   return {
     type,
     ...(namespaced ? { namespace: rest[1]! } : {}),
     ...(name === undefined ? {} : { name }),
     ...(subresource === undefined ? {} : { subresource: rest.slice(namespaced ? 4 : 2).join('/') }),
+    ...(watch ? { watch } : {}),
   };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw badRequest(`cannot read the path at "${part.slice(0, 40)}"`);
+  }
 }
 
 const isNamespaceSubresource = (rest: readonly string[]) =>
   rest.length === 3 && (rest[2] === 'status' || rest[2] === 'finalize');
-
-/** The groups that are served, with their versions, the core group aside. */
-export function groupsOf(types: TypeRegistry): { group: string; versions: string[] }[] {
-  const groups = new Map<string, Set<string>>();
-  for (const type of types.all())
-    if (type.group !== '') groups.set(type.group, (groups.get(type.group) ?? new Set()).add(type.version));
-  return [...groups].map(([group, versions]) => ({ group, versions: [...versions] }));
-}
-
-const verbs = ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'];
-
-/** The resources of one group and version (meta/v1 APIResourceList). */
-export function resourceList(types: TypeRegistry, group: string, version: string): unknown {
-  const served = types.all().filter((type) => type.group === group && type.version === version);
-  if (served.length === 0) throw notFound('the server could not find the requested resource');
-  return {
-    kind: 'APIResourceList',
-    apiVersion: 'v1',
-    groupVersion: group === '' ? version : `${group}/${version}`,
-    resources: served
-      .sort((a, b) => (typeId(a) < typeId(b) ? -1 : 1))
-      .flatMap((type) => [
-        {
-          name: type.plural,
-          singularName: type.singular,
-          namespaced: type.namespaced,
-          kind: type.kind,
-          verbs,
-          shortNames: type.shortNames,
-        },
-        ...type.subresources.map((sub) => ({
-          name: `${type.plural}/${sub}`,
-          singularName: '',
-          namespaced: type.namespaced,
-          kind: sub === 'scale' ? 'Scale' : type.kind,
-          ...(sub === 'scale' ? { group: 'autoscaling', version: 'v1' } : {}),
-          verbs: ['get', 'patch', 'update'],
-        })),
-      ]),
-  };
-}

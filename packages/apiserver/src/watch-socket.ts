@@ -3,14 +3,13 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { TypeRegistry } from '@tagboat/api';
 import type { Logger } from '@tagboat/base';
-import type { ResourceStore } from '@tagboat/store';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { parseResourcePath } from './resource-path.ts';
-import { Resources } from './resources.ts';
+import type { Resources } from './resources.ts';
 import { statusOf } from './status.ts';
 
 export interface WatchSocketOptions {
-  readonly store: ResourceStore;
+  readonly resources: Resources;
   readonly types: TypeRegistry;
   readonly log: Logger;
   /** Whether who asks may watch; decided before the socket opens. */
@@ -26,7 +25,7 @@ const highWater = 4 * 2 ** 20;
  */
 export function serveWatchSockets(server: Server, options: WatchSocketOptions): void {
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 1024 });
-  const resources = new Resources(options.store, options.types);
+  const { resources } = options;
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const url = new URL(request.url ?? '/', 'http://localhost');
     if (!isWatch(request, url)) return;

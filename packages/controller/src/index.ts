@@ -2,4 +2,5 @@ export * from './controller.ts';
 export * from './events.ts';
 export * from './garbage-collector.ts';
 export * from './inform.ts';
+export * from './namespace-controller.ts';
 export { WorkQueue } from './work-queue.ts';

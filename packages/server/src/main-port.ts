@@ -1,11 +1,11 @@
 import { userInfo } from 'node:os';
 import { kinds, type PodAccess, type TypeRegistry } from '@tagboat/api';
-import { apiServerPlugin, serveWatchSockets, statusOf } from '@tagboat/apiserver';
+import { apiServerPlugin, Resources, serveWatchSockets, statusOf } from '@tagboat/apiserver';
 import { type Logger, systemClock, timestamp } from '@tagboat/base';
 import type { Controller } from '@tagboat/controller';
 import { type Hosting, Proposals, restApi, smartHttp } from '@tagboat/git';
 import { type BlobStore, type RegistryOptions, registryPlugin } from '@tagboat/registry';
-import type { ResourceStore } from '@tagboat/store';
+import type { ObjectStore } from '@tagboat/store';
 import type { WorkbenchRoutesOptions } from '@tagboat/workbenches';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { accessHook, loopbackNames, mayWatch } from './access.ts';
@@ -19,7 +19,7 @@ import type { SignIn } from './sign-in.ts';
 import { registerWorkbenchRoutes } from './workbenches.ts';
 
 export interface MainPortOptions {
-  readonly store: ResourceStore;
+  readonly store: ObjectStore;
   readonly types: TypeRegistry;
   readonly log: Logger;
   readonly signIn: SignIn;
@@ -41,6 +41,7 @@ export interface MainPortOptions {
 /** The main port, with every room's HTTP face. */
 export function mainPort(options: MainPortOptions): FastifyInstance {
   const { store, types, log, signIn } = options;
+  const resources = new Resources(store, types);
   const app = Fastify({
     logger: false,
     forceCloseConnections: true,
@@ -65,7 +66,7 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   });
   app.get('/tagboat', async () => options.about());
   app.get<{ Querystring: RunQuery }>('/tagboat/runs', async ({ query }) => listRuns(store, query));
-  serveWatchSockets(app.server, { store, types, log, authorize: mayWatch(signIn, loopbackNames) });
+  serveWatchSockets(app.server, { resources, types, log, authorize: mayWatch(signIn, loopbackNames) });
   app.register((scope) => options.measurements.prometheus(scope), { prefix: '/prometheus' });
   app.register(async (scope) => options.measurements.routes(scope));
   app.register(async (scope) =>
@@ -87,7 +88,9 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   registerWorkbenchRoutes(app, options.workbenches);
   app.register((scope) => gitRoutes(scope, options), { prefix: '/git' });
   app.register((scope) => repositoryApi(scope, options), { prefix: '/git/api/v1' });
-  app.register((scope) => apiServerPlugin(scope, { store, types, log, podAccess: options.podAccess }));
+  app.register((scope) =>
+    apiServerPlugin(scope, { store, types, log, resources, podAccess: options.podAccess }),
+  );
   return app;
 }
 

@@ -12,7 +12,7 @@ import {
   TagboatError,
   writeFileAtomic,
 } from '@tagboat/base';
-import { type Controller, GarbageCollector } from '@tagboat/controller';
+import { type Controller, GarbageCollector, namespaceController } from '@tagboat/controller';
 import { Hosting, pullRequestController, repositoryController } from '@tagboat/git';
 import { applicationController } from '@tagboat/gitops';
 import { experimentController, modelController } from '@tagboat/model';
@@ -117,7 +117,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const repositories = new Repositories({ store, hosting, baseUrl: `${url}/git`, home });
   rooms.repositories = repositories;
   await measurements.start(new URL(url).host);
-  await ensureNamespace(store, 'argocd');
+  for (const namespace of ['default', 'argocd']) await ensureNamespace(store, namespace);
   const registry = await registrySettings(configuration, url);
   rooms.images = await openImages(
     {
@@ -176,6 +176,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   });
   for (const controller of [git, pulls, ...controllers]) stack.use(controller.start());
   for (const controller of [git, ...controllers, workbenches.controller()]) stack.use(controller.start());
+  stack.use(namespaceController({ store, types, clock, log: log.with({ part: 'namespaces' }) }).start());
   stack.use(new GarbageCollector({ store, types, clock, log: log.with({ part: 'gc' }) }).start());
   Object.assign(about, {
     version: '0.1.0',

@@ -1,6 +1,6 @@
 import { describeKey, type KubernetesObject, type ResourceKey } from '@tagboat/api';
 import { canonicalJson, isReason, notFound } from '@tagboat/base';
-import type { Reader, Writer } from './types.ts';
+import type { DeleteOptions, Reader, Writer } from './types.ts';
 
 const attempts = 20;
 
@@ -59,9 +59,13 @@ export async function createIfAbsent<T extends KubernetesObject>(
 }
 
 /** Deletes the object if it is there. */
-export async function deleteIfPresent(store: Writer, key: ResourceKey): Promise<void> {
+export async function deleteIfPresent(
+  store: Writer,
+  key: ResourceKey,
+  options: DeleteOptions = {},
+): Promise<void> {
   try {
-    await store.delete(key);
+    await store.delete(key, options);
   } catch (error) {
     if (!isReason(error, 'NotFound')) throw error;
   }

@@ -1,0 +1,145 @@
+import { apiVersionOf, type KubernetesObject, kinds, type ResourceType } from '@tagboat/api';
+import type { Reader } from '@tagboat/store';
+import { setDefaults } from './defaults.ts';
+import type { Kinds } from './kinds.ts';
+import type { ResourcePath } from './resource-path.ts';
+import { badRequest, type Cause, forbidden, invalidObject, missingObject } from './status.ts';
+import { kindCauses, updateCauses } from './validation/kinds.ts';
+import { metadataCauses, metadataUpdateCauses } from './validation/metadata.ts';
+import { SchemaWalk } from './validation/schema-walk.ts';
+
+/** What becomes of fields that the kind does not have (query parameter `fieldValidation`). */
+export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
+
+export interface AdmissionOptions {
+  readonly fieldValidation: FieldValidation;
+  /** Fields that the body gives twice. */
+  readonly duplicates?: readonly string[];
+  /** Is told what a person should know though nothing failed. */
+  readonly warn: (message: string) => void;
+}
+
+/** Decides whether an object may be written, and brings it into the shape that is stored. */
+export class Admission {
+  readonly #kinds: Kinds;
+  readonly #reader: Reader;
+
+  constructor(kinds: Kinds, reader: Reader) {
+    this.#kinds = kinds;
+    this.#reader = reader;
+  }
+
+  /** A body as the object that the path means. @throws `BadRequest` */
+  identified(path: ResourcePath, value: Record<string, unknown>): KubernetesObject {
+    const { type, namespace, name } = path;
+    const object = value as unknown as KubernetesObject;
+    object.apiVersion ??= apiVersionOf(type);
+    object.kind ??= type.kind;
+    if (object.apiVersion !== apiVersionOf(type) || object.kind !== type.kind)
+      throw badRequest(
+        `the API version in the data (${object.apiVersion}, ${object.kind}) does not match the expected API version (${apiVersionOf(type)}, ${type.kind})`,
+      );
+    if (
+      object.metadata !== undefined &&
+      (typeof object.metadata !== 'object' || Array.isArray(object.metadata))
+    )
+      throw badRequest('expected an object at metadata');
+    const metadata = (object.metadata ?? {}) as KubernetesObject['metadata'];
+    object.metadata = metadata;
+    if (name !== undefined && metadata.name && metadata.name !== name)
+      throw badRequest(
+        `the name of the object (${metadata.name}) does not match the name on the URL (${name})`,
+      );
+    if (namespace !== undefined && metadata.namespace && metadata.namespace !== namespace)
+      throw badRequest(
+        `the namespace of the provided object does not match the namespace sent on the request (${metadata.namespace}, ${namespace})`,
+      );
+    if (name !== undefined) metadata.name = name;
+    if (type.namespaced) metadata.namespace = namespace ?? (metadata.namespace || 'default');
+    else delete metadata.namespace;
+    return object;
+  }
+
+  /** @throws `Invalid`, `BadRequest`, `Forbidden`, `NotFound` */
+  async create(type: ResourceType, object: KubernetesObject, options: AdmissionOptions): Promise<void> {
+    if (type.subresources.includes('status')) delete object.status;
+    delete object.metadata.managedFields;
+    this.#shape(type, object, options);
+    this.#refuse(type, object, [...metadataCauses(type, object), ...kindCauses(type, object)]);
+    await this.#namespaceTakes(type, object);
+  }
+
+  update(
+    type: ResourceType,
+    change: { readonly current: KubernetesObject; readonly next: KubernetesObject },
+    options: AdmissionOptions,
+  ): void {
+    const { current, next } = change;
+    this.#shape(type, next, options);
+    this.#refuse(type, next, [
+      ...metadataCauses(type, next),
+      ...metadataUpdateCauses(current, next),
+      ...kindCauses(type, next),
+      ...updateCauses(type, this.#kinds.present(type, current), next),
+    ]);
+  }
+
+  /** The status subresource changes status alone: nothing else of the object is judged. */
+  status(type: ResourceType, object: KubernetesObject, options: AdmissionOptions): void {
+    this.#shape(type, object, options);
+  }
+
+  #shape(type: ResourceType, object: KubernetesObject, options: AdmissionOptions): void {
+    const { schema, native } = this.#kinds.schemaOf(type);
+    const walk = new SchemaWalk(this.#kinds.schemas.definitions);
+    walk.walk(object, schema);
+    const { causes, unknown } = walk.findings;
+    const strange = [
+      ...unknown.map((field) => `unknown field "${field}"`),
+      ...(options.duplicates ?? []).map((field) => `duplicate field "${field}"`),
+    ];
+    if (strange.length > 0 && options.fieldValidation === 'Strict')
+      throw badRequest(
+        `${type.kind} in version "${type.version}" cannot be handled as a ${type.kind}: strict decoding error: ${strange.join(', ')}`,
+        { causes: strange.map((message) => ({ reason: 'FieldValueInvalid', message })) },
+      );
+    if (options.fieldValidation === 'Warn') for (const message of strange) options.warn(message);
+    const mistyped = causes.filter(({ reason }) => reason === 'FieldValueTypeInvalid');
+    if (native && mistyped.length > 0) throw undecodable(type, mistyped);
+    setDefaults(type, object);
+    this.#refuse(type, object, causes);
+    const warning = this.#kinds.custom(type)?.deprecationWarning;
+    if (warning) options.warn(warning);
+  }
+
+  #refuse(type: ResourceType, object: KubernetesObject, causes: readonly Cause[]): void {
+    if (causes.length > 0) throw invalidObject(type, object.metadata.name, causes.slice(0, 100));
+  }
+
+  /** A namespace that is not there, or is going, takes nothing new (admission plugin NamespaceLifecycle). */
+  async #namespaceTakes(type: ResourceType, object: KubernetesObject): Promise<void> {
+    const { namespace } = object.metadata;
+    if (!type.namespaced || !namespace) return;
+    const found = await this.#reader.get({ type: kinds.Namespace, namespace: '', name: namespace });
+    if (!found) throw missingObject(kinds.Namespace, namespace);
+    if (!found.metadata.deletionTimestamp) return;
+    const message = `namespace ${namespace} is being terminated`;
+    throw forbidden(
+      `${type.plural}${type.group ? `.${type.group}` : ''} "${object.metadata.name}" is forbidden: unable to create new content in ${message.replace('is being', 'because it is being')}`,
+      {
+        name: object.metadata.name,
+        group: type.group,
+        kind: type.plural,
+        causes: [{ reason: 'NamespaceTerminating', message, field: 'metadata.namespace' }],
+      },
+    );
+  }
+}
+
+function undecodable(type: ResourceType, causes: readonly Cause[]) {
+  const text = causes.map(({ field, message }) => `${field}: ${message}`).join(', ');
+  return badRequest(
+    `${type.kind} in version "${type.version}" cannot be handled as a ${type.kind}: ${text}`,
+    { causes },
+  );
+}
