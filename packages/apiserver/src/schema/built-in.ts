@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import type * as clientNode from '@kubernetes/client-node';
 import { atomicMaps, atomicObjects, mergeKeys, quantities } from './merge-keys.ts';
 import type { Schema } from './schema.ts';
+
+/** A model class of @kubernetes/client-node, such as `V1Pod`. */
+export type ModelName = Extract<keyof typeof clientNode, `${string}V1${string}`>;
 
 /**
  * Kubernetes' own types as schemas, read from the type declarations and attribute maps of @kubernetes/client-node, which

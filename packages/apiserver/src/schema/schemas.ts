@@ -1,5 +1,5 @@
 import { apiVersionOf, type ResourceType, typeId } from '@tagboat/api';
-import { BuiltInTypes, definitionName } from './built-in.ts';
+import { BuiltInTypes, definitionName, type ModelName } from './built-in.ts';
 import { ownDescriptions, ownSpecs } from './own-kinds.ts';
 import type { Definitions, Schema } from './schema.ts';
 
@@ -12,9 +12,9 @@ export interface KindSchema {
   readonly native: boolean;
 }
 
-const meta = 'V1ObjectMeta';
+const meta: ModelName = 'V1ObjectMeta';
 /** Kinds whose model class has another name than version and kind give. */
-const modelNames: Readonly<Record<string, string>> = { 'v1/Event': 'CoreV1Event' };
+const modelNames: Readonly<Record<string, ModelName>> = { 'v1/Event': 'CoreV1Event' };
 const nativeGroups = new Set(['', 'apps', 'batch', 'networking.k8s.io', 'apiextensions.k8s.io']);
 /** Fields that Tagboat adds to Kubernetes' own types. */
 const additions: Readonly<Record<string, Record<string, Schema>>> = {
