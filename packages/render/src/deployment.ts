@@ -1,6 +1,7 @@
 import type { KubernetesObject } from '@tagboat/api';
 import { parseDocument, stringify } from 'yaml';
 import type { ModelSpec } from './model-spec.ts';
+import { releaseAnnotations } from './release-annotations.ts';
 
 /** What one release pins. */
 export interface Release {
@@ -18,17 +19,6 @@ export interface Release {
   /** JSON: data source -> digest. */
   readonly data: string;
 }
-
-export const releaseAnnotations = {
-  tag: 'tagboat.dev/tag',
-  run: 'tagboat.dev/run',
-  commit: 'tagboat.dev/commit',
-  model: 'tagboat.dev/model',
-  project: 'tagboat.dev/project',
-  modelDigest: 'tagboat.dev/model-digest',
-  data: 'tagboat.dev/data',
-  metrics: 'tagboat.dev/metrics',
-} as const;
 
 const header = (lines: readonly string[]) => lines.map((line) => `# ${line}\n`).join('');
 

@@ -9,6 +9,7 @@ import type { ObjectStore } from '@tagboat/store';
 import type { WorkbenchRoutesOptions } from '@tagboat/workbenches';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { accessHook, loopbackNames, mayWatch } from './access.ts';
+import { askServiceRoutes } from './ask-service.ts';
 import { serveConsole } from './console-files.ts';
 import type { Measurements } from './measurements.ts';
 import type { Repositories } from './repositories.ts';
@@ -69,6 +70,7 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   serveWatchSockets(app.server, { resources, types, log, authorize: mayWatch(signIn, loopbackNames) });
   app.register((scope) => options.measurements.prometheus(scope), { prefix: '/prometheus' });
   app.register(async (scope) => options.measurements.routes(scope));
+  app.register(async (scope) => askServiceRoutes(scope, () => String(options.about().appsUrl ?? '')));
   app.register(async (scope) =>
     shareRoutes(scope, {
       shares: options.shares,

@@ -1,9 +1,22 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  useRouterState,
+} from '@tanstack/react-router';
 import { Failed, Loading, NotFound } from './components/states.tsx';
 import { asError } from './data/actions.ts';
 import { Shell } from './shell/shell.tsx';
 
-const root = createRootRoute({ component: Shell, notFoundComponent: () => <NotFound /> });
+/** A share link's page stands alone: whoever has it sees nothing of the console. */
+function Root() {
+  const shared = useRouterState({ select: ({ location }) => location.pathname.startsWith('/shared/') });
+  return shared ? <Outlet /> : <Shell />;
+}
+
+const root = createRootRoute({ component: Root, notFoundComponent: () => <NotFound /> });
 
 /** A page's own search parameters are texts; a page reads those that it knows. */
 export type Search = Readonly<Record<string, string | undefined>>;
@@ -34,6 +47,7 @@ const routes = [
   page('/deployments', () => import('./pages/deployments/index.tsx')),
   page('/deployments/$application', () => import('./pages/deployment/index.tsx')),
   page('/flaky-tests', () => import('./pages/flaky-tests/index.tsx')),
+  page('/shared/$project/$model', () => import('./pages/shared/index.tsx')),
 ] as const;
 
 export const router = createRouter({

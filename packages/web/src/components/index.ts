@@ -1,7 +1,10 @@
 export { ActionButton, type ActionButtonProps } from './action-button.tsx';
 export { Command, Equivalent } from './command.tsx';
+export { type DataColumn, DataTable, type DataTableProps } from './data-table.tsx';
 export { type Crumb, PageFrame, type PageFrameProps } from './page-frame.tsx';
+export { type PageTab, PageTabs, useTab } from './page-tabs.tsx';
 export { Empty, Failed, Gate, type LiveLike, Loading, NotFound } from './states.tsx';
 export { colourOf, Status, StatusIcon, type StatusName, statusNamed } from './status.tsx';
 export { Ago, Duration, durationText, relativeTime } from './time.tsx';
+export { To, type ToProps } from './to.tsx';
 export { type Column, VirtualTable, type VirtualTableProps } from './virtual-table.tsx';

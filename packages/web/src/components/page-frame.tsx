@@ -65,7 +65,12 @@ export function PageFrame(props: PageFrameProps) {
           {tabs}
         </PageSection>
       )}
-      <PageSection hasBodyWrapper={false} className={fills ? 'tb-body tb-body--fills' : 'tb-body'} isFilled>
+      <PageSection
+        id="page-content"
+        hasBodyWrapper={false}
+        className={fills ? 'tb-body tb-body--fills' : 'tb-body'}
+        isFilled
+      >
         {children}
       </PageSection>
     </>

@@ -1,9 +1,205 @@
-import { Loading, PageFrame } from '../../components/index.ts';
+import { Button, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
+import ShareAltIcon from '@patternfly/react-icons/dist/esm/icons/share-alt-icon';
+import { type Experiment, kinds } from '@tagboat/api';
+import type { Model } from '@tagboat/render/model-spec';
+import { recordInputsAnnotation, retrainAnnotation, runLabels } from '@tagboat/render/run-labels';
+import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { lazy, Suspense, useMemo, useState } from 'react';
+import {
+  ActionButton,
+  Empty,
+  Gate,
+  Loading,
+  PageFrame,
+  PageTabs,
+  Status,
+  To,
+  useTab,
+} from '../../components/index.ts';
+import { useAbout } from '../../data/about.ts';
+import { client } from '../../data/client.ts';
+import { useList, useObject } from '../../data/use-list.ts';
+import { LineageTab } from './lineage-tab.tsx';
+import { type Environment, environmentsOf, type Service, type Version, versionsOf } from './model-data.ts';
+import { Overview } from './overview.tsx';
+import { ShareDialog } from './share-dialog.tsx';
+import { useRequests } from './use-traffic.ts';
+import './model.css';
+
+const Versions = lazy(() =>
+  import('./versions.tsx').then(({ Versions: component }) => ({ default: component })),
+);
+const Traffic = lazy(() =>
+  import('./traffic.tsx').then(({ Traffic: component }) => ({ default: component })),
+);
+const TryIt = lazy(() => import('./try-it.tsx').then(({ TryIt: component }) => ({ default: component })));
+
+const tabs = [
+  { key: 'overview', title: 'Overview' },
+  { key: 'versions', title: 'Versions' },
+  { key: 'lineage', title: 'Lineage' },
+  { key: 'try', title: 'Try it' },
+  { key: 'traffic', title: 'Traffic' },
+];
 
 export default function ModelPage() {
+  const { project = '', model: name = '' } = useParams({ strict: false });
+  const model = useObject<Model>({ type: kinds.Model, namespace: project, name });
+  const [sharing, setSharing] = useState(false);
   return (
-    <PageFrame title="Model">
-      <Loading />
+    <PageFrame
+      title={name}
+      subtitle={
+        <>
+          Model of <To page={`/projects/${project}/${model.object?.spec?.repository ?? ''}`}>{project}</To>
+        </>
+      }
+      crumbs={[{ label: 'Models', to: '/models' }]}
+      badge={model.object && <Notices model={model.object} />}
+      tabs={<PageTabs tabs={tabs} label="Parts of this page" />}
+      actions={
+        <>
+          <Button variant="secondary" icon={<ShareAltIcon />} onClick={() => setSharing(true)}>
+            Share
+          </Button>
+          <ActionButton
+            label="Retrain"
+            command={`tagboat retrain ${name}`}
+            compact
+            confirm={{
+              title: `Retrain ${name}?`,
+              body: 'A candidate is trained on the present data and evaluated beside what is deployed, on the same data. Only if it passes the gates and is not worse does it become a commit and a tag.',
+            }}
+            act={() =>
+              client.patch(
+                { type: kinds.Model, namespace: project, name },
+                {
+                  metadata: { annotations: { [retrainAnnotation]: new Date().toISOString() } },
+                },
+              )
+            }
+          />
+        </>
+      }
+    >
+      <Gate of={[model]} what={`There is no model ${project}/${name}.`}>
+        {() => <Content model={model.object!} />}
+      </Gate>
+      {sharing && <ShareDialog project={project} model={name} onClose={() => setSharing(false)} />}
     </PageFrame>
+  );
+}
+
+function Notices({ model }: { model: Model }) {
+  const { lastRetrain } = model.status ?? {};
+  if (!lastRetrain) return null;
+  const status = { Tagged: 'succeeded', Refused: 'warning', Failed: 'failed' }[lastRetrain.outcome] ?? 'info';
+  return (
+    <span title={lastRetrain.message}>
+      <Status status={status as 'info'}>last retraining: {lastRetrain.outcome.toLowerCase()}</Status>
+    </span>
+  );
+}
+
+function Content({ model }: { model: Model }) {
+  const project = model.metadata.namespace ?? '';
+  const { name } = model.metadata;
+  const experiments = useList<Experiment>(kinds.Experiment, {
+    namespace: project,
+    labelSelector: `${runLabels.model}=${name}`,
+  });
+  const services = useList<Service>(kinds.InferenceService);
+  const environments = useMemo(() => environmentsOf(model, services.items), [model, services.items]);
+  const versions = useMemo(
+    () => versionsOf(experiments.items, environments),
+    [experiments.items, environments],
+  );
+  return (
+    <Gate of={[experiments, services]}>
+      {() => (
+        <Suspense fallback={<Loading />}>
+          <Tab {...{ model, versions, environments }} />
+        </Suspense>
+      )}
+    </Gate>
+  );
+}
+
+interface TabProps {
+  readonly model: Model;
+  readonly versions: readonly Version[];
+  readonly environments: readonly Environment[];
+}
+
+function Tab({ model, versions, environments }: TabProps) {
+  const project = model.metadata.namespace ?? '';
+  const { name } = model.metadata;
+  const appsUrl = useAbout()?.appsUrl;
+  const tab = useTab(tabs);
+  switch (tab) {
+    case 'versions':
+      return <Versions model={model} versions={versions} />;
+    case 'lineage':
+      return <Lineage {...{ project, model: name, versions, environments }} />;
+    case 'try':
+      return <TryIt model={name} environments={environments} appsUrl={appsUrl} />;
+    case 'traffic':
+      return (
+        <TrafficTab
+          {...{ project, model: name, environments }}
+          recordsInputs={model.metadata.annotations?.[recordInputsAnnotation] === 'true'}
+        />
+      );
+    default:
+      return <Overview {...{ model, environments, versions, appsUrl }} />;
+  }
+}
+
+function Lineage(props: Omit<Parameters<typeof LineageTab>[0], 'requests'>) {
+  const { environments, model } = props;
+  const [first, second] = environments.filter(({ place }) => place);
+  const staging = useRequests(first?.namespace ?? 'none', model).requests.length;
+  const production = useRequests(second?.namespace ?? 'none', model).requests.length;
+  const requests = useMemo(
+    () =>
+      new Map([
+        [first?.namespace ?? '', staging],
+        [second?.namespace ?? '', production],
+      ]),
+    [first, second, staging, production],
+  );
+  return <LineageTab {...props} requests={requests} />;
+}
+
+interface TrafficTabProps {
+  readonly project: string;
+  readonly model: string;
+  readonly environments: readonly Environment[];
+  readonly recordsInputs: boolean;
+}
+
+function TrafficTab({ project, model, environments, recordsInputs }: TrafficTabProps) {
+  const search: { environment?: string } = useSearch({ strict: false });
+  const navigate = useNavigate();
+  const serving = environments.filter(({ place }) => place);
+  const environment = serving.find(({ name }) => name === search.environment) ?? serving.at(-1);
+  if (!environment) return <Empty title="Nothing is released yet">What is served is measured here.</Empty>;
+  return (
+    <div className="tb-stack">
+      <ToggleGroup aria-label="Environment">
+        {serving.map(({ name }) => (
+          <ToggleGroupItem
+            key={name}
+            text={name}
+            buttonId={`environment-${name}`}
+            isSelected={name === environment.name}
+            onChange={() =>
+              void navigate({ to: '.', search: { tab: 'traffic', environment: name } as never })
+            }
+          />
+        ))}
+      </ToggleGroup>
+      <Traffic key={environment.namespace} {...{ project, model, environment, recordsInputs }} />
+    </div>
   );
 }

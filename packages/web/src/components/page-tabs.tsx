@@ -1,0 +1,33 @@
+import { Tab, Tabs, TabTitleText } from '@patternfly/react-core';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+
+export interface PageTab {
+  readonly key: string;
+  readonly title: string;
+}
+
+/** The tab that the address names, else the first. */
+export function useTab(tabs: readonly PageTab[]): string {
+  const search: { tab?: string } = useSearch({ strict: false });
+  return tabs.find(({ key }) => key === search.tab)?.key ?? tabs[0]!.key;
+}
+
+/** Tabs that are part of the address, so that each can be linked to. */
+export function PageTabs({ tabs, label }: { tabs: readonly PageTab[]; label: string }) {
+  const navigate = useNavigate();
+  const active = useTab(tabs);
+  const go = (key: string) =>
+    void navigate({ to: '.', search: { tab: key === tabs[0]!.key ? undefined : key } as never });
+  return (
+    <Tabs activeKey={active} onSelect={(_event, key) => go(String(key))} aria-label={label} usePageInsets>
+      {tabs.map(({ key, title }) => (
+        <Tab
+          key={key}
+          eventKey={key}
+          tabContentId="page-content"
+          title={<TabTitleText>{title}</TabTitleText>}
+        />
+      ))}
+    </Tabs>
+  );
+}
