@@ -16,6 +16,7 @@ const commands = {
   rollback: () => import('./commands/rollback.ts'),
   retrain: () => import('./commands/retrain.ts'),
   predict: () => import('./commands/predict.ts'),
+  pr: () => import('./commands/pr.ts'),
   share: () => import('./commands/share.ts'),
   trace: () => import('./commands/trace.ts'),
   experiments: () => import('./commands/experiments.ts'),

@@ -1,0 +1,231 @@
+import { kinds, type PullRequest, type Repository } from '@tagboat/api';
+import { invalid, notFound } from '@tagboat/base';
+import type { Client } from '@tagboat/client';
+import { git } from '@tagboat/git-client';
+import { defineCommand } from 'citty';
+import { ago, outputOption, say, show } from '../output.ts';
+import { connect, currentRepository } from '../session.ts';
+
+const repositoryOption = {
+  repository: {
+    type: 'string',
+    alias: 'r',
+    description: 'PROJECT/NAME; default: the one of this directory',
+  },
+} as const;
+const numberArgument = {
+  number: { type: 'positional', required: true, description: 'of the pull request' },
+} as const;
+
+interface Place {
+  readonly client: Client;
+  readonly project: string;
+  readonly name: string;
+  /** Path of its REST API. */
+  readonly api: string;
+}
+
+async function placeOf(repository: string | undefined): Promise<Place> {
+  const client = await connect();
+  const here = repository === undefined ? await currentRepository(client) : undefined;
+  const [project, name] = repository?.split('/') ?? [here?.project, here?.name];
+  if (!project || !name)
+    throw invalid('which repository?', { hint: 'say it with -r PROJECT/NAME, or go into a clone of it' });
+  return { client, project, name, api: `/git/api/v1/repos/${project}/${name}` };
+}
+
+async function pullOf({ client, project, name }: Place, number: string): Promise<PullRequest> {
+  const found = await client.get<PullRequest>({
+    type: kinds.PullRequest,
+    namespace: project,
+    name: `${name}-${number}`,
+  });
+  if (!found) throw notFound(`${project}/${name} has no pull request ${number}`);
+  return found;
+}
+
+const stateOf = ({ spec, status }: PullRequest) => (status?.mergedAt ? 'merged' : (spec?.state ?? ''));
+
+function checksOf({ status }: PullRequest): string {
+  const checks = status?.checks ?? [];
+  if (checks.length === 0) return '';
+  const count = (...states: string[]) => checks.filter(({ state }) => states.includes(state)).length;
+  const parts = [
+    [count('failure', 'error'), 'failed'],
+    [count('pending'), 'pending'],
+    [count('success', 'warning'), 'passed'],
+  ] as const;
+  return parts.flatMap(([number, word]) => (number > 0 ? [`${number} ${word}`] : [])).join(', ');
+}
+
+const list = defineCommand({
+  meta: { name: 'list', description: 'The open pull requests of a repository' },
+  args: {
+    ...repositoryOption,
+    ...outputOption,
+    all: { type: 'boolean', description: 'also those that are merged or closed' },
+  },
+  async run({ args }) {
+    const place = await placeOf(args.repository);
+    const { items } = await place.client.list<PullRequest>(kinds.PullRequest, { namespace: place.project });
+    const pulls = items
+      .filter(({ spec }) => spec?.repository === place.name)
+      .filter((pull) => args.all || stateOf(pull) === 'open')
+      .sort((a, b) => (b.spec?.number ?? 0) - (a.spec?.number ?? 0));
+    show(
+      pulls.map((pull) => ({
+        number: pull.spec!.number,
+        title: pull.spec!.title,
+        into: pull.spec!.targetBranch,
+        author: pull.spec!.author ?? '',
+        state: stateOf(pull),
+        checks: checksOf(pull),
+        age: ago(pull.metadata.creationTimestamp),
+      })),
+      {
+        output: args.output,
+        columns: ['number', 'title', 'into', 'author', 'state', 'checks', 'age'],
+        empty: 'no pull request is open; open one with: git push tagboat HEAD:refs/for/main',
+      },
+    );
+  },
+});
+
+const describe = defineCommand({
+  meta: { name: 'show', description: 'What a pull request changes, its checks, metrics and comments' },
+  args: { ...numberArgument, ...repositoryOption, ...outputOption },
+  async run({ args }) {
+    const place = await placeOf(args.repository);
+    const pull = await pullOf(place, args.number);
+    if (args.output === 'json') return say(JSON.stringify(pull, null, 2));
+    const { spec, status } = pull;
+    say(`#${spec!.number} ${spec!.title}`);
+    const from = spec!.sourceRef.replace(/^refs\/heads\//, '');
+    say(`${stateOf(pull)}: ${from} into ${spec!.targetBranch}, by ${spec!.author ?? 'somebody'}`);
+    for (const condition of status?.conditions ?? [])
+      if (condition.status === 'False' && condition.message && !status?.mergedAt)
+        say(`${condition.type === 'Merged' ? 'not merged' : 'cannot be merged'}: ${condition.message}`);
+    if (spec!.description) say(`\n${spec!.description}`);
+    const files = (await (
+      await place.client.request('GET', `${place.api}/pulls/${args.number}/files?limit=1000`)
+    ).json()) as { filename: string; additions: number; deletions: number }[];
+    say('');
+    for (const file of files) say(`  ${file.filename}  +${file.additions} -${file.deletions}`);
+    showChecks(pull);
+    for (const comment of spec!.comments ?? [])
+      say(
+        `\n${comment.author}, ${ago(comment.createdAt)}${comment.review ? ` (${comment.review})` : ''}:\n  ${comment.body.replaceAll('\n', '\n  ')}`,
+      );
+    return undefined;
+  },
+});
+
+function showChecks({ spec, status }: PullRequest): void {
+  for (const check of status?.checks ?? [])
+    say(`  ${check.state.padEnd(8)} ${check.context}  ${check.description ?? ''}`);
+  const metrics = status?.metrics ?? [];
+  if (metrics.length === 0) return;
+  say('');
+  show(
+    metrics.map(({ model, metric, value, target }) => ({
+      model,
+      metric,
+      'this change': value,
+      [spec!.targetBranch]: target ?? 'not trained',
+    })),
+    { columns: ['model', 'metric', 'this change', spec!.targetBranch] },
+  );
+}
+
+const create = defineCommand({
+  meta: { name: 'create', description: 'Proposes the current branch for another' },
+  args: {
+    ...repositoryOption,
+    into: { type: 'string', description: 'the branch; default: the default branch' },
+    title: { type: 'string', alias: 't' },
+    body: { type: 'string', alias: 'b' },
+  },
+  async run({ args }) {
+    const place = await placeOf(args.repository);
+    const here = await currentRepository(place.client);
+    if (!here || here.name !== place.name || here.project !== place.project)
+      throw invalid('the change is pushed from a clone of the repository', { hint: 'go into one' });
+    const repository = await place.client.get<Repository>({
+      type: kinds.Repository,
+      namespace: place.project,
+      name: place.name,
+    });
+    const into = args.into ?? repository?.status?.defaultBranch ?? 'main';
+    const options = [
+      ...(args.title ? ['-o', `title=${args.title.replaceAll('\n', ' ')}`] : []),
+      ...(args.body ? ['-o', `description=${args.body.replaceAll('\n', ' ')}`] : []),
+    ];
+    await git(['push', ...options, here.remote, `HEAD:refs/for/${into}`], {
+      onOutput: (_stream, data) => process.stderr.write(data),
+    });
+  },
+});
+
+async function post(place: Place, path: string, body: object): Promise<Record<string, unknown>> {
+  const response = await place.client.request('POST', `${place.api}${path}`, body);
+  return (await response.json()) as Record<string, unknown>;
+}
+
+const comment = defineCommand({
+  meta: {
+    name: 'comment',
+    description: 'Says something; a line /test, /retest, /cancel or /ok-to-test is a command',
+  },
+  args: { ...numberArgument, text: { type: 'positional', required: true }, ...repositoryOption },
+  async run({ args }) {
+    const place = await placeOf(args.repository);
+    await post(place, `/issues/${args.number}/comments`, { body: args.text });
+    say(`commented on #${args.number}`);
+  },
+});
+
+const review = defineCommand({
+  meta: { name: 'review', description: 'Approves a pull request, or asks for changes' },
+  args: {
+    ...numberArgument,
+    text: { type: 'positional', required: false },
+    ...repositoryOption,
+    approve: { type: 'boolean' },
+    'request-changes': { type: 'boolean' },
+  },
+  async run({ args }) {
+    if (args.approve === args['request-changes'])
+      throw invalid('expected one of --approve and --request-changes');
+    const place = await placeOf(args.repository);
+    const event = args.approve ? 'APPROVED' : 'REQUEST_CHANGES';
+    await post(place, `/pulls/${args.number}/reviews`, { event, body: args.text ?? '' });
+    say(args.approve ? `approved #${args.number}` : `asked for changes in #${args.number}`);
+  },
+});
+
+const merge = defineCommand({
+  meta: { name: 'merge', description: 'Merges a pull request when its checks have passed' },
+  args: {
+    ...numberArgument,
+    ...repositoryOption,
+    'fast-forward': { type: 'boolean', description: 'without a merge commit; the change must be on top' },
+  },
+  async run({ args }) {
+    const place = await placeOf(args.repository);
+    const pull = await pullOf(place, args.number);
+    const answer = await post(place, `/pulls/${args.number}/merge`, {
+      Do: args['fast-forward'] ? 'fast-forward-only' : 'merge',
+      ...(pull.status?.headCommit ? { head_commit_id: pull.status.headCommit } : {}),
+    });
+    say(
+      answer.merged
+        ? `merged #${args.number} into ${pull.spec!.targetBranch}: ${String(answer.sha).slice(0, 10)}`
+        : `#${args.number} is merged as soon as it can be: ${String(answer.message)}`,
+    );
+  },
+});
+
+export default defineCommand({
+  meta: { name: 'pr', description: 'Pull requests: list, show, create, comment, review, merge' },
+  subCommands: { list, show: describe, create, comment, review, merge },
+});
