@@ -75,7 +75,7 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
   const place = (path: string) => path.slice(1);
   const server = await cachedLayer(
     options,
-    await directoryEntries(options.server, place(imagePaths.server), isSource),
+    await directoryEntries(options.server, place(imagePaths.server), isServer),
   );
   const app = await cachedLayer(
     options,
@@ -109,6 +109,9 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
 }
 
 const isSource = (path: string) => !/(^|\/)(__pycache__|\.git)(\/|$)|\.pyc$/.test(path);
+
+/** The model server without its tests: the same layer from a checkout and from the published package. */
+const isServer = (path: string) => isSource(path) && !/^(tests|README\.md)(\/|$)/.test(path);
 
 async function baseOf({ base, client, repository }: BuildOptions): Promise<Base> {
   if ('captured' in base) {

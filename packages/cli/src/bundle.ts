@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -70,15 +70,24 @@ function packageDirectory(name: string, importer: string): string | undefined {
 
 const known = new Map<string, Promise<boolean>>();
 
+/** Whether a package holds a compiled addon, itself or in a package of its own for each platform. */
 function hasAddon(directory: string): Promise<boolean> {
-  const found =
-    known.get(directory) ??
-    readdir(directory, { recursive: true }).then(
-      (names) => names.some((name) => name.endsWith('.node') || basename(name) === 'binding.gyp'),
-      () => false,
-    );
+  const found = known.get(directory) ?? lookForAddon(directory);
   known.set(directory, found);
   return found;
+}
+
+async function lookForAddon(directory: string): Promise<boolean> {
+  const names = await readdir(directory, { recursive: true });
+  if (names.some((name) => name.endsWith('.node') || basename(name) === 'binding.gyp')) return true;
+  const manifest = JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as {
+    optionalDependencies?: Record<string, string>;
+  };
+  for (const name of Object.keys(manifest.optionalDependencies ?? {})) {
+    const platform = packageDirectory(name, join(directory, 'package.json'));
+    if (platform && (await hasAddon(platform))) return true;
+  }
+  return false;
 }
 
 // Put together, since this file goes through the bundler itself.
