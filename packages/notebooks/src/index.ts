@@ -5,5 +5,15 @@ export {
   type NotebookEvent,
   type NotebookResult,
 } from './execute.ts';
-export { type Cell, type Notebook, type Output, parseNotebook } from './notebook-file.ts';
+export { kernelDirectories } from './kernelspecs.ts';
+export {
+  type Cell,
+  hasTag,
+  type Notebook,
+  type Output,
+  parseNotebook,
+  serialiseNotebook,
+  sourceOf,
+} from './notebook-file.ts';
 export { declaredParameters, injectParameters, languageOf } from './parameters.ts';
+export { defaultLimits, type OutputLimits } from './spill.ts';

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TagboatError } from '@tagboat/base';
+import { isReason, TagboatError } from '@tagboat/base';
 import { exitCode, signalGroup, tiedToParent } from '@tagboat/process';
 import type { Dealer, Subscriber } from 'zeromq';
 import { decode, encode, type Message } from './wire.ts';
@@ -15,11 +15,17 @@ export interface KernelOptions {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly interruptMode?: 'signal' | 'message';
+  /** Milliseconds until it must have answered (default 60 s). */
+  readonly startTimeout?: number;
+  readonly signal?: AbortSignal;
 }
 
 export type Listener = (message: Message) => void;
 
-const startTimeout = 60_000;
+const defaultStartTimeout = 60_000;
+const portAttempts = 3;
+/** How long (milliseconds) a kernel may take to end in order, so that what it registered for its exit runs. */
+const shutdownPatience = 5_000;
 
 /** A running kernel: requests on its shell channel, what it publishes on its iopub channel. */
 export class Kernel implements AsyncDisposable {
@@ -34,6 +40,8 @@ export class Kernel implements AsyncDisposable {
   readonly #replies = new Map<string, (message: Message) => void>();
   readonly #listeners = new Set<Listener>();
   #exit: { code: number; stderr: string } | undefined;
+  #languageInfo: Record<string, unknown> | undefined;
+  readonly #stderr: () => string;
   readonly #exited = Promise.withResolvers<{ code: number; stderr: string }>();
 
   private constructor(parts: {
@@ -51,6 +59,7 @@ export class Kernel implements AsyncDisposable {
     this.#iopub = parts.sockets.iopub;
     this.#interruptMode = parts.interruptMode;
     let stderr = '';
+    this.#stderr = () => stderr;
     const keep = (data: Buffer) => {
       stderr = (stderr + data.toString('utf8')).slice(-8000);
     };
@@ -72,8 +81,21 @@ export class Kernel implements AsyncDisposable {
     });
   }
 
-  /** Starts a kernel and waits until it answers. @throws `KernelDied`, `KernelStartTimeout` */
+  /**
+   * Starts a kernel and waits until it answers. Ports that somebody took in between are chosen anew.
+   * @throws `KernelDied`, `KernelStartTimeout`
+   */
   static async start(options: KernelOptions): Promise<Kernel> {
+    for (let attempt = 1; ; attempt++)
+      try {
+        return await Kernel.#startOnce(options);
+      } catch (error) {
+        const taken = isReason(error, 'KernelDied') && /address (already )?in use/i.test(error.message);
+        if (!taken || attempt === portAttempts) throw error;
+      }
+  }
+
+  static async #startOnce(options: KernelOptions): Promise<Kernel> {
     const { Dealer, Subscriber } = await import('zeromq');
     const directory = await mkdtemp(join(tmpdir(), 'tagboat-kernel-'));
     const key = randomBytes(24).toString('hex');
@@ -118,7 +140,7 @@ export class Kernel implements AsyncDisposable {
       interruptMode: options.interruptMode ?? 'signal',
     });
     try {
-      await kernel.#ready();
+      await kernel.#ready(options);
       return kernel;
     } catch (error) {
       await kernel[Symbol.asyncDispose]();
@@ -161,7 +183,29 @@ export class Kernel implements AsyncDisposable {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  async #ready(): Promise<void> {
+  /** What the kernel says of its language (`language_info` of its kernel_info_reply). */
+  get languageInfo(): Record<string, unknown> | undefined {
+    return this.#languageInfo;
+  }
+
+  /** Sends a message on the shell channel that has no reply, as a front end does about its widgets. */
+  async send(type: string, content: object, parent: object): Promise<void> {
+    await this.#shell.send(encode({ type, content, session: this.#session, parent }, this.#key).frames);
+  }
+
+  /** Ends the kernel in order: what it registered for its exit runs. Dispose it all the same. */
+  async shutdown(): Promise<void> {
+    const content = { restart: false };
+    await this.#control.send(
+      encode({ type: 'shutdown_request', content, session: this.#session }, this.#key).frames,
+    );
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, shutdownPatience);
+    await Promise.race([this.exited, late.promise]);
+    clearTimeout(timer);
+  }
+
+  async #ready({ startTimeout = defaultStartTimeout, signal }: KernelOptions): Promise<void> {
     const deadline = Date.now() + startTimeout;
     let published = false;
     using _listener = this.listen(() => {
@@ -173,12 +217,20 @@ export class Kernel implements AsyncDisposable {
           reason: 'KernelDied',
         });
       if (Date.now() > deadline)
-        throw new TagboatError('the kernel did not answer within 60 s', { reason: 'KernelStartTimeout' });
+        throw new TagboatError(
+          `the kernel did not answer within ${startTimeout / 1000} s: ${lastLine(this.#stderr()) || 'it said nothing'}`,
+          { reason: 'KernelStartTimeout', retryable: false },
+        );
+      if (signal?.aborted)
+        throw new TagboatError('cancelled while the kernel started', { reason: 'Cancelled' });
       const { reply } = await this.request('kernel_info_request', {});
       const answer: boolean = await Promise.race([
-        reply.then(() => true),
+        reply.then(({ content }) => {
+          this.#languageInfo = content.language_info as Record<string, unknown> | undefined;
+          return true;
+        }),
         this.exited.then(() => false),
-        pause(answered ? 50 : 500),
+        pause(answered ? 20 : 200),
       ]);
       answered ||= answer;
     }

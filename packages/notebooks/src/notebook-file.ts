@@ -1,4 +1,4 @@
-import { invalid, TagboatError } from '@tagboat/base';
+import { invalid, shortHash, TagboatError } from '@tagboat/base';
 
 export interface Output {
   output_type: 'stream' | 'display_data' | 'execute_result' | 'error';
@@ -79,7 +79,54 @@ function checkedCell(cell: Cell, index: number, file: string): Cell {
   return { ...cell, metadata: cell.metadata ?? {} };
 }
 
-/** The notebook as Jupyter writes it: one space of indent, a line end at the end. */
+/**
+ * The notebook as of format 4.5, in which every cell has an id; those that are added follow from the cell's place and
+ * source, so that the same notebook always gets the same ones.
+ */
+export function upgraded(notebook: Notebook): Notebook {
+  const used = new Set<string>();
+  const cells = notebook.cells.map((cell, index) => {
+    const own = typeof cell.id === 'string' && /^[\w-]{1,64}$/.test(cell.id) && !used.has(cell.id);
+    const id = own ? cell.id! : shortHash([String(index), sourceOf(cell)]);
+    used.add(id);
+    return { ...cell, id };
+  });
+  return { ...notebook, cells, nbformat_minor: Math.max(5, notebook.nbformat_minor) };
+}
+
+/**
+ * The notebook as Jupyter writes it (nbformat `v4/rwbase.py`): texts as lists of lines, keys sorted, one space of indent,
+ * so that a line of a diff is a line of a cell.
+ */
 export function serialiseNotebook(notebook: Notebook): string {
-  return `${JSON.stringify(notebook, undefined, 1)}\n`;
+  const cells = notebook.cells.map((cell) => ({
+    ...cell,
+    source: lines(cell.source),
+    ...(cell.outputs ? { outputs: cell.outputs.map(splitOutput) } : {}),
+  }));
+  return `${JSON.stringify(sorted({ ...notebook, cells }), undefined, 1)}\n`;
+}
+
+const lines = (text: string | string[]): string[] =>
+  Array.isArray(text) ? text : (text.match(/[^\n]*\n|[^\n]+$/g) ?? []);
+
+const isJson = (type: string) => /^application\/(.*\+)?json$/.test(type);
+
+function splitOutput(output: Output): Output {
+  if (output.output_type === 'stream') return { ...output, text: lines(output.text ?? '') };
+  if (!output.data) return output;
+  const data = Object.entries(output.data).map(([type, value]) => [
+    type,
+    typeof value === 'string' && !isJson(type) ? lines(value) : value,
+  ]);
+  return { ...output, data: Object.fromEntries(data) };
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return Object.fromEntries(
+    entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, item]) => [key, sorted(item)]),
+  );
 }

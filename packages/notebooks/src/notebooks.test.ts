@@ -1,8 +1,6 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { executeNotebook, injectParameters, type NotebookEvent, parseNotebook } from './index.ts';
+import { describe, expect, it } from 'vitest';
+import { injectParameters, parseNotebook, serialiseNotebook } from './index.ts';
+import { upgraded } from './notebook-file.ts';
 import { decode, encode } from './wire.ts';
 
 const code = (source: string, tags?: string[]) => ({
@@ -49,77 +47,25 @@ describe('wire', () => {
   });
 });
 
-const python = process.env.TAGBOAT_TEST_PYTHON;
-describe.skipIf(!python)(
-  'executeNotebook with a real kernel (TAGBOAT_TEST_PYTHON names a Python that has ipykernel)',
-  () => {
-    let directory: string;
-    beforeEach(async () => {
-      directory = await mkdtemp(join(tmpdir(), 'tagboat-notebooks-'));
-    });
-    afterEach(() => rm(directory, { recursive: true, force: true }));
+describe('the notebook file', () => {
+  it('gives every cell an id of its own, the same each time, and keeps those there are', () => {
+    const cells = [{ ...code('a'), id: 'mine' }, { ...code('b'), id: 'mine' }, code('b')];
+    const once = upgraded({ ...notebook(), cells });
+    expect(once).toMatchObject({ nbformat: 4, nbformat_minor: 5 });
+    expect(once.cells[0]?.id).toBe('mine');
+    expect(new Set(once.cells.map(({ id }) => id)).size).toBe(3);
+    expect(upgraded({ ...notebook(), cells })).toEqual(once);
+  });
 
-    async function run(content: object, parameters = {}, more = {}) {
-      const path = join(directory, 'n.ipynb');
-      const outputPath = join(directory, 'out.ipynb');
-      await writeFile(path, JSON.stringify(content));
-      const events: NotebookEvent[] = [];
-      const running = executeNotebook({
-        path,
-        outputPath,
-        parameters,
-        cwd: directory,
-        python: python!,
-        env: process.env,
-        onEvent: (event) => events.push(event),
-        ...more,
-      });
-      const outcome = await running.then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-      return { events, error: outcome, output: parseNotebook(await readFile(outputPath, 'utf8'), 'out') };
-    }
-
-    it('runs cells, merges streams, updates displays and keeps results', async () => {
-      const { output, error, events } = await run(
-        notebook(
-          code('n = 1', ['parameters']),
-          code(
-            'print(n); print("b")\nfrom IPython.display import display\nh = display("old", display_id=True)',
-          ),
-          code('h.update("new"); n + 1'),
-          code('1/0', ['raises-exception']),
-        ),
-        { n: 41 },
-      );
-      expect(error).toBeUndefined();
-      expect(output.cells[2]?.outputs?.[0]).toMatchObject({ output_type: 'stream', text: '41\nb\n' });
-      expect(output.cells[2]?.outputs?.[1]?.data?.['text/plain']).toBe("'new'");
-      expect(output.cells[3]?.outputs?.[0]).toMatchObject({
-        output_type: 'execute_result',
-        data: { 'text/plain': '42' },
-      });
-      expect(output.metadata.papermill).toMatchObject({ parameters: { n: 41 }, exception: false });
-      expect(events.filter((event) => event.type === 'cell' && event.state === 'done')).toHaveLength(5);
-    });
-
-    it('names notebook, cell, exception and line', async () => {
-      const { error, output } = await run(
-        notebook(code('x = 1'), code('def f():\n    raise ValueError("no good")\nf()'), code('x')),
-      );
-      expect(error).toMatchObject({ reason: 'CellFailed', exceptionName: 'ValueError' });
-      expect((error as Error).message).toMatch(/n\.ipynb, cell 2: ValueError: no good/);
-      expect(output.cells[1]?.outputs?.at(-1)?.output_type).toBe('error');
-    });
-
-    it('says when the kernel dies and when a cell takes too long', async () => {
-      expect((await run(notebook(code('import os; os._exit(3)')))).error).toMatchObject({
-        reason: 'KernelDied',
-      });
-      expect(
-        (await run(notebook(code('import time; time.sleep(60)')), {}, { cellTimeout: 300 })).error,
-      ).toMatchObject({ reason: 'Timeout' });
-    });
-  },
-);
+  it('is written as Jupyter writes it: lines of text, sorted keys', () => {
+    const cell = {
+      ...code('x = 1\nx'),
+      outputs: [{ output_type: 'stream' as const, name: 'stdout', text: 'a\nb' }],
+    };
+    const text = serialiseNotebook({ ...notebook(), cells: [cell] });
+    expect(text).toContain('"source": [\n    "x = 1\\n",\n    "x"\n   ]');
+    expect(text).toContain('"text": [\n      "a\\n",\n      "b"\n     ]');
+    expect(text.indexOf('"cells"')).toBeLessThan(text.indexOf('"metadata"'));
+    expect(text.endsWith('}\n')).toBe(true);
+  });
+});

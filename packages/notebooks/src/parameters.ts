@@ -36,6 +36,13 @@ export function injectParameters(
   return { ...notebook, cells };
 }
 
+/** A notebook without the cells that papermill adds about an earlier failure. */
+export function withoutErrorMarkers(notebook: Notebook): Notebook {
+  const marker = (cell: Cell) =>
+    hasTag(cell, 'papermill-error-cell-tag') || cell.metadata.papermill_error === true;
+  return { ...notebook, cells: notebook.cells.filter((cell) => !marker(cell)) };
+}
+
 /** The language of a notebook's code, in small letters. */
 export function languageOf(notebook: Notebook): string {
   const { kernelspec, language_info: info } = notebook.metadata;

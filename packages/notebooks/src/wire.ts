@@ -5,13 +5,15 @@ export interface Message {
   readonly header: { readonly msg_id: string; readonly msg_type: string; readonly [field: string]: unknown };
   readonly parent: { readonly msg_id?: string; readonly [field: string]: unknown };
   readonly content: Record<string, unknown>;
+  /** Binary parts, as widgets send them. */
+  readonly buffers: readonly Uint8Array[];
 }
 
 const delimiter = '<IDS|MSG>';
 
 /** Frames of one message, signed. */
 export function encode(
-  message: { type: string; content: object; session: string },
+  message: { type: string; content: object; session: string; parent?: object },
   key: string,
 ): { id: string; frames: Buffer[] } {
   const id = randomUUID();
@@ -23,7 +25,9 @@ export function encode(
     msg_type: message.type,
     version: '5.3',
   };
-  const parts = [header, {}, {}, message.content].map((part) => Buffer.from(JSON.stringify(part)));
+  const parts = [header, message.parent ?? {}, {}, message.content].map((part) =>
+    Buffer.from(JSON.stringify(part)),
+  );
   return { id, frames: [Buffer.from(delimiter), Buffer.from(sign(parts, key)), ...parts] };
 }
 
@@ -38,7 +42,7 @@ export function decode(frames: readonly Buffer[], key: string): Message | undefi
   const [header, parent, , content] = parts.map(
     (part) => JSON.parse(part.toString('utf8')) as Record<string, unknown>,
   );
-  return { header, parent, content } as unknown as Message;
+  return { header, parent, content, buffers: frames.slice(start + 6) } as unknown as Message;
 }
 
 function sign(parts: readonly Buffer[], key: string): string {

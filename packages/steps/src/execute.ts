@@ -143,7 +143,10 @@ function report(context: StepContext, name: string, event: NotebookEvent): void 
   if (event.type === 'warning') context.say(`${name}: ${event.message}`);
   else if (event.type === 'output')
     for (const line of event.text.replace(/\n$/, '').split('\n')) context.say(`  ${line}`);
-  else if (event.state === 'running') context.say(`[cell ${event.index}/${event.total}] ${event.line}`);
+  else if (event.type === 'progress') {
+    const last = event.lastLine ? `: ${event.lastLine}` : '';
+    context.say(`[cell ${event.index}/${event.total}] runs for ${formatDuration(event.seconds * 1000)}${last}`);
+  } else if (event.state === 'running') context.say(`[cell ${event.index}/${event.total}] ${event.line}`);
   else if (event.state === 'done' && event.seconds >= 1)
     context.say(`[cell ${event.index}/${event.total}] done in ${formatDuration(event.seconds * 1000)}`);
 }
