@@ -25,7 +25,7 @@ export type Listener = (message: Message) => void;
 const defaultStartTimeout = 60_000;
 const portAttempts = 3;
 /** How long (milliseconds) a kernel may take to end in order, so that what it registered for its exit runs. */
-const shutdownPatience = 5_000;
+const shutdownPatience = 2_000;
 
 /** A running kernel: requests on its shell channel, what it publishes on its iopub channel. */
 export class Kernel implements AsyncDisposable {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeError } from '@tagboat/base';
@@ -14,12 +14,16 @@ const requirements = [
   'matplotlib==3.10.9',
 ];
 
-/** A Python environment for tests, made once and kept in the user's cache; or why it cannot be had here. */
-export async function testEnvironment(): Promise<Environment | { readonly reason: string }> {
+/**
+ * A Python environment for tests, made once and kept in the user's cache; or why it cannot be had here.
+ * @param file a requirements file whose packages it has besides
+ */
+export async function testEnvironment(file?: string): Promise<Environment | { readonly reason: string }> {
   const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tagboat-tests');
   const directory = await mkdtemp(join(tmpdir(), 'tagboat-requirements-'));
   try {
-    await writeFile(join(directory, 'requirements.txt'), `${requirements.join('\n')}\n`);
+    const more = file ? await readFile(file, 'utf8') : '';
+    await writeFile(join(directory, 'requirements.txt'), `${requirements.join('\n')}\n${more}`);
     return await ensureEnvironment({
       requirements: { directory, file: 'requirements.txt' },
       environmentsDirectory: join(cache, 'environments'),

@@ -1,0 +1,52 @@
+import { type Cell, type Notebook, type Output, sourceOf } from '@tagboat/notebooks';
+
+/** What two executions of a notebook are compared by: outputs and counts, without times, ids, addresses and places. */
+export function comparable(notebook: Notebook, directory: string): unknown {
+  const widgets = notebook.metadata.widgets as Record<string, { state?: object }> | undefined;
+  const states = Object.values(widgets ?? {}).flatMap(({ state }) => Object.values(state ?? {}));
+  const value = {
+    cells: notebook.cells.map(cellOf),
+    language: notebook.metadata.language_info,
+    widgets: states,
+  };
+  const text = JSON.stringify(value)
+    .replaceAll(directory, '/directory')
+    .replaceAll(/(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])/g, 'id')
+    .replaceAll(/0x[0-9a-f]{6,}/g, '0xaddress')
+    .replaceAll(/ipykernel_\d+\/\d+\.py/g, 'ipykernel_N/N.py')
+    .replaceAll(/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?/g, 'time')
+    .replaceAll(/_\d{6,}(?=[."])/g, '_number');
+  const normal = JSON.parse(text) as typeof value;
+  // Widgets are told apart by their ids alone, whose order says nothing.
+  return { ...normal, widgets: normal.widgets.map((state) => JSON.stringify(state)).sort() };
+}
+
+function cellOf(cell: Cell): unknown {
+  return {
+    type: cell.cell_type,
+    source: sourceOf(cell),
+    ...(cell.cell_type === 'code'
+      ? { count: cell.execution_count, outputs: (cell.outputs ?? []).map(joined).reduce(merged, []) }
+      : {}),
+  };
+}
+
+const text = (value: unknown) =>
+  Array.isArray(value) && value.every((line) => typeof line === 'string') ? value.join('') : value;
+
+function joined(output: Output): Output {
+  const data = Object.entries(output.data ?? {}).map(([type, value]) => [type, text(value)]);
+  return {
+    ...output,
+    ...(output.text === undefined ? {} : { text: String(text(output.text)) }),
+    ...(output.data ? { data: Object.fromEntries(data) } : {}),
+  };
+}
+
+/** How a stream is cut into messages is a matter of timing. */
+function merged(outputs: Output[], output: Output): Output[] {
+  const last = outputs.at(-1);
+  if (last?.output_type !== 'stream' || output.output_type !== 'stream' || last.name !== output.name)
+    return [...outputs, output];
+  return [...outputs.slice(0, -1), { ...last, text: `${last.text}${output.text}` }];
+}
