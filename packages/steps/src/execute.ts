@@ -145,7 +145,9 @@ function report(context: StepContext, name: string, event: NotebookEvent): void 
     for (const line of event.text.replace(/\n$/, '').split('\n')) context.say(`  ${line}`);
   else if (event.type === 'progress') {
     const last = event.lastLine ? `: ${event.lastLine}` : '';
-    context.say(`[cell ${event.index}/${event.total}] runs for ${formatDuration(event.seconds * 1000)}${last}`);
+    context.say(
+      `[cell ${event.index}/${event.total}] runs for ${formatDuration(event.seconds * 1000)}${last}`,
+    );
   } else if (event.state === 'running') context.say(`[cell ${event.index}/${event.total}] ${event.line}`);
   else if (event.state === 'done' && event.seconds >= 1)
     context.say(`[cell ${event.index}/${event.total}] done in ${formatDuration(event.seconds * 1000)}`);
