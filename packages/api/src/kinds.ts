@@ -95,6 +95,12 @@ export const kinds = {
   TaskRun: define('tekton.dev/v1', 'TaskRun', { shortNames: ['tr', 'trs'] }),
   PipelineRun: define('tekton.dev/v1', 'PipelineRun', { shortNames: ['pr', 'prs'] }),
   StepAction: define('tekton.dev/v1beta1', 'StepAction', { subresources: [] }),
+  /** Older versions of the same objects, as repositories still hold them. */
+  StepActionV1alpha1: define('tekton.dev/v1alpha1', 'StepAction', { subresources: [] }),
+  TaskV1beta1: define('tekton.dev/v1beta1', 'Task', { subresources: [] }),
+  PipelineV1beta1: define('tekton.dev/v1beta1', 'Pipeline', { subresources: [] }),
+  TaskRunV1beta1: define('tekton.dev/v1beta1', 'TaskRun', { shortNames: ['tr', 'trs'] }),
+  PipelineRunV1beta1: define('tekton.dev/v1beta1', 'PipelineRun', { shortNames: ['pr', 'prs'] }),
   CustomRun: define('tekton.dev/v1beta1', 'CustomRun'),
   Application: define('argoproj.io/v1alpha1', 'Application', {
     shortNames: ['app', 'apps'],

@@ -33,8 +33,9 @@ export interface Step extends Omit<Container, 'name' | 'resources'> {
   params?: Param[];
   results?: TaskResult[];
   when?: WhenExpression[];
-  workspaces?: { name: string; mountPath: string }[];
+  workspaces?: { name: string; mountPath?: string }[];
   computeResources?: Container['resources'];
+  displayName?: string;
   stdoutConfig?: { path: string };
   stderrConfig?: { path: string };
 }
@@ -64,10 +65,12 @@ export interface WorkspaceBinding {
   configMap?: Volume['configMap'];
   secret?: Volume['secret'];
   projected?: Volume['projected'];
+  csi?: object;
 }
 
 export interface Sidecar extends Omit<Container, 'resources'> {
   script?: string;
+  workspaces?: { name: string; mountPath?: string }[];
   computeResources?: Container['resources'];
 }
 
@@ -85,18 +88,39 @@ export interface TaskSpec {
 
 export type Task = KubernetesObject<TaskSpec>;
 
+export interface StepActionSpec
+  extends Pick<
+    Step,
+    'image' | 'command' | 'args' | 'env' | 'script' | 'workingDir' | 'volumeMounts' | 'results'
+  > {
+  description?: string;
+  params?: ParamSpec[];
+  securityContext?: Container['securityContext'];
+}
+
+export type StepAction = KubernetesObject<StepActionSpec>;
+
+/** Where a Task, Pipeline or StepAction comes from: a name in the namespace, or a remote resolver with its params. */
+export interface Reference {
+  name?: string;
+  kind?: string;
+  apiVersion?: string;
+  resolver?: string;
+  params?: Param[];
+}
+
 export interface PipelineTask {
   name: string;
   displayName?: string;
   description?: string;
-  taskRef?: { name?: string; kind?: string; apiVersion?: string; resolver?: string; params?: Param[] };
+  taskRef?: Reference;
   taskSpec?: TaskSpec & {
     metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
     apiVersion?: string;
     kind?: string;
     spec?: unknown;
   };
-  pipelineRef?: { name?: string };
+  pipelineRef?: Reference;
   pipelineSpec?: PipelineSpec;
   params?: Param[];
   when?: WhenExpression[];
@@ -121,7 +145,7 @@ export interface PipelineSpec {
 export type Pipeline = KubernetesObject<PipelineSpec>;
 
 export interface PipelineRunSpec {
-  pipelineRef?: { name?: string; resolver?: string; params?: Param[] };
+  pipelineRef?: Reference;
   pipelineSpec?: PipelineSpec;
   params?: Param[];
   workspaces?: WorkspaceBinding[];
@@ -129,6 +153,7 @@ export interface PipelineRunSpec {
   taskRunTemplate?: { serviceAccountName?: string; podTemplate?: Partial<PodSpec> };
   taskRunSpecs?: {
     pipelineTaskName: string;
+    timeout?: string;
     serviceAccountName?: string;
     podTemplate?: Partial<PodSpec>;
     computeResources?: Container['resources'];
@@ -164,13 +189,38 @@ export interface PipelineRunStatus {
   childReferences?: ChildReference[];
   skippedTasks?: SkippedTask[];
   results?: { name: string; value: ParamValue }[];
-  provenance?: object;
+  provenance?: Provenance;
+  timing?: RunTiming;
+}
+
+/** Where a run's time went, in seconds; not part of Tekton's status. */
+export interface RunTiming {
+  /** The pipeline tasks that decided how long the run took, first to last. */
+  criticalPath: string[];
+  criticalPathSeconds: number;
+  /** From creation of the run to the start of its first pod: in the queue, and waiting for a place on the node. */
+  queuedSeconds: number;
+  tasks: Record<string, TaskTiming>;
+}
+
+export interface TaskTiming {
+  /** From when the task could have started (its parents ended) to its pod's start. */
+  waitSeconds: number;
+  /** In its steps. */
+  runSeconds: number;
+  /** The rest of its time: making the pod, between steps, reading results. */
+  overheadSeconds: number;
+}
+
+export interface Provenance {
+  refSource?: { uri?: string; digest?: Record<string, string>; entryPoint?: string };
+  featureFlags?: object;
 }
 
 export type PipelineRun = KubernetesObject<PipelineRunSpec, PipelineRunStatus>;
 
 export interface TaskRunSpec {
-  taskRef?: { name?: string; kind?: string; resolver?: string; params?: Param[] };
+  taskRef?: Reference;
   taskSpec?: TaskSpec;
   params?: Param[];
   workspaces?: WorkspaceBinding[];
@@ -200,6 +250,21 @@ export interface StepState {
   };
   terminationReason?: string;
   results?: TaskResult[];
+  inputs?: Artifact[];
+  outputs?: Artifact[];
+  provenance?: Provenance;
+}
+
+/** What a step says it used or made (Tekton docs, artifacts.md). */
+export interface Artifact {
+  name: string;
+  buildOutput?: boolean;
+  values?: { uri?: string; digest?: Record<string, string> }[];
+}
+
+export interface Artifacts {
+  inputs?: Artifact[];
+  outputs?: Artifact[];
 }
 
 export interface TaskRunStatus {
@@ -209,25 +274,32 @@ export interface TaskRunStatus {
   startTime?: string;
   completionTime?: string;
   steps?: StepState[];
-  sidecars?: object[];
+  sidecars?: Omit<StepState, 'terminationReason' | 'results'>[];
   results?: TaskResult[];
   taskSpec?: TaskSpec;
   retriesStatus?: TaskRunStatus[];
-  artifacts?: object;
-  provenance?: object;
+  artifacts?: Artifacts;
+  provenance?: Provenance;
+  /** What a cluster would refuse, and other things to know about this run. */
+  annotations?: Record<string, string>;
 }
 
 export type TaskRun = KubernetesObject<TaskRunSpec, TaskRunStatus>;
 
 /**
  * How a node runs the containers of a task's pod: one after the other, which on a cluster Tekton's entrypoint does.
- * Stored as JSON in the pod annotation `tagboat.dev/steps`. Containers that are not steps are sidecars: they run
- * alongside and are stopped when the last step has ended.
+ * Stored as JSON in the pod annotation `tagboat.dev/steps`. Containers that are not steps are sidecars: they start
+ * first, are awaited until they are ready, and are stopped when the last step has ended.
  */
 export interface PodSteps {
   readonly steps: readonly PodStep[];
   /** Task results, read from `/tekton/results/<name>` after each step. */
   readonly results: readonly { name: string; type: string }[];
+  /** Scripts of sidecars. */
+  readonly sidecars?: readonly { container: string; script: string }[];
+  /** Secrets of the service account that git and registry clients shall use. */
+  readonly credentials?: readonly string[];
+  readonly reuse?: StepReuse;
 }
 
 export interface PodStep {
@@ -243,14 +315,27 @@ export interface PodStep {
   readonly stderrPath?: string;
 }
 
+/** What a task declares so that the same work need not be done twice (annotations of the Task). */
+export interface StepReuse {
+  /** Everything that decides the outcome besides files: steps, params, versions. Hashed. */
+  readonly identity: string;
+  /** Paths as the steps see them whose content belongs to the key. */
+  readonly inputs: readonly string[];
+  /** Paths whose content is kept, and put back when the work is reused. */
+  readonly outputs: readonly string[];
+}
+
 export const podStepsAnnotation = 'tagboat.dev/steps';
+
+/** On a pod that took an earlier run's outcome: the key it was found by. */
+export const reusedAnnotation = 'tagboat.dev/reused';
 
 /** One entry of a step container's termination message, which is a JSON list of these (Tekton's `RunResult`). */
 export interface RunResult {
   readonly key: string;
   readonly value: string;
-  /** 1: task result, 4: step result, 3: internal (`StartedAt`, `ExitCode`, `Reason`). */
-  readonly type: 1 | 3 | 4;
+  /** 1: task result, 3: internal (`StartedAt`, `ExitCode`, `Reason`), 4: step result, 5 and 6: artifacts of step and task. */
+  readonly type: 1 | 3 | 4 | 5 | 6;
 }
 
 /** A param value type as declared or as its default or value shows. */
@@ -261,4 +346,13 @@ export function typeOfParam(value: ParamValue | undefined): 'string' | 'array' |
 /** A run's results by name, as text. */
 export function resultsOf(run: PipelineRun): Record<string, string> {
   return Object.fromEntries((run.status?.results ?? []).map(({ name, value }) => [name, String(value)]));
+}
+
+/** On the status of a failed TaskRun: the last words of the step that failed, which Tekton's own message does not hold. */
+export const failureAnnotation = 'tagboat.dev/failure';
+
+/** Why a TaskRun failed, as a person wants to know it: the failed step's last words, else its condition's message. */
+export function failureText(run: TaskRun): string {
+  const condition = run.status?.conditions?.find(({ type }) => type === 'Succeeded');
+  return run.status?.annotations?.[failureAnnotation] ?? condition?.message ?? '';
 }

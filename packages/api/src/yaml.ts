@@ -43,6 +43,8 @@ export function parseYaml(text: string, file: string): SourceDocument[] {
       throw invalid(`expected at most 100 YAML aliases, found ${aliases}`, { location: { file } });
     if (document.contents === null) continue;
     const value: unknown = document.toJS({ maxAliasCount: 1000 });
+    // Nothing but comments between two separators.
+    if (value === null || value === undefined) continue;
     result.push({
       value,
       locate(path) {

@@ -1,4 +1,5 @@
 import {
+  failureText,
   findCondition,
   kinds,
   type PipelineRun,
@@ -165,7 +166,7 @@ class RunView {
     if (task.status?.completionTime) {
       shown.seconds = (Date.now() - (shown.started ?? Date.now())) / 1000;
       shown.state = condition?.status === 'True' ? 'done' : 'failed';
-      if (shown.state === 'failed') shown.message = plainMessage(condition?.message ?? '');
+      if (shown.state === 'failed') shown.message = plainMessage(failureText(task));
     }
     if (!this.#options.terminal && before !== shown.state && shown.state !== 'waiting') this.#event(shown);
   }
@@ -224,5 +225,5 @@ export async function failureOf(client: Client, run: PipelineRun): Promise<strin
     .find(({ condition }) => condition?.status === 'False');
   if (!failed) return findCondition(run.status?.conditions, 'Succeeded')?.message ?? 'the run failed';
   const name = failed.task.metadata.labels?.['tekton.dev/pipelineTask'];
-  return `${name}: ${plainMessage(failed.condition?.message ?? '')}`;
+  return `${name}: ${plainMessage(failureText(failed.task))}`;
 }

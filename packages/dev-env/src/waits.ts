@@ -1,5 +1,6 @@
 import {
   type Condition,
+  failureText,
   findCondition,
   type KubernetesObject,
   kinds,
@@ -35,9 +36,9 @@ export async function failures(client: Client, run: PipelineRun): Promise<string
     namespace: run.metadata.namespace ?? '',
     labelSelector: `tekton.dev/pipelineRun=${run.metadata.name}`,
   });
-  const messages = items.flatMap(({ status }) => {
-    const condition = findCondition(status?.conditions, 'Succeeded');
-    return condition?.status === 'False' ? [condition.message ?? ''] : [];
+  const messages = items.flatMap((task) => {
+    const condition = findCondition(task.status?.conditions, 'Succeeded');
+    return condition?.status === 'False' ? [failureText(task)] : [];
   });
   const own = findCondition(run.status?.conditions, 'Succeeded');
   return [...messages, own?.message ?? ''].join('\n');

@@ -3,6 +3,7 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { shellQuote } from './process-driver.ts';
+import { ashOf } from './toolboxes.ts';
 
 export interface HostTools {
   /** Directories to look programs up in, joined with `:`. */
@@ -32,6 +33,12 @@ export function hostTools(options: {
     python: options.python,
     async writeLaunchers(directory) {
       await executable(join(directory, 'tagboat'), `exec ${options.tagboat.map(shellQuote).join(' ')} "$@"`);
+      const ash = ashOf(path);
+      if (ash)
+        await executable(
+          join(directory, 'ash'),
+          `exec ${shellQuote(ash.program)} ${ash.applet ? 'ash' : '--posix'} "$@"`,
+        );
       if (!path.split(delimiter).some((entry) => existsSync(join(entry, 'python'))))
         await executable(join(directory, 'python'), 'exec python3 "$@"');
     },

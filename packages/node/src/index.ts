@@ -76,7 +76,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     tokenFor: options.tokenFor,
     environment: options.environment,
     addresses: new AddressPool(home),
-    slots: new Slots(Math.max(2, availableParallelism())),
+    slots: new Slots(1000 * Math.max(2, availableParallelism())),
   };
   const reconciler = new PodReconciler(context);
   const pods = new Controller({

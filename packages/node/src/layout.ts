@@ -24,6 +24,16 @@ export class NodeLayout {
     return join(this.home, 'volumes', 'claims');
   }
 
+  /** Results that are too large for an object, by digest. */
+  get results(): string {
+    return join(this.home, 'artifacts', 'results');
+  }
+
+  /** Outcomes of tasks that declare reuse, by key. */
+  get reuse(): string {
+    return join(this.home, 'artifacts', 'reuse');
+  }
+
   /** Logs outlive the pod object, so they stand under its name; `uid` tells two pods of one name apart. */
   podLogs(namespace: string, name: string): string {
     return join(this.home, 'logs', namespace, name);

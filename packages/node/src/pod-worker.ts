@@ -31,7 +31,10 @@ export interface StartOptions {
   readonly command: readonly string[];
   readonly args: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  readonly rewrite?: (text: string) => Promise<string>;
+  /** Tekton's rule: an image's `Cmd` is its command where it has no entrypoint, and args come after it. */
+  readonly cmdTakesArgs?: boolean;
+  /** Also gets the container's output. */
+  readonly onOutput?: (stream: 'stdout' | 'stderr', data: Uint8Array) => void;
 }
 
 const defaultGracePeriod = 30;
@@ -163,7 +166,7 @@ export abstract class PodWorker {
     const image = await resolveImage(container.image, context.images);
     const resolved = await resolveEnvironment(context.store, pod, container);
     const mounts = await this.volumes.mounts(container);
-    const config: ImageConfig = image.kind === 'rootfs' ? image.config : {};
+    const config: ImageConfig = image.config ?? {};
     const environment = {
       ...Object.fromEntries((config.Env ?? []).map((line) => splitPair(line))),
       ...context.environment,
@@ -171,7 +174,6 @@ export abstract class PodWorker {
       ...options.environment,
       ...resolved.variables,
     };
-    const rewrite = options.rewrite ?? (async (text: string) => text);
     const words = commandOf(options, config).map((word) => expand(word, environment));
     const log = await context.logs.open(
       { namespace: pod.metadata.namespace ?? '', pod: pod.metadata.name, container: container.name },
@@ -182,8 +184,8 @@ export abstract class PodWorker {
       directory: join(context.layout.pod(pod.metadata.uid ?? ''), 'containers', container.name),
       hostname: pod.metadata.name,
       image,
-      command: await Promise.all(words.map(rewrite)),
-      environment: await rewriteValues(environment, rewrite),
+      command: words,
+      environment,
       workingDir: container.workingDir ?? (config.WorkingDir || '/'),
       mounts,
       stdin: container.stdin ?? false,
@@ -194,6 +196,7 @@ export abstract class PodWorker {
     const attachments = this.attachments(container.name);
     const running = await context.driver.start(request, (stream, data) => {
       attachments.output(stream, data);
+      options.onOutput?.(stream, data);
       return log.write(stream, data);
     });
     this.containers.set(container.name, running);
@@ -208,14 +211,21 @@ export abstract class PodWorker {
 }
 
 function commandOf(options: StartOptions, config: ImageConfig): string[] {
-  const command = options.command.length > 0 ? options.command : (config.Entrypoint ?? []);
+  const declared = config.Entrypoint?.length ? config.Entrypoint : options.cmdTakesArgs ? config.Cmd : [];
+  const command = options.command.length > 0 ? options.command : (declared ?? []);
+  if (options.cmdTakesArgs && !config.Entrypoint?.length)
+    return checkedCommand([...command, ...options.args]);
   const args = options.args.length > 0 || options.command.length > 0 ? options.args : (config.Cmd ?? []);
-  if (command.length + args.length === 0)
+  return checkedCommand([...command, ...args]);
+}
+
+function checkedCommand(words: string[]): string[] {
+  if (words.length === 0)
     throw new TagboatError('the container has no command, and its image names none', {
       reason: 'ContainerCannotRun',
       retryable: false,
     });
-  return [...command, ...args];
+  return words;
 }
 
 function userOf(container: Container, pod: Pod, image: ResolvedImage): { user?: number } {
@@ -223,14 +233,6 @@ function userOf(container: Container, pod: Pod, image: ResolvedImage): { user?: 
   const own = image.kind === 'rootfs' ? Number.parseInt(image.config.User ?? '', 10) : Number.NaN;
   const user = asked ?? (Number.isNaN(own) ? undefined : own);
   return user === undefined ? {} : { user };
-}
-
-async function rewriteValues(
-  values: Readonly<Record<string, string>>,
-  rewrite: (text: string) => Promise<string>,
-): Promise<Record<string, string>> {
-  const entries = Object.entries(values).map(async ([name, value]) => [name, await rewrite(value)] as const);
-  return Object.fromEntries(await Promise.all(entries));
 }
 
 function splitPair(line: string): [string, string] {

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TagboatError } from '@tagboat/base';
 import {
@@ -11,6 +11,7 @@ import {
 import { execSession } from './exec-session.ts';
 import { type HostTools, hostEnvironment } from './host-tools.ts';
 import { spawnContainer } from './spawn-container.ts';
+import { ashOf } from './toolboxes.ts';
 import type { Mount } from './volumes.ts';
 
 /**
@@ -40,7 +41,12 @@ export class ProcessDriver implements ContainerDriver {
     environment.PATH = [bin, environment.PATH ?? '', this.#tools.path].filter(Boolean).join(':');
     if (request.image.kind === 'rootfs') await this.#python(request, bin);
     const command = request.command.map(rewrite) as [string, ...string[]];
-    for (const mount of request.mounts) await rewriteScripts(mount, rewrite);
+    const ash = request.image.kind === 'host' && request.image.shell === 'ash' ? ashOf() : undefined;
+    if (ash) await symlink(ash.program, join(bin, 'sh')).catch(ifThere);
+    // There is no /bin/sh of the container's own: its scripts name the shell that stands in for it.
+    const shell = (text: string) =>
+      ash ? text.replace(/^#!\s*\/bin\/(a?sh)\b/, `#!${join(bin, '$1')}`) : text;
+    for (const mount of request.mounts) await rewriteScripts(mount, (text) => shell(rewrite(text)));
     const cwd = rewrite(request.workingDir);
     await mkdir(cwd, { recursive: true }).catch(() => undefined);
     const running = spawnContainer({
@@ -84,6 +90,10 @@ export class ProcessDriver implements ContainerDriver {
       await chmod(join(bin, name), 0o755);
     }
   }
+}
+
+function ifThere(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
 }
 
 const imageMounts = ({ image }: ContainerRequest): Mount[] =>

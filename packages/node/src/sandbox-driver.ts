@@ -15,6 +15,7 @@ import { type HostTools, hostEnvironment } from './host-tools.ts';
 import { planRoot, type RootEntry, type RootOperation } from './plan-root.ts';
 import { shellQuote } from './process-driver.ts';
 import { spawnContainer } from './spawn-container.ts';
+import { shellInPlace } from './toolboxes.ts';
 
 const systemDirectories = new Set([
   'usr',
@@ -60,7 +61,7 @@ export class SandboxDriver implements ContainerDriver {
     const script = join(directory, 'enter.sh');
     const fstab = join(directory, 'fstab');
     const operations = this.#operations(request, bin);
-    await writeFile(fstab, fstabOf(operations, root));
+    await writeFile(fstab, fstabOf(operations, root, shellInPlace(image)));
     await writeFile(script, this.#script({ request, operations, root, fstab }));
     const environment = { ...this.#environment(request), [podMarker]: request.podUid };
     const namespaces = [
@@ -191,7 +192,11 @@ export class SandboxDriver implements ContainerDriver {
   }
 }
 
-function fstabOf(operations: readonly RootOperation[], root: string): string {
+function fstabOf(
+  operations: readonly RootOperation[],
+  root: string,
+  replaced: readonly { source: string; path: string }[],
+): string {
   const quoted = (path: string) =>
     path.replaceAll('\\', '\\134').replaceAll(' ', '\\040').replaceAll('\t', '\\011');
   const lines = operations.flatMap((operation) => {
@@ -201,6 +206,9 @@ function fstabOf(operations: readonly RootOperation[], root: string): string {
     const options = `${operation.readOnly ? 'rbind,ro' : 'rbind,rw'}${isFile(operation.source) ? '' : ',X-mount.mkdir'}`;
     return [`${quoted(operation.source)} ${quoted(join(root, operation.path))} none ${options} 0 0`];
   });
+  lines.push(
+    ...replaced.map(({ source, path }) => `${quoted(source)} ${quoted(join(root, path))} none bind 0 0`),
+  );
   const hides = masked.filter((path) => existsSync(path) && operations.some(showsEtc));
   lines.push(...hides.map((path) => `/dev/null ${quoted(join(root, path))} none bind 0 0`));
   const hidden = maskedDirectories.filter((path) => existsSync(path) && operations.some(showsEtc));

@@ -1,145 +1,292 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type Container,
-  type PodStep,
-  type PodSteps,
-  podStepsAnnotation,
-  type RunResult,
-} from '@tagboat/api';
+import { type Container, type PodStep, type PodSteps, podStepsAnnotation } from '@tagboat/api';
 import { describeError, TagboatError, timestamp } from '@tagboat/base';
 import { PodWorker, type StartedContainer } from './pod-worker.ts';
-import { readResults, type StepDirectories, substituteStepResults } from './step-values.ts';
+import { cpuOfPod } from './slots.ts';
+import { type Credentials, copyToHome, readCredentials, writeCredentials } from './step-credentials.ts';
+import { makeDirectories, type TektonDirectories } from './step-directories.ts';
+import { type StepEnd, terminatedStep } from './step-end.ts';
+import { openStepOutput } from './step-output.ts';
+import { StepReuseCache } from './step-reuse.ts';
+import { sidecarReady } from './step-sidecars.ts';
+import { EarlierSteps, readValues, type StepValues, tektonLimit } from './step-values.ts';
 import { whenStepRuns } from './step-when.ts';
+import { toolboxOf } from './toolboxes.ts';
 import { PodVolumes } from './volumes.ts';
 
-interface StepEnd {
-  readonly exitCode: number;
-  readonly reason?: 'TimeoutExceeded' | 'Skipped' | 'Continued';
+interface Prepared {
+  readonly plan: PodSteps;
+  readonly containers: ReadonlyMap<string, Container>;
+  readonly directories: TektonDirectories;
+  readonly earlier: EarlierSteps;
+  readonly credentials: Credentials | undefined;
 }
+
+const nothing: StepValues = { results: [], large: [] };
 
 /** Runs a task's pod: its steps one after the other, sidecars alongside, as Tekton's entrypoint does on a cluster. */
 export class StepPodWorker extends PodWorker {
+  readonly #large = new Map<string, number>();
   #scripts = '';
 
   protected async run(): Promise<void> {
     const { slots } = this.context;
-    if (slots.full)
+    const cpu = cpuOfPod(this.pod);
+    if (!slots.fits(cpu))
       await this.report({
         phase: 'Pending',
         message: 'waits until a task that runs now has ended (Insufficient cpu)',
       });
-    const release = await slots.take(this.stopping.signal);
+    const release = await slots.take(this.stopping.signal, cpu);
     try {
-      await this.#runSteps();
+      await this.#runTask(await this.#prepare());
     } finally {
       release();
     }
   }
 
-  async #runSteps(): Promise<void> {
-    const annotation = this.pod.metadata.annotations?.[podStepsAnnotation] ?? '{"steps":[],"results":[]}';
-    const plan = JSON.parse(annotation) as PodSteps;
-    const containers = new Map(
-      (this.pod.spec?.containers ?? []).map((container) => [container.name, container]),
-    );
-    await this.volumes.prepare(this.pod);
-    this.#scripts = join(this.context.layout.pod(this.pod.metadata.uid ?? ''), 'scripts');
+  async #prepare(): Promise<Prepared> {
+    const { context, pod } = this;
+    const plan = JSON.parse(
+      pod.metadata.annotations?.[podStepsAnnotation] ?? '{"steps":[],"results":[]}',
+    ) as PodSteps;
+    const containers = new Map((pod.spec?.containers ?? []).map((container) => [container.name, container]));
+    await this.volumes.prepare(pod);
+    const own = context.layout.pod(pod.metadata.uid ?? '');
+    this.#scripts = join(own, 'scripts');
     await mkdir(this.#scripts, { recursive: true });
-    const stepNames = new Set(plan.steps.map(({ container }) => container));
-    const logs: StartedContainer[] = [];
-    for (const container of containers.values())
-      if (!stepNames.has(container.name)) logs.push(await this.#sidecar(container));
-    let failure: string | undefined;
-    for (const step of plan.steps) {
-      const container = containers.get(step.container);
-      if (!container)
-        throw new TagboatError(`step ${step.container} has no container`, { reason: 'Invalid' });
-      if (failure !== undefined) this.#skip(container);
-      else failure = await this.#step(container, step, plan);
-      if (this.stopping.signal.aborted) return;
-    }
-    for (const { running, log } of logs) {
+    this.volumes.addDirectory('tekton-internal-scripts', this.#scripts);
+    const names = plan.credentials ?? [];
+    const credentials = names.length > 0 ? await readCredentials(context.store, pod, names) : undefined;
+    this.volumes.secrets.push(...(credentials?.secrets ?? []));
+    const first = containers.get(plan.steps[0]?.container ?? '');
+    const mounts = first ? await this.volumes.mounts(first) : [];
+    const behind = (path: string) => PodVolumes.hostPath(mounts, path) ?? join(own, path);
+    if (!this.volumes.has('tekton-creds')) this.volumes.addDirectory('tekton-creds', join(own, 'creds'));
+    const directories = await makeDirectories(plan.steps, {
+      results: behind('/tekton/results'),
+      artifacts: behind('/tekton/artifacts'),
+      steps: behind('/tekton/steps'),
+      run: behind('/tekton/run'),
+      creds: this.volumes.directory('tekton-creds'),
+      isolated: context.driver.isolatesFiles,
+    });
+    return {
+      plan,
+      containers,
+      directories,
+      credentials,
+      earlier: new EarlierSteps(directories, context.layout.results),
+    };
+  }
+
+  async #runTask(prepared: Prepared): Promise<void> {
+    const { plan } = prepared;
+    const reuse = await StepReuseCache.open(this.context.layout, plan, {
+      hostPath: (path) => this.#hostPath(prepared, path),
+      results: prepared.directories.results,
+    });
+    if (reuse && (await reuse.restore())) return this.#reused(prepared, reuse.key);
+    const sidecars = await this.#startSidecars(prepared);
+    const failure = await this.#runSteps(prepared);
+    if (this.stopping.signal.aborted) return;
+    for (const { running, log } of sidecars) {
       running.stop(1000);
       await running.exited;
       await log.close();
     }
-    await this.report(
-      failure === undefined
-        ? { phase: 'Succeeded' }
-        : { phase: 'Failed', ...(failure ? { message: failure } : {}) },
-    );
+    if (failure === undefined) await reuse?.keep();
+    await this.report({
+      ...(failure === undefined
+        ? { phase: 'Succeeded' as const }
+        : { phase: 'Failed' as const, ...(failure ? { message: failure } : {}) }),
+      ...this.#conditions(),
+    });
   }
 
-  async #sidecar(container: Container): Promise<StartedContainer> {
-    return this.startContainer(container, { command: container.command ?? [], args: container.args ?? [] });
-  }
-
-  #skip(container: Container): void {
-    const now = timestamp(this.context.clock);
-    this.#terminated(container, { exitCode: 1, reason: 'Skipped' }, { startedAt: now, results: [] });
+  async #runSteps(prepared: Prepared): Promise<string | undefined> {
+    const { plan, containers } = prepared;
+    for (const { container } of plan.steps)
+      this.setState(containers.get(container)!, { waiting: { reason: 'PodInitializing' } });
+    let failure: string | undefined;
+    for (const [index, step] of plan.steps.entries()) {
+      const container = containers.get(step.container);
+      if (!container)
+        throw new TagboatError(`step ${step.container} has no container`, { reason: 'Invalid' });
+      if (failure === undefined) failure = await this.#step(prepared, { container, step, index });
+      else
+        this.#ended(
+          container,
+          { exitCode: 1, reason: 'Skipped' },
+          { startedAt: timestamp(this.context.clock) },
+        );
+      if (this.stopping.signal.aborted) return failure;
+    }
+    return failure;
   }
 
   /** Runs one step. @returns why the task must stop, or undefined to go on */
-  async #step(container: Container, step: PodStep, plan: PodSteps): Promise<string | undefined> {
-    const mounts = await this.volumes.mounts(container);
-    const directories: StepDirectories = {
-      results: PodVolumes.hostPath(mounts, '/tekton/results') ?? '',
-      steps: PodVolumes.hostPath(mounts, '/tekton/steps') ?? '',
-    };
-    await mkdir(join(directories.steps, step.container, 'results'), { recursive: true });
-    const rewrite = (text: string) => substituteStepResults(text, directories.steps);
-    if (!(await whenStepRuns(step.when, rewrite))) {
-      this.#terminated(
+  async #step(
+    prepared: Prepared,
+    { container, step, index }: { container: Container; step: PodStep; index: number },
+  ): Promise<string | undefined> {
+    const { earlier, directories } = prepared;
+    const exitCode = (code: number) => writeFile(join(directories.status(step), 'exitCode'), String(code));
+    if (!(await whenStepRuns(step.when, earlier))) {
+      await exitCode(0);
+      this.#ended(
         container,
         { exitCode: 0, reason: 'Skipped' },
-        { startedAt: timestamp(this.context.clock), results: [] },
+        { startedAt: timestamp(this.context.clock) },
       );
       return undefined;
     }
-    const started = await this.#start(container, step, rewrite);
+    const output = await openStepOutput(step, (path) => this.#hostPath(prepared, path, container));
+    const ready = await this.#containerFor(prepared, { container, step, index });
+    const started = await this.#startStep(ready, output);
     await this.report({ phase: 'Running' });
     const end = await this.#await(started, step);
-    const { results, problem } = await this.#results(directories, step, plan);
-    await writeFile(join(directories.steps, step.container, 'exitCode'), String(end.exitCode));
+    await output.close();
+    const { values, problem } = await this.#values(prepared, step);
     const tail = started.log.tail.findLast((line) => line.trim() !== '');
     await started.log.close();
-    const continued = end.exitCode !== 0 && step.onError === 'continue';
-    this.#terminated(container, continued ? { ...end, reason: 'Continued' } : end, {
+    const continued = end.exitCode !== 0 && step.onError === 'continue' && end.reason === undefined;
+    await exitCode(end.exitCode);
+    this.#ended(container, continued ? { ...end, reason: 'Continued' } : end, {
       startedAt: started.startedAt,
-      results,
+      values,
     });
     if (problem) throw problem;
     if (end.exitCode === 0 || continued) return undefined;
     return end.reason === 'TimeoutExceeded' ? 'the step timed out' : (tail ?? '');
   }
 
-  async #start(
-    container: Container,
-    step: PodStep,
-    rewrite: (text: string) => Promise<string>,
-  ): Promise<StartedContainer> {
-    if (step.script === undefined)
-      return this.startContainer(container, {
-        command: container.command ?? [],
-        args: container.args ?? [],
-        rewrite,
-      });
-    const path = join(this.#scripts, step.container);
-    await writeFile(path, await rewrite(step.script));
-    await chmod(path, 0o755);
-    const mounted: Container = {
+  /** The container of a step with the values of earlier steps in it, its script placed, its home made. */
+  async #containerFor(
+    { earlier, credentials }: Prepared,
+    { container, step, index }: { container: Container; step: PodStep; index: number },
+  ): Promise<Container> {
+    const env = await Promise.all(
+      (container.env ?? []).map(async (item) =>
+        item.value === undefined ? item : { ...item, value: await earlier.text(item.value) },
+      ),
+    );
+    const script = step.script === undefined ? undefined : `script-${index}`;
+    if (script) await this.#place(script, await earlier.text(step.script!));
+    const command = script ? [`/tekton/scripts/${script}`] : await earlier.words(container.command ?? []);
+    const ready = await this.#withHome({
       ...container,
+      command,
+      args: await earlier.words(container.args ?? []),
+      env,
       volumeMounts: [
         ...(container.volumeMounts ?? []),
-        { name: this.volumes.scriptsVolume(this.#scripts), mountPath: '/tekton/scripts' },
+        { name: 'tekton-internal-scripts', mountPath: '/tekton/scripts', readOnly: true },
       ],
-    };
-    return this.startContainer(mounted, {
-      command: [`/tekton/scripts/${step.container}`],
-      args: container.args ?? [],
-      rewrite,
     });
+    if (credentials) await this.#giveCredentials(ready, credentials, index);
+    return ready;
+  }
+
+  async #place(name: string, text: string): Promise<void> {
+    const path = join(this.#scripts, name);
+    await writeFile(path, text);
+    await chmod(path, 0o755);
+  }
+
+  /** Toolboxes have no home of their own: root's is empty and the container's alone, others get none, as in an image. */
+  async #withHome(container: Container): Promise<Container> {
+    const { driver, layout } = this.context;
+    const toolbox = toolboxOf(container.image ?? '');
+    if (!toolbox || container.env?.some(({ name }) => name === 'HOME')) return container;
+    const user = container.securityContext?.runAsUser ?? this.pod.spec?.securityContext?.runAsUser ?? 0;
+    const shared = toolbox.name === 'tagboat' || !driver.isolatesFiles;
+    const home = shared ? '/tekton/home' : user === 0 ? '/root' : '/';
+    const env = [...(container.env ?? []), { name: 'HOME', value: home }];
+    const workingDir = container.workingDir ?? (shared ? '/workspace' : undefined);
+    const placed = { ...container, env, ...(workingDir ? { workingDir } : {}) };
+    if (home !== '/root' || container.volumeMounts?.some(({ mountPath }) => mountPath === '/root'))
+      return placed;
+    const name = `tekton-internal-root-${container.name}`;
+    const path = join(layout.pod(this.pod.metadata.uid ?? ''), 'homes', container.name);
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    this.volumes.addDirectory(name, path);
+    return { ...placed, volumeMounts: [...(placed.volumeMounts ?? []), { name, mountPath: '/root' }] };
+  }
+
+  async #giveCredentials(container: Container, credentials: Credentials, index: number): Promise<void> {
+    const directory = join(this.volumes.directory('tekton-creds'), String(index));
+    await writeCredentials(credentials, directory);
+    const home = container.env?.find(({ name }) => name === 'HOME')?.value;
+    const mounts = await this.volumes.mounts(container);
+    const target = home === undefined ? undefined : PodVolumes.hostPath(mounts, home);
+    const { runAsUser, runAsGroup } = { ...this.pod.spec?.securityContext, ...container.securityContext } as {
+      runAsUser?: number;
+      runAsGroup?: number;
+    };
+    const user = runAsUser === undefined ? undefined : { uid: runAsUser, gid: runAsGroup ?? 0 };
+    if (!target) return;
+    await mkdir(target, { recursive: true });
+    await copyToHome(directory, target, user);
+  }
+
+  async #startStep(
+    container: Container,
+    output: { write(stream: 'stdout' | 'stderr', data: Uint8Array): void },
+  ): Promise<StartedContainer> {
+    return this.startContainer(container, {
+      command: container.command ?? [],
+      args: container.args ?? [],
+      cmdTakesArgs: true,
+      onOutput: (stream, data) => output.write(stream, data),
+    });
+  }
+
+  async #startSidecars({ plan, containers, earlier }: Prepared): Promise<StartedContainer[]> {
+    const steps = new Set(plan.steps.map(({ container }) => container));
+    const scripts = new Map((plan.sidecars ?? []).map(({ container, script }) => [container, script]));
+    const sidecars = [...containers.values()].filter(({ name }) => !steps.has(name));
+    const started: StartedContainer[] = [];
+    for (const [index, sidecar] of sidecars.entries()) {
+      const script = scripts.get(sidecar.name);
+      if (script !== undefined) await this.#place(`sidecar-script-${index}`, await earlier.text(script));
+      const mounted = await this.#withHome({
+        ...sidecar,
+        ...(script === undefined ? {} : { command: [`/tekton/scripts/sidecar-script-${index}`] }),
+        volumeMounts: [
+          ...(sidecar.volumeMounts ?? []),
+          { name: 'tekton-internal-scripts', mountPath: '/tekton/scripts', readOnly: true },
+        ],
+      });
+      started.push(await this.#startSidecar(mounted));
+    }
+    const { clock } = this.context;
+    const { signal } = this.stopping;
+    const waits = sidecars.map((sidecar, index) =>
+      sidecarReady({ container: sidecar, running: started[index]!.running, clock, signal }),
+    );
+    await Promise.all(waits);
+    return started;
+  }
+
+  async #startSidecar(container: Container): Promise<StartedContainer> {
+    const started = await this.startContainer(container, {
+      command: container.command ?? [],
+      args: container.args ?? [],
+      cmdTakesArgs: true,
+    });
+    void started.running.exited.then(({ exitCode }) =>
+      this.setState(container, {
+        terminated: {
+          exitCode,
+          reason: exitCode === 0 ? 'Completed' : 'Error',
+          startedAt: started.startedAt,
+          finishedAt: timestamp(this.context.clock),
+        },
+      }),
+    );
+    return started;
   }
 
   async #await({ running }: StartedContainer, step: PodStep): Promise<StepEnd> {
@@ -159,40 +306,81 @@ export class StepPodWorker extends PodWorker {
     return timedOut ? { exitCode, reason: 'TimeoutExceeded' } : { exitCode };
   }
 
-  async #results(
-    directories: StepDirectories,
+  async #values(
+    { directories, plan }: Prepared,
     step: PodStep,
-    plan: PodSteps,
-  ): Promise<{ results: RunResult[]; problem?: TagboatError }> {
+  ): Promise<{ values: StepValues; problem?: TagboatError }> {
     try {
-      return { results: await readResults(directories, step, plan.results) };
+      const values = await readValues({
+        directories,
+        step,
+        taskResults: plan.results,
+        artifacts: this.context.layout.results,
+      });
+      for (const { name, size } of values.large) this.#large.set(name, size);
+      return { values };
     } catch (error) {
-      if (error instanceof TagboatError) return { results: [], problem: error };
+      if (error instanceof TagboatError) return { values: nothing, problem: error };
       throw new TagboatError(`cannot read the results of ${step.container}: ${describeError(error)}`, {
         reason: 'ResultsUnreadable',
       });
     }
   }
 
-  #terminated(
-    container: Container,
-    end: StepEnd,
-    { startedAt, results }: { startedAt: string; results: readonly RunResult[] },
-  ): void {
-    const internal: RunResult[] = [
-      ...results,
-      { key: 'StartedAt', value: startedAt, type: 3 },
-      ...(end.reason ? [{ key: 'Reason', value: end.reason, type: 3 as const }] : []),
-      ...(end.exitCode !== 0 ? [{ key: 'ExitCode', value: String(end.exitCode), type: 3 as const }] : []),
-    ];
-    this.setState(container, {
-      terminated: {
-        exitCode: end.reason === 'Continued' ? 0 : end.exitCode,
-        reason: end.exitCode === 0 || end.reason === 'Continued' ? 'Completed' : 'Error',
-        message: JSON.stringify(internal),
-        startedAt,
-        finishedAt: timestamp(this.context.clock),
-      },
+  #ended(container: Container, end: StepEnd, more: { startedAt: string; values?: StepValues }): void {
+    const finishedAt = timestamp(this.context.clock);
+    const { startedAt, values = nothing } = more;
+    this.setState(container, terminatedStep(end, { startedAt, finishedAt, results: values.results }));
+  }
+
+  /** A task whose work was done before: its steps did not run, its results are those of then. */
+  async #reused({ plan, containers, directories }: Prepared, key: string): Promise<void> {
+    const startedAt = timestamp(this.context.clock);
+    for (const [index, step] of plan.steps.entries()) {
+      const last = index === plan.steps.length - 1;
+      const values = last
+        ? await readValues({
+            directories,
+            step,
+            taskResults: plan.results,
+            artifacts: this.context.layout.results,
+          })
+        : nothing;
+      this.#ended(containers.get(step.container)!, { exitCode: 0, reason: 'Skipped' }, { startedAt, values });
+    }
+    const now = startedAt;
+    await this.report({
+      phase: 'Succeeded',
+      conditions: [
+        { type: 'Reused', status: 'True', reason: 'SameInputs', message: key, lastTransitionTime: now },
+      ],
     });
+  }
+
+  #conditions() {
+    if (this.#large.size === 0) return {};
+    const sizes = [...this.#large].map(([name, size]) => `${name} has ${size} bytes`).join(', ');
+    const message = `a cluster would refuse results of more than ${tektonLimit} bytes: ${sizes}`;
+    return {
+      conditions: [
+        {
+          type: 'ResultsLargerThanTekton',
+          status: 'True' as const,
+          reason: 'ResultLargerThanAllowedLimit',
+          message,
+          lastTransitionTime: timestamp(this.context.clock),
+        },
+      ],
+    };
+  }
+
+  /** Where the host has a path that the steps see; undefined where it belongs to no volume. */
+  async #hostPath(
+    { plan, containers }: Prepared,
+    path: string,
+    container?: Container,
+  ): Promise<string | undefined> {
+    const seenBy = container ?? containers.get(plan.steps[0]?.container ?? '');
+    return seenBy && PodVolumes.hostPath(await this.volumes.mounts(seenBy), path);
   }
 }

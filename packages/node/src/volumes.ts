@@ -12,6 +12,7 @@ import {
 import { safeJoin, TagboatError } from '@tagboat/base';
 import type { Reader } from '@tagboat/store';
 import { fieldOf, valuesOf } from './environment.ts';
+import { staysInside } from './inside.ts';
 import type { NodeLayout } from './layout.ts';
 
 /** A directory or file of the host that a container sees at `mountPath`. */
@@ -58,10 +59,20 @@ export class PodVolumes {
     this.#paths.set(serviceAccountVolume, token);
   }
 
-  /** Makes a directory of the host a volume of this pod, for step scripts. @returns the volume's name */
-  scriptsVolume(path: string): string {
-    this.#paths.set('tekton-internal-scripts', path);
-    return 'tekton-internal-scripts';
+  /** Makes a directory of the host a volume of this pod. */
+  addDirectory(name: string, path: string): void {
+    this.#paths.set(name, path);
+  }
+
+  has(name: string): boolean {
+    return this.#paths.has(name);
+  }
+
+  /** The host's directory behind a volume. */
+  directory(name: string): string {
+    const path = this.#paths.get(name);
+    if (!path) throw failedMount(`the pod has no volume "${name}"`);
+    return path;
   }
 
   /** What the container mounts, outermost first. */
@@ -75,6 +86,8 @@ export class PodVolumes {
         );
       const hostPath = subPath ? safeJoin(path, subPath) : path;
       if (subPath && !(await exists(hostPath))) await mkdir(hostPath, { recursive: true });
+      if (subPath && !(await staysInside(path, hostPath)))
+        throw failedMount(`the subPath "${subPath}" of volume "${name}" is a link that leads out of it`);
       mounts.push({ hostPath, mountPath: trimSlash(mountPath), readOnly: readOnly ?? false });
     }
     const token = this.#paths.get(serviceAccountVolume);

@@ -1,22 +1,62 @@
 import type { PipelineTask } from '@tagboat/api';
 import { invalid } from '@tagboat/base';
-import { referencesIn } from './substitute.ts';
+import { findReferences } from './substitute.ts';
 
 /** For each task, the names of the tasks it waits for: by `runAfter`, and by using their results. */
 export interface TaskGraph {
   /** Every task after all that it waits for. */
   readonly order: readonly PipelineTask[];
   readonly parents: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly resultParents: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
-/** The names of tasks whose results, status or outputs this task's fields use. */
-export function resultParentsOf(task: PipelineTask): Set<string> {
-  const { params, when, matrix, workspaces } = task;
-  const names = referencesIn([params, when, matrix, workspaces, task.displayName])
-    .map((name) => /^tasks\.([\w-]+)\.results\./.exec(name)?.[1])
-    .filter((name) => name !== undefined);
-  return new Set(names);
+/** A use of another task's result, status, matrix length or artifact. */
+export interface ResultReference {
+  readonly task: string;
+  readonly result: string;
+  /** The key of an object result. */
+  readonly key?: string;
+  readonly index?: string;
+  readonly text: string;
+}
+
+const resultName = /^(tasks|finally)\.([\w-]+)\.results\.([\w-]+)(?:\.([\w-]+))?$/;
+
+/** The task results that a value uses. */
+export function resultReferencesIn(value: unknown): ResultReference[] {
+  return findReferences(value).flatMap(({ name, index, text }) => {
+    const match = resultName.exec(name);
+    if (!match) return [];
+    return [
+      {
+        task: match[2]!,
+        result: match[3]!,
+        ...(match[4] === undefined ? {} : { key: match[4] }),
+        ...(index === undefined ? {} : { index }),
+        text,
+      },
+    ];
+  });
+}
+
+/** The fields of a pipeline task in which results of others may stand, those of its own inline spec aside. */
+export const outerFields = (task: PipelineTask) => [
+  task.params,
+  task.when,
+  task.matrix,
+  task.workspaces,
+  task.displayName,
+  task.taskRef,
+  task.pipelineRef,
+];
+
+/** What a pipeline task waits for besides `runAfter`: whose results it uses, in its own fields or in its inline steps. */
+function resultParentsOf(task: PipelineTask): Set<string> {
+  const { steps, sidecars } = task.taskSpec ?? {};
+  const fields = [...outerFields(task), steps, sidecars];
+  const artifacts = findReferences([steps, sidecars, task.params]).flatMap(
+    ({ name }) => /^tasks\.([\w-]+)\.(?:outputs|inputs|matrix)\b/.exec(name)?.[1] ?? [],
+  );
+  return new Set([...resultReferencesIn(fields).map((reference) => reference.task), ...artifacts]);
 }
 
 /**
@@ -26,38 +66,49 @@ export function resultParentsOf(task: PipelineTask): Set<string> {
 export function buildGraph(tasks: readonly PipelineTask[]): TaskGraph {
   const byName = new Map<string, PipelineTask>();
   for (const task of tasks) {
-    if (byName.has(task.name))
-      throw invalid(`expected every task to have a name of its own, found "${task.name}" twice`);
+    if (byName.has(task.name)) throw invalid(`duplicate pipeline task "${task.name}"`);
     byName.set(task.name, task);
   }
-  const resultParents = new Map(tasks.map((task) => [task.name, resultParentsOf(task)]));
   const parents = new Map(
-    tasks.map((task) => [task.name, new Set([...(task.runAfter ?? []), ...resultParents.get(task.name)!])]),
+    tasks.map((task) => [task.name, new Set([...(task.runAfter ?? []), ...resultParentsOf(task)])]),
   );
   for (const [name, names] of parents)
     for (const parent of names)
       if (!byName.has(parent))
-        throw invalid(`task "${name}" waits for "${parent}", but the pipeline has no task of that name`, {
-          hint: `tasks are: ${[...byName.keys()].join(', ')}`,
-        });
-  return { order: sortByParents(byName, parents), parents, resultParents };
+        throw invalid(
+          `couldn't add link between ${name} and ${parent}: task ${name} depends on ${parent} but ${parent} wasn't present in Pipeline`,
+          { hint: `tasks are: ${[...byName.keys()].slice(0, 20).join(', ')}` },
+        );
+  return { order: sortByParents(byName, parents), parents };
 }
 
+/** Depth first without recursion, since a pipeline may be a chain of thousands. */
 function sortByParents(tasks: Map<string, PipelineTask>, parents: Map<string, Set<string>>): PipelineTask[] {
   const order: PipelineTask[] = [];
-  const state = new Map<string, 'visiting' | 'done'>();
-  const visit = (name: string, path: readonly string[]): void => {
-    if (state.get(name) === 'done') return;
-    if (state.get(name) === 'visiting')
-      throw invalid(
-        `the tasks wait for each other in a circle: ${[...path.slice(path.indexOf(name)), name].join(' -> ')}`,
-        { hint: 'remove one runAfter or result reference of these' },
-      );
-    state.set(name, 'visiting');
-    for (const parent of parents.get(name)!) visit(parent, [...path, name]);
-    state.set(name, 'done');
-    order.push(tasks.get(name)!);
-  };
-  for (const name of tasks.keys()) visit(name, []);
+  const done = new Set<string>();
+  for (const start of tasks.keys()) {
+    if (done.has(start)) continue;
+    const path = [{ name: start, rest: [...parents.get(start)!] }];
+    const open = new Set([start]);
+    while (path.length > 0) {
+      const top = path.at(-1)!;
+      const next = top.rest.pop();
+      if (next === undefined) {
+        path.pop();
+        open.delete(top.name);
+        done.add(top.name);
+        order.push(tasks.get(top.name)!);
+      } else if (open.has(next)) {
+        const names = path.map(({ name }) => name);
+        const circle = [...names.slice(names.indexOf(next)), next].join(' -> ');
+        throw invalid(`cycle detected; the tasks wait for each other in a circle: ${circle}`, {
+          hint: 'remove one runAfter or result reference of these',
+        });
+      } else if (!done.has(next)) {
+        open.add(next);
+        path.push({ name: next, rest: [...parents.get(next)!] });
+      }
+    }
+  }
   return order;
 }

@@ -2,38 +2,64 @@ import { kinds, type Pod } from '@tagboat/api';
 import type { Clock, Logger } from '@tagboat/base';
 import { Controller } from '@tagboat/controller';
 import type { ResourceStore } from '@tagboat/store';
-import { PipelineRunReconciler, pipelineRunOfTaskRun } from './pipeline-run-controller.ts';
+import { CustomRunReconciler } from './custom-run-controller.ts';
+import { RunEvents } from './events.ts';
+import { PipelineRunReconciler, pipelineRunOf } from './pipeline-run-controller.ts';
+import { RunQueue } from './run-queue.ts';
 import { TaskRunReconciler, taskRunOfPod } from './task-run-controller.ts';
 
-export { taskRunName } from './pipeline-run-controller.ts';
-export { planPipelineRun } from './plan-pipeline-run.ts';
-export { validatePipeline } from './validate.ts';
+export { childName } from './names.ts';
+export type { Problem } from './problems.ts';
+export { rerunOfAnnotation, takenFromAnnotation } from './rerun.ts';
+export { queueAnnotations, queueLabels } from './run-queue.ts';
+export { problemError, validateTekton } from './validate.ts';
+
+export interface PipelineOptions {
+  readonly store: ResourceStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** At most so many runs at once, and of one repository. */
+  readonly mostRuns?: number;
+  readonly mostPerRepository?: number;
+}
 
 /** The Tekton engine's controllers, not yet started. */
-export function createPipelineControllers(options: {
-  store: ResourceStore;
-  clock: Clock;
-  log: Logger;
-}): Controller[] {
+export function createPipelineControllers(options: PipelineOptions): Controller[] {
   const { store: reader, clock, log } = options;
-  return [
-    new Controller({
-      name: 'pipelinerun',
-      reader,
-      type: kinds.PipelineRun,
-      reconciler: new PipelineRunReconciler(options),
-      watches: [{ type: kinds.TaskRun, keys: pipelineRunOfTaskRun }],
-      clock,
-      log,
-    }),
-    new Controller({
-      name: 'taskrun',
-      reader,
-      type: kinds.TaskRun,
-      reconciler: new TaskRunReconciler(options),
-      watches: [{ type: kinds.Pod, keys: (pod) => taskRunOfPod(pod as Pod) }],
-      clock,
-      log,
-    }),
-  ];
+  const events = (component: string) => new RunEvents({ ...options, component });
+  const queue = new RunQueue({
+    ...options,
+    wake: (key) => pipelineRuns.enqueue(key),
+  });
+  const pipelineRuns: Controller = new Controller({
+    name: 'pipelinerun',
+    reader,
+    type: kinds.PipelineRun,
+    reconciler: new PipelineRunReconciler({ ...options, events: events('PipelineRun'), queue }),
+    watches: [
+      { type: kinds.TaskRun, keys: pipelineRunOf },
+      { type: kinds.CustomRun, keys: pipelineRunOf },
+      { type: kinds.PipelineRun, keys: pipelineRunOf },
+    ],
+    clock,
+    log,
+  });
+  const taskRuns = new Controller({
+    name: 'taskrun',
+    reader,
+    type: kinds.TaskRun,
+    reconciler: new TaskRunReconciler({ ...options, events: events('TaskRun') }),
+    watches: [{ type: kinds.Pod, keys: (pod) => taskRunOfPod(pod as Pod) }],
+    clock,
+    log,
+  });
+  const customRuns = new Controller({
+    name: 'customrun',
+    reader,
+    type: kinds.CustomRun,
+    reconciler: new CustomRunReconciler(options),
+    clock,
+    log,
+  });
+  return [pipelineRuns, taskRuns, customRuns];
 }

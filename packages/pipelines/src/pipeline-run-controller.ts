@@ -1,4 +1,5 @@
 import {
+  type ChildReference,
   controllerOf,
   findCondition,
   type KubernetesObject,
@@ -10,297 +11,374 @@ import {
   type PipelineRun,
   type PipelineRunStatus,
   type PipelineSpec,
-  type PipelineTask,
   type ResourceKey,
-  type TaskRun,
   type WorkspaceBinding,
-  withCondition,
 } from '@tagboat/api';
-import {
-  type Clock,
-  describeError,
-  deterministicName,
-  invalid,
-  shortened,
-  TagboatError,
-  timestamp,
-} from '@tagboat/base';
+import { type Clock, describeError, type Logger, TagboatError, timestamp } from '@tagboat/base';
 import type { Reconciler, Result } from '@tagboat/controller';
 import { createIfAbsent, mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
-import {
-  type PipelineAction,
-  type PipelinePlan,
-  planPipelineRun,
-  runVariables,
-} from './plan-pipeline-run.ts';
-import { hiding, lookupIn, substitute } from './substitute.ts';
-import { validatePipeline } from './validate.ts';
+import { applyRun, applyToBindings } from './apply-run.ts';
+import { childReferences } from './child-references.ts';
+import { childrenOf, claimName, missingWorkspace } from './children.ts';
+import { decodedRun, decodePipelineRunSpec, decodePipelineSpec } from './decode.ts';
+import type { RunEvents } from './events.ts';
+import { buildGraph, type TaskGraph } from './graph.ts';
+import { type PipelineAction, type PipelinePlan, planPipelineRun } from './plan-pipeline-run.ts';
+import { ReferencedTasks } from './referenced-tasks.ts';
+import { resolveReference } from './resolvers.ts';
+import { checkPipelineRun, refused } from './run-checks.ts';
+import type { RunQueue } from './run-queue.ts';
+import { type Child, childKind, type PipelineTaskState } from './task-states.ts';
+import { runTiming } from './timing.ts';
+import { firstProblem, validatePipelineSpec } from './validate-pipeline.ts';
 
-/** The name of the TaskRun of one task of a run (Tekton: `<run>-<task>`, shortened with a hash past 63 characters). */
-export function taskRunName(runName: string, taskName: string): string {
-  return shortened(`${runName}-${taskName}`);
+export interface EngineParts {
+  readonly store: ResourceStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly events: RunEvents;
+  readonly queue: RunQueue;
 }
 
-/** Runs PipelineRuns: reads what is there, plans, creates and cancels TaskRuns, records the status. */
-export class PipelineRunReconciler implements Reconciler {
-  readonly #store: ResourceStore;
-  readonly #clock: Clock;
+/** What is known of a run that goes on, so that it need not be worked out at every look. */
+interface Known {
+  readonly spec: PipelineSpec;
+  readonly graph: TaskGraph;
+  readonly tasks: ReferencedTasks;
+}
 
-  constructor(options: { store: ResourceStore; clock: Clock }) {
-    this.#store = options.store;
-    this.#clock = options.clock;
+const mostKnown = 200;
+
+/** Runs PipelineRuns: reads what is there, plans, creates and cancels children, records the status. */
+export class PipelineRunReconciler implements Reconciler {
+  readonly #parts: EngineParts;
+  readonly #known = new Map<string, Known>();
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
   }
 
   async reconcile(key: ResourceKey): Promise<Result> {
-    const run = await this.#store.get<PipelineRun>(key);
-    if (!run || run.metadata.deletionTimestamp || run.status?.completionTime) return undefined;
-    if (run.spec?.status === 'PipelineRunPending')
-      return this.#refuse(key, {
-        status: 'Unknown',
-        reason: 'PipelineRunPending',
-        message: `PipelineRun "${key.name}" is pending`,
-      });
+    const stored = await this.#parts.store.get<PipelineRun>(key);
+    if (!stored || stored.metadata.deletionTimestamp || stored.status?.completionTime) {
+      this.#known.delete(stored?.metadata.uid ?? '');
+      await this.#parts.queue.left(key);
+      return undefined;
+    }
+    const run = applyToBindings(decodedRun(stored, decodePipelineRunSpec));
+    if (run.spec?.status === 'PipelineRunPending' && !run.status?.startTime) return this.#pend(run);
     try {
-      return await this.#advance(run, key);
+      const waiting = run.status?.startTime ? undefined : await this.#parts.queue.enter(run);
+      if (waiting) return this.#wait(run, waiting);
+      return await this.#advance(run);
     } catch (error) {
       if (!(error instanceof TagboatError) || error.retryable) throw error;
-      const reason =
-        error.reason === 'NotFound'
-          ? 'CouldntGetPipeline'
-          : /circle|waits for/.test(error.message)
-            ? 'PipelineInvalidGraph'
-            : 'PipelineValidationFailed';
-      return this.#refuse(key, { status: 'False', reason, message: describeError(error) });
+      await this.#refuse(run, reasonFor(error), describeError(error));
+      return undefined;
     }
   }
 
-  async #advance(run: PipelineRun, key: ResourceKey): Promise<Result> {
-    const spec = run.status?.pipelineSpec ?? (await this.#resolve(run));
-    validatePipeline(spec, run);
-    const started = run.status?.startTime ? run : await this.#start(key, spec);
+  async #advance(run: PipelineRun): Promise<Result> {
+    const started = run.status?.pipelineSpec ? run : await this.#start(run);
+    const known = await this.#knownOf(started);
+    const states = await this.#states(started, known);
     const plan = planPipelineRun({
       run: started,
-      spec,
-      taskRuns: await this.#taskRuns(started, spec),
-      now: this.#clock.now(),
+      spec: known.spec,
+      graph: known.graph,
+      states,
+      now: this.#parts.clock.now(),
     });
-    for (const action of plan.actions) await this.#apply(started, spec, action);
-    const created = plan.actions.filter((action) => action.kind === 'create').map(({ task }) => task.name);
-    await this.#record(key, spec, { plan, created });
+    const children = new Map([...states].map(([name, state]) => [name, [...state.children]]));
+    for (const action of plan.actions)
+      if (action.kind === 'create')
+        children.set(action.task.name, await this.#create(started, known, action));
+    await Promise.all(
+      plan.actions.map((action) => (action.kind === 'cancel' ? this.#cancel(action) : undefined)),
+    );
+    await this.#record(started, plan, children);
     return plan.again === undefined ? undefined : { again: plan.again };
   }
 
-  async #resolve(run: PipelineRun): Promise<PipelineSpec> {
-    const { pipelineSpec, pipelineRef } = run.spec ?? {};
-    if (pipelineSpec) return pipelineSpec;
-    if (!pipelineRef?.name)
-      throw invalid(`expected pipelineSpec or pipelineRef.name in PipelineRun ${run.metadata.name}`);
-    const pipeline = await this.#store.get<Pipeline>({
-      type: kinds.Pipeline,
-      namespace: run.metadata.namespace ?? '',
-      name: pipelineRef.name,
-    });
-    if (!pipeline?.spec)
-      throw new TagboatError(
-        `there is no Pipeline "${pipelineRef.name}" in namespace ${run.metadata.namespace}`,
-        { reason: 'NotFound', retryable: false },
+  /** Resolves the pipeline, checks the run against it, and records that it has started. */
+  async #start(run: PipelineRun): Promise<PipelineRun> {
+    const { store, clock, events } = this.#parts;
+    const { spec, name, labels, annotations, provenance } = await this.#resolve(run);
+    const problem = firstProblem(validatePipelineSpec(spec));
+    if (problem)
+      throw refused(
+        problem.graph ? 'PipelineInvalidGraph' : 'PipelineValidationFailed',
+        problem.graph
+          ? `PipelineRun ${run.metadata.namespace}/${run.metadata.name}'s Pipeline DAG is invalid: ${problem.message}`
+          : `Pipeline ${run.metadata.namespace}/${name} can't be Run; it has an invalid spec: ${problem.message}: ${problem.field}`,
       );
-    return pipeline.spec;
-  }
-
-  #start(key: ResourceKey, spec: PipelineSpec): Promise<PipelineRun> {
-    const now = timestamp(this.#clock);
-    return mutateStatus<PipelineRun>(this.#store, key, (draft) => {
+    checkPipelineRun(run, spec, name);
+    const applied = applyRun(spec, run, name);
+    await new ReferencedTasks(store, run).check(applied, name);
+    const key = keyOf(kinds.PipelineRun, run);
+    await mutate<PipelineRun>(store, key, (draft) => {
+      draft.metadata.labels = { ...labels, 'tekton.dev/pipeline': name, ...draft.metadata.labels };
+      draft.metadata.annotations = { ...annotations, ...draft.metadata.annotations };
+    });
+    const now = timestamp(clock);
+    const before = findCondition(run.status?.conditions, 'Succeeded');
+    const stored = await mutateStatus<PipelineRun>(store, key, (draft) => {
       draft.status = {
         ...draft.status,
-        startTime: now,
-        pipelineSpec: spec,
-        conditions: withCondition(
-          draft.status?.conditions,
-          { type: 'Succeeded', status: 'Unknown', reason: 'Started' },
-          now,
-        ),
+        startTime: draft.status?.startTime ?? now,
+        pipelineSpec: applied,
+        provenance: { featureFlags, ...provenance },
+        conditions: [
+          { type: 'Succeeded', status: 'Unknown', reason: 'Started', message: '', lastTransitionTime: now },
+        ],
       };
     });
+    events.changed(stored, before?.reason === 'Started' ? before : undefined, stored.status?.conditions?.[0]);
+    return applyToBindings(decodedRun(stored, decodePipelineRunSpec));
   }
 
-  async #taskRuns(run: PipelineRun, spec: PipelineSpec): Promise<Map<string, TaskRun>> {
-    const found = new Map<string, TaskRun>();
-    for (const { name } of [...spec.tasks, ...(spec.finally ?? [])]) {
-      const taskRun = await this.#store.get<TaskRun>(this.#taskRunKey(run, name));
-      if (taskRun && controllerOf(taskRun)?.uid === run.metadata.uid) found.set(name, taskRun);
+  async #resolve(run: PipelineRun): Promise<ResolvedPipeline> {
+    const { pipelineSpec, pipelineRef } = run.spec ?? {};
+    const { namespace = '', name } = run.metadata;
+    if (pipelineSpec) return { spec: pipelineSpec, name };
+    if (!pipelineRef)
+      throw refused(
+        'CouldntGetPipeline',
+        'expected exactly one, got neither: spec.pipelineRef, spec.pipelineSpec',
+      );
+    try {
+      const request = { reader: this.#parts.store, namespace, kind: 'Pipeline' as const };
+      const { object, source } = await resolveReference<Pipeline>(request, pipelineRef);
+      return {
+        spec: decodePipelineSpec(object.spec!),
+        name: object.metadata.name,
+        labels: object.metadata.labels ?? {},
+        annotations: withoutApplied(object.metadata.annotations),
+        ...(source ? { provenance: { refSource: source } } : {}),
+      };
+    } catch (error) {
+      if (!(error instanceof TagboatError) || error.retryable) throw error;
+      throw refused(
+        'CouldntGetPipeline',
+        `Error retrieving pipeline for pipelinerun ${namespace}/${name}: error when fetching pipeline for PipelineRun ${name}: ${describeError(error)}`,
+      );
     }
-    return found;
   }
 
-  async #apply(run: PipelineRun, spec: PipelineSpec, action: PipelineAction): Promise<void> {
-    if (action.kind === 'create') {
-      const taskRun = this.#taskRunFor(run, action.task, await this.#workspaces(run, spec, action.task));
-      await createIfAbsent(this.#store, keyOf(kinds.TaskRun, taskRun), taskRun);
-      return;
-    }
-    await mutate<TaskRun>(this.#store, keyOf(kinds.TaskRun, action.taskRun), (draft) => {
-      draft.spec = { ...draft.spec, status: 'TaskRunCancelled', statusMessage: action.message };
-    });
+  async #knownOf(run: PipelineRun): Promise<Known> {
+    const uid = run.metadata.uid ?? '';
+    const before = this.#known.get(uid);
+    if (before) return before;
+    const spec = run.status!.pipelineSpec!;
+    const known = { spec, graph: buildGraph(spec.tasks), tasks: new ReferencedTasks(this.#parts.store, run) };
+    this.#known.set(uid, known);
+    if (this.#known.size > mostKnown) this.#known.delete(this.#known.keys().next().value!);
+    return known;
   }
 
-  #taskRunFor(run: PipelineRun, task: PipelineTask, workspaces: WorkspaceBinding[]): TaskRun {
-    const { metadata, apiVersion: _a, kind: _k, spec: _s, ...taskSpec } = task.taskSpec ?? { steps: [] };
-    const variables = lookupIn(runVariables(run, run.status?.pipelineSpec ?? { tasks: [] }));
-    const specific = run.spec?.taskRunSpecs?.find((candidate) => candidate.pipelineTaskName === task.name);
-    const template = run.spec?.taskRunTemplate;
-    return {
-      apiVersion: 'tekton.dev/v1',
-      kind: 'TaskRun',
-      metadata: {
-        name: taskRunName(run.metadata.name, task.name),
-        namespace: run.metadata.namespace ?? '',
-        labels: this.#labels(run, task, metadata?.labels),
-        annotations: { ...metadata?.annotations, ...run.metadata.annotations },
-        ownerReferences: [ownedBy(run)],
-      },
-      spec: {
-        ...(task.taskRef
-          ? { taskRef: task.taskRef }
-          : { taskSpec: substitute(taskSpec, hiding(variables, taskSpec.params)) }),
-        ...(task.params ? { params: task.params } : {}),
-        ...(workspaces.length > 0 ? { workspaces } : {}),
-        ...(task.retries === undefined ? {} : { retries: task.retries }),
-        ...(task.timeout === undefined ? {} : { timeout: task.timeout }),
-        serviceAccountName: specific?.serviceAccountName ?? template?.serviceAccountName ?? 'default',
-        ...(template?.podTemplate || specific?.podTemplate
-          ? { podTemplate: { ...template?.podTemplate, ...specific?.podTemplate } }
-          : {}),
-        ...(specific?.computeResources ? { computeResources: specific.computeResources } : {}),
-        ...(specific?.stepSpecs ? { stepSpecs: specific.stepSpecs } : {}),
-        ...(specific?.sidecarSpecs ? { sidecarSpecs: specific.sidecarSpecs } : {}),
-      },
-    };
-  }
-
-  #labels(run: PipelineRun, task: PipelineTask, own: Record<string, string> = {}): Record<string, string> {
-    const final = run.status?.pipelineSpec?.finally?.some((candidate) => candidate.name === task.name);
-    return {
-      ...own,
-      ...run.metadata.labels,
-      'tekton.dev/pipeline': run.spec?.pipelineRef?.name ?? run.metadata.name,
-      'tekton.dev/pipelineRun': run.metadata.name,
-      'tekton.dev/pipelineRunUID': run.metadata.uid ?? '',
-      'tekton.dev/pipelineTask': task.name,
-      'tekton.dev/memberOf': final ? 'finally' : 'tasks',
-      ...(task.taskRef?.name ? { 'tekton.dev/task': task.taskRef.name } : {}),
-    };
-  }
-
-  async #workspaces(run: PipelineRun, spec: PipelineSpec, task: PipelineTask): Promise<WorkspaceBinding[]> {
-    const bindings = new Map((run.spec?.workspaces ?? []).map((binding) => [binding.name, binding]));
-    const wanted = task.workspaces ?? [];
-    const result: WorkspaceBinding[] = [];
-    for (const { name, workspace = name, subPath } of wanted) {
-      const binding = bindings.get(workspace);
-      if (!binding) {
-        if (spec.workspaces?.find((declared) => declared.name === workspace)?.optional) continue;
-        throw invalid(
-          `task "${task.name}" uses the workspace "${workspace}", which PipelineRun ${run.metadata.name} does not bind`,
-        );
+  async #states(run: PipelineRun, { spec }: Known): Promise<Map<string, PipelineTaskState>> {
+    const names = new Map<string, string[]>();
+    for (const { pipelineTaskName, name } of run.status?.childReferences ?? [])
+      names.set(pipelineTaskName, [...(names.get(pipelineTaskName) ?? []), name]);
+    const finals = spec.finally ?? [];
+    const states = new Map<string, PipelineTaskState>();
+    for (const [index, task] of [...spec.tasks, ...finals].entries()) {
+      const children: Child[] = [];
+      for (const name of names.get(task.name) ?? []) {
+        const child = await this.#child(run, childKind(task), name);
+        if (child) children.push(child);
       }
-      const path = [binding.subPath, subPath].filter(Boolean).join('/');
-      const { volumeClaimTemplate, ...rest } = binding;
-      const source = volumeClaimTemplate
-        ? { persistentVolumeClaim: { claimName: await this.#claim(run, binding) } }
-        : rest;
-      result.push({ ...source, name, ...(path === '' ? {} : { subPath: path }) });
+      states.set(task.name, { task, final: index >= spec.tasks.length, children });
     }
-    return result;
+    return states;
   }
 
-  async #claim(run: PipelineRun, binding: WorkspaceBinding): Promise<string> {
-    const name = deterministicName('pvc', [run.metadata.uid ?? '', binding.name]);
+  async #child(run: PipelineRun, kind: 'TaskRun' | 'PipelineRun' | 'CustomRun', name: string) {
+    const key = { type: kinds[kind], namespace: run.metadata.namespace ?? '', name };
+    const child = await this.#parts.store.get<Child>(key);
+    return child && controllerOf(child)?.uid === run.metadata.uid ? child : undefined;
+  }
+
+  async #create(
+    run: PipelineRun,
+    known: Known,
+    { task, final }: Extract<PipelineAction, { kind: 'create' }>,
+  ): Promise<Child[]> {
+    const { store } = this.#parts;
+    const referenced = await known.tasks.of(task);
+    const input = { run, task, final, ...referenced };
+    const workspace = missingWorkspace(input);
+    if (workspace)
+      throw refused(
+        'CreateRunFailed',
+        `expected workspace "${workspace}" to be provided by pipelinerun for pipeline task "${task.name}"`,
+      );
+    for (const binding of run.spec?.workspaces ?? [])
+      if (binding.volumeClaimTemplate) await this.#claim(run, binding);
+    const children = childrenOf(input);
+    return Promise.all(
+      children.map(async (child) => {
+        const created = await createIfAbsent(store, keyOf(typeOfKind(child.kind), child), child);
+        if (controllerOf(created)?.uid === run.metadata.uid) return created as Child;
+        throw refused(
+          'CreateRunFailed',
+          `${child.kind} "${child.metadata.name}" already exists and belongs to another run`,
+        );
+      }),
+    );
+  }
+
+  async #claim(run: PipelineRun, binding: WorkspaceBinding): Promise<void> {
     const claim: PersistentVolumeClaim = {
       apiVersion: 'v1',
       kind: 'PersistentVolumeClaim',
       metadata: {
-        name,
+        name: claimName(run, binding),
         namespace: run.metadata.namespace ?? '',
         ownerReferences: [ownedBy(run)],
         labels: binding.volumeClaimTemplate?.metadata?.labels ?? {},
       },
       spec: binding.volumeClaimTemplate?.spec as object,
     };
-    await createIfAbsent(this.#store, keyOf(kinds.PersistentVolumeClaim, claim), claim);
-    return name;
+    await createIfAbsent(this.#parts.store, keyOf(kinds.PersistentVolumeClaim, claim), claim);
   }
 
-  async #record(
-    key: ResourceKey,
-    spec: PipelineSpec,
-    { plan, created }: { plan: PipelinePlan; created: string[] },
-  ): Promise<void> {
-    const now = timestamp(this.#clock);
-    await mutateStatus<PipelineRun>(this.#store, key, (draft) => {
-      const status: PipelineRunStatus = draft.status ?? {};
-      const before = findCondition(status.conditions, 'Succeeded');
-      const same = before?.status === plan.condition.status && before.reason === plan.condition.reason;
-      draft.status = {
-        ...status,
-        conditions: [{ ...plan.condition, lastTransitionTime: same ? before.lastTransitionTime! : now }],
-        childReferences: childReferences(draft, spec, created),
-        ...(plan.skipped.length > 0 ? { skippedTasks: [...plan.skipped] } : {}),
-        ...(plan.results.length > 0 ? { results: [...plan.results] } : {}),
-        ...(plan.finallyStarted ? { finallyStartTime: status.finallyStartTime ?? now } : {}),
-        ...(plan.done ? { completionTime: now } : {}),
+  async #cancel({ child, message }: Extract<PipelineAction, { kind: 'cancel' }>): Promise<void> {
+    const status =
+      child.kind === 'PipelineRun'
+        ? 'Cancelled'
+        : child.kind === 'CustomRun'
+          ? 'RunCancelled'
+          : 'TaskRunCancelled';
+    await mutate<Child>(this.#parts.store, keyOf(typeOfKind(child.kind), child), (draft) => {
+      draft.spec = {
+        ...draft.spec,
+        status,
+        ...(child.kind === 'PipelineRun' ? {} : { statusMessage: message }),
       };
     });
   }
 
-  async #refuse(
-    key: ResourceKey,
-    condition: { status: 'False' | 'Unknown'; reason: string; message: string },
-  ): Promise<undefined> {
-    const now = timestamp(this.#clock);
-    await mutateStatus<PipelineRun>(this.#store, key, (draft) => {
+  async #record(run: PipelineRun, plan: PipelinePlan, children: ReadonlyMap<string, Child[]>): Promise<void> {
+    const { store, clock, events } = this.#parts;
+    const now = timestamp(clock);
+    let before = findCondition(run.status?.conditions, 'Succeeded');
+    const stored = await mutateStatus<PipelineRun>(store, keyOf(kinds.PipelineRun, run), (draft) => {
       if (draft.status?.completionTime) return false;
+      before = findCondition(draft.status?.conditions, 'Succeeded');
+      const next = nextStatus(draft, { plan, children, now });
+      if (JSON.stringify(next) === JSON.stringify(draft.status)) return false;
+      draft.status = next;
+      return undefined;
+    });
+    events.changed(stored, before, findCondition(stored.status?.conditions, 'Succeeded'));
+    if (plan.done) await this.#parts.queue.left(keyOf(kinds.PipelineRun, run));
+  }
+
+  async #pend(run: PipelineRun): Promise<undefined> {
+    return this.#wait(run, {
+      reason: 'PipelineRunPending',
+      message: `PipelineRun "${run.metadata.name}" is pending`,
+    });
+  }
+
+  /** Records why a run does not start yet. */
+  async #wait(run: PipelineRun, why: { reason: string; message: string }): Promise<undefined> {
+    const now = timestamp(this.#parts.clock);
+    await mutateStatus<PipelineRun>(this.#parts.store, keyOf(kinds.PipelineRun, run), (draft) => {
+      const before = findCondition(draft.status?.conditions, 'Succeeded');
+      if (before?.reason === why.reason && before.message === why.message) return false;
       draft.status = {
         ...draft.status,
-        conditions: withCondition(draft.status?.conditions, { type: 'Succeeded', ...condition }, now),
+        conditions: [{ type: 'Succeeded', status: 'Unknown', ...why, lastTransitionTime: now }],
       };
-      if (condition.status === 'False')
-        draft.status = { startTime: now, ...draft.status, completionTime: now };
       return undefined;
     });
     return undefined;
   }
 
-  #taskRunKey(run: PipelineRun, task: string): ResourceKey {
-    return {
-      type: kinds.TaskRun,
-      namespace: run.metadata.namespace ?? '',
-      name: taskRunName(run.metadata.name, task),
-    };
+  async #refuse(run: PipelineRun, reason: string, message: string): Promise<void> {
+    const { store, clock, events, queue } = this.#parts;
+    const now = timestamp(clock);
+    const key = keyOf(kinds.PipelineRun, run);
+    const stored = await mutateStatus<PipelineRun>(store, key, (draft) => {
+      if (draft.status?.completionTime) return false;
+      draft.status = {
+        ...draft.status,
+        startTime: draft.status?.startTime ?? now,
+        completionTime: now,
+        conditions: [{ type: 'Succeeded', status: 'False', reason, message, lastTransitionTime: now }],
+      };
+      return undefined;
+    });
+    events.changed(stored, undefined, stored.status?.conditions?.[0]);
+    await queue.left(key);
   }
 }
 
-function childReferences(run: PipelineRun, spec: PipelineSpec, created: readonly string[]) {
-  const known = run.status?.childReferences ?? [];
-  const added = [...spec.tasks, ...(spec.finally ?? [])].filter(
-    (task) => created.includes(task.name) && !known.some((child) => child.pipelineTaskName === task.name),
-  );
-  return [
-    ...known,
-    ...added.map((task) => ({
-      apiVersion: 'tekton.dev/v1',
-      kind: 'TaskRun',
-      name: taskRunName(run.metadata.name, task.name),
-      pipelineTaskName: task.name,
-      ...(task.when ? { whenExpressions: task.when } : {}),
-    })),
-  ];
+interface ResolvedPipeline {
+  readonly spec: PipelineSpec;
+  readonly name: string;
+  readonly labels?: Record<string, string>;
+  readonly annotations?: Record<string, string>;
+  readonly provenance?: PipelineRunStatus['provenance'];
 }
 
-/** The PipelineRun that a changed TaskRun belongs to. */
-export function pipelineRunOfTaskRun(taskRun: KubernetesObject): ResourceKey[] {
-  const owner = controllerOf(taskRun);
+/** The gates that this engine works with, as Tekton records them. */
+export const featureFlags = {
+  enableAPIFields: 'alpha',
+  enableArtifacts: true,
+  enableCELInWhenExpression: true,
+  enableParamEnum: true,
+  enableStepActions: true,
+  resultExtractionMethod: 'sidecar-logs',
+  maxResultSize: 4096,
+  awaitSidecarReadiness: true,
+};
+
+const typeOfKind = (kind: string) => kinds[kind as 'TaskRun' | 'PipelineRun' | 'CustomRun'];
+
+function withoutApplied(annotations: Record<string, string> = {}): Record<string, string> {
+  const { 'kubectl.kubernetes.io/last-applied-configuration': _, ...rest } = annotations;
+  return rest;
+}
+
+const ownReason = /^[A-Z]\w+$/;
+const general: Readonly<Record<string, string>> = {
+  NotFound: 'CouldntGetTask',
+  Invalid: 'PipelineValidationFailed',
+  ResolutionFailed: 'CouldntGetPipeline',
+};
+
+const reasonFor = ({ reason }: TagboatError) =>
+  general[reason] ?? (ownReason.test(reason) ? reason : 'PipelineValidationFailed');
+
+function nextStatus(
+  run: PipelineRun,
+  { plan, children, now }: { plan: PipelinePlan; children: ReadonlyMap<string, Child[]>; now: string },
+): PipelineRunStatus {
+  const status = run.status ?? {};
+  const before = findCondition(status.conditions, 'Succeeded');
+  const { condition } = plan;
+  const same = before?.status === condition.status;
+  const references: ChildReference[] = childReferences(children, plan.tasks);
+  const next: PipelineRunStatus = {
+    ...status,
+    conditions: [{ ...condition, lastTransitionTime: same ? (before.lastTransitionTime ?? now) : now }],
+    ...(references.length > 0 ? { childReferences: references } : {}),
+    ...(plan.finallyStarted && !status.finallyStartTime ? { finallyStartTime: now } : {}),
+    ...(plan.results.length > 0 ? { results: [...plan.results] } : {}),
+  };
+  if (plan.skipped.length > 0) next.skippedTasks = [...plan.skipped];
+  else delete next.skippedTasks;
+  if (!plan.done) return next;
+  return { ...next, completionTime: now, timing: runTiming(run, next, children) };
+}
+
+/** The PipelineRun that a changed child belongs to. */
+export function pipelineRunOf(child: KubernetesObject): ResourceKey[] {
+  const owner = controllerOf(child);
   return owner?.kind === 'PipelineRun'
-    ? [{ type: kinds.PipelineRun, namespace: taskRun.metadata.namespace ?? '', name: owner.name }]
+    ? [{ type: kinds.PipelineRun, namespace: child.metadata.namespace ?? '', name: owner.name }]
     : [];
 }

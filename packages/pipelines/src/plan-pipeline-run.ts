@@ -5,40 +5,58 @@ import type {
   PipelineSpec,
   PipelineTask,
   SkippedTask,
-  TaskRun,
 } from '@tagboat/api';
-import { formatDuration, parseDuration } from '@tagboat/base';
-import { buildGraph, type TaskGraph } from './graph.ts';
-import { hiding, type Lookup, lookupIn, paramVariables, referencesIn, substitute } from './substitute.ts';
-import { blocks, resultVariables, stateOf, type TaskState } from './task-states.ts';
+import { conditionFor } from './condition.ts';
+import { deadline, pipelineTimeouts } from './durations.ts';
+import { outerFields, resultReferencesIn, type TaskGraph } from './graph.ts';
+import { hasEmptyMatrix } from './matrix.ts';
+import { pipelineResults } from './pipeline-results.ts';
+import { firstOf, hiding, type Lookup, lookupIn, substitute } from './substitute.ts';
+import {
+  type Child,
+  cancelledByRun,
+  cancelledByTimeout,
+  hasAnyFailed,
+  hasFailed,
+  hasSucceeded,
+  isScheduled,
+  outcomeVariables,
+  type PipelineTaskState,
+  reasonOf,
+  runningChildren,
+  stopsTheRun,
+} from './task-states.ts';
 import { whenHolds } from './when.ts';
 
 export interface ObservedPipelineRun {
   readonly run: PipelineRun;
+  /** With params, context and workspaces replaced, as `status.pipelineSpec` has it. */
   readonly spec: PipelineSpec;
-  /** By pipeline task name. */
-  readonly taskRuns: ReadonlyMap<string, TaskRun>;
+  readonly graph: TaskGraph;
+  /** By pipeline task name, tasks first, then finally tasks, each in the pipeline's order. */
+  readonly states: ReadonlyMap<string, PipelineTaskState>;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
 
 export type PipelineAction =
   | { readonly kind: 'create'; readonly task: PipelineTask; readonly final: boolean }
-  | { readonly kind: 'cancel'; readonly taskRun: TaskRun; readonly message: string };
+  | { readonly kind: 'cancel'; readonly child: Child; readonly message: string };
 
 export interface PipelinePlan {
   readonly actions: readonly PipelineAction[];
   readonly condition: Condition;
   readonly skipped: readonly SkippedTask[];
   readonly results: readonly { name: string; value: ParamValue }[];
+  /** The `when` expressions of each task as they were judged, for child references. */
+  readonly tasks: ReadonlyMap<string, PipelineTask>;
   readonly finallyStarted: boolean;
   readonly done: boolean;
   /** Look again after so many milliseconds, for the next timeout. */
   readonly again: number | undefined;
 }
 
-const defaultTimeout = 3_600_000;
-const skipReason = {
+export const skipReason = {
   when: 'When Expressions evaluated to false',
   parents: 'Parent Tasks were skipped',
   stopping: 'PipelineRun was stopping',
@@ -48,6 +66,7 @@ const skipReason = {
   timeout: 'PipelineRun timeout has been reached',
   tasksTimeout: 'PipelineRun Tasks timeout has been reached',
   finallyTimeout: 'PipelineRun Finally timeout has been reached',
+  emptyMatrix: 'Matrix Parameters have an empty array',
 } as const;
 
 interface Limits {
@@ -57,307 +76,236 @@ interface Limits {
   readonly next: number | undefined;
 }
 
-/** Variables that the run itself gives: params and context. */
-export function runVariables(run: PipelineRun, spec: PipelineSpec): Map<string, ParamValue> {
-  const variables = paramVariables(spec.params, run.spec?.params);
-  variables.set('context.pipelineRun.name', run.metadata.name);
-  variables.set('context.pipelineRun.namespace', run.metadata.namespace ?? '');
-  variables.set('context.pipelineRun.uid', run.metadata.uid ?? '');
-  variables.set('context.pipeline.name', run.spec?.pipelineRef?.name ?? run.metadata.name);
-  for (const binding of run.spec?.workspaces ?? []) variables.set(`workspaces.${binding.name}.bound`, 'true');
-  return variables;
+/** What is decided while planning; `Facts` of one look. */
+export interface Facts {
+  readonly observed: ObservedPipelineRun;
+  readonly limits: Limits;
+  readonly asked: string;
+  readonly skipped: Map<string, SkippedTask>;
+  /** Tasks that cannot run since a task they follow did not give the result they use, with the reason. */
+  readonly invalid: Map<string, string>;
 }
 
 /** Decides what a PipelineRun needs next, from what is there: pure, so every decision can be tested from data. */
 export function planPipelineRun(observed: ObservedPipelineRun): PipelinePlan {
-  const { run, spec, taskRuns } = observed;
-  const graph = buildGraph(spec.tasks);
+  const { run, spec, states } = observed;
   const limits = timeLimits(observed);
-  const states = new Map(
-    [...spec.tasks, ...(spec.finally ?? [])].map((task) => [task.name, stateOf(taskRuns.get(task.name))]),
-  );
   const asked = run.spec?.status ?? '';
-  const stopping = spec.tasks.some((task) => blocks(task, states.get(task.name)!));
-  const variables = lookupIn(runVariables(run, spec), resultVariables(taskRuns));
-  const skipped = new Map<string, SkippedTask>();
-  const ready: PipelineTask[] = [];
-  for (const task of graph.order) {
-    if (states.get(task.name) !== 'pending') continue;
-    const stop = stopReason(asked, stopping, limits);
-    const reason = stop ?? skipFromParents({ task, graph, states, skipped, taskRuns });
-    if (reason) skipped.set(task.name, { name: task.name, reason });
-    else if (parentsDone({ task, graph, states, skipped }) && reason === undefined) {
-      const expressions = substitute(task.when, variables);
-      if (!whenHolds(expressions))
-        skipped.set(task.name, {
-          name: task.name,
-          reason: skipReason.when,
-          ...(expressions ? { whenExpressions: expressions } : {}),
-        });
-      else if (missingResult(task, variables))
-        skipped.set(task.name, { name: task.name, reason: skipReason.results });
-      else ready.push(substituteTask(task, variables));
-    }
-  }
-  const tasksDone = spec.tasks.every(
-    (task) => skipped.has(task.name) || !['pending', 'running'].includes(states.get(task.name)!),
-  );
-  const context: Context = { observed, states, skipped, limits, asked, variables, tasksDone };
-  const finals = planFinally(context);
-  const actions: PipelineAction[] = [
-    ...ready.map((task) => ({ kind: 'create' as const, task, final: false })),
-    ...finals.ready.map((task) => ({ kind: 'create' as const, task, final: true })),
-    ...cancellations(context),
-  ];
-  const done = tasksDone && finals.done;
+  const facts: Facts = { observed, limits, asked, skipped: new Map(), invalid: new Map() };
+  const outcomes = lookupIn(outcomeVariables(states.values()));
+  const tasks = new Map<string, PipelineTask>();
+  const ready = planTasks(facts, outcomes, tasks);
+  const tasksDone = spec.tasks.every((task) => isDone(facts, task.name));
+  const finals = tasksDone && asked !== 'Cancelled' ? planFinally(facts, outcomes, tasks) : [];
+  const cancels = cancellations(facts);
+  const { condition, done } = conditionFor(facts);
+  const creates = limits.pipeline || asked === 'Cancelled' ? [] : [...ready, ...finals];
+  const results = done
+    ? pipelineResults(spec, states, firstOf(outcomes, lookupIn(finallyResults(states))))
+    : { results: [] };
   return {
-    actions,
-    condition: conditionFor(context, done),
-    skipped: [...skipped.values()],
-    results: done ? pipelineResults(spec, variables, context) : [],
-    finallyStarted: tasksDone && (spec.finally?.length ?? 0) > 0,
+    actions: [...creates, ...cancels],
+    condition: results.problem
+      ? {
+          ...condition,
+          status: 'False',
+          reason: 'CouldntGetPipelineResult',
+          message: `Failed to get PipelineResult from TaskRun Results for PipelineRun ${run.metadata.name}: ${results.problem}`,
+        }
+      : condition,
+    skipped: inOrder(facts),
+    results: results.results,
+    tasks,
+    finallyStarted: tasksDone && finals.length > 0,
     done,
     again: done ? undefined : limits.next,
   };
 }
 
-interface Context {
-  readonly observed: ObservedPipelineRun;
-  readonly states: ReadonlyMap<string, TaskState>;
-  readonly skipped: Map<string, SkippedTask>;
-  readonly limits: Limits;
-  readonly asked: string;
-  readonly variables: (name: string) => ParamValue | undefined;
-  readonly tasksDone: boolean;
-}
-
 function timeLimits({ run, now }: ObservedPipelineRun): Limits {
-  const start = run.status?.startTime ? Date.parse(run.status.startTime) : now;
-  const timeouts = run.spec?.timeouts ?? {};
-  const pipeline = timeouts.pipeline === undefined ? defaultTimeout : parseDuration(timeouts.pipeline);
-  const finalPart = timeouts.finally === undefined ? undefined : parseDuration(timeouts.finally);
-  const tasks =
-    timeouts.tasks !== undefined
-      ? parseDuration(timeouts.tasks)
-      : finalPart !== undefined && pipeline > 0
-        ? pipeline - finalPart
-        : pipeline;
-  const finallyStart = run.status?.finallyStartTime ? Date.parse(run.status.finallyStartTime) : undefined;
-  const ends = [
-    { name: 'pipeline', at: pipeline === 0 ? Number.POSITIVE_INFINITY : start + pipeline },
-    { name: 'tasks', at: tasks === 0 ? Number.POSITIVE_INFINITY : start + tasks },
-    {
-      name: 'finally',
-      at: finallyStart === undefined || !finalPart ? Number.POSITIVE_INFINITY : finallyStart + finalPart,
-    },
-  ];
-  const reached = (name: string) => now >= ends.find((end) => end.name === name)!.at;
-  const upcoming = ends.map((end) => end.at - now).filter((left) => left > 0 && Number.isFinite(left));
+  const timeouts = pipelineTimeouts(run.spec?.timeouts);
+  const { startTime, finallyStartTime } = run.status ?? {};
+  const ends = {
+    pipeline: deadline(startTime, timeouts.pipeline),
+    tasks: deadline(startTime, timeouts.tasks),
+    finally: deadline(finallyStartTime, timeouts.finally),
+  };
+  const upcoming = Object.values(ends)
+    .map((end) => end - now)
+    .filter((left) => left > 0 && Number.isFinite(left));
   return {
-    pipeline: reached('pipeline'),
-    tasks: reached('tasks'),
-    finally: reached('finally'),
+    pipeline: now >= ends.pipeline,
+    tasks: now >= ends.tasks,
+    finally: now >= ends.finally,
     next: upcoming.length > 0 ? Math.min(...upcoming) : undefined,
   };
 }
 
-function stopReason(asked: string, stopping: boolean, limits: Limits): string | undefined {
-  if (asked === 'Cancelled' || asked === 'CancelledRunFinally') return skipReason.cancelled;
+/** A task that is over: by its runs, skipped, or because it can never run. */
+export function isDone({ observed, skipped, invalid }: Facts, name: string): boolean {
+  if (skipped.has(name) || invalid.has(name)) return true;
+  const state = observed.states.get(name)!;
+  return hasSucceeded(state) || hasFailed(state);
+}
+
+function planTasks(facts: Facts, outcomes: Lookup, tasks: Map<string, PipelineTask>): PipelineAction[] {
+  const { observed, asked, skipped, invalid } = facts;
+  const stopping = [...observed.states.values()].some((state) => !state.final && stopsTheRun(state));
+  const ready: PipelineAction[] = [];
+  for (const { name } of observed.graph.order) {
+    const state = observed.states.get(name)!;
+    const parents = [...observed.graph.parents.get(name)!];
+    const parentsDone = parents.every((parent) => isDone(facts, parent));
+    const task = parentsDone || isScheduled(state) ? substituteTask(state.task, outcomes) : state.task;
+    tasks.set(name, task);
+    if (isScheduled(state)) continue;
+    const reason = skipOf({ facts, task, parents, parentsDone, stopping });
+    if (reason) skip(skipped, task, reason);
+    else if (parentsDone && !['Cancelled', 'CancelledRunFinally', 'StoppedRunFinally'].includes(asked)) {
+      const missing = missingResult(facts, state.task);
+      if (missing) invalid.set(name, missing);
+      else ready.push({ kind: 'create', task, final: false });
+    }
+  }
+  return invalid.size > 0 ? [] : ready;
+}
+
+interface SkipInput {
+  readonly facts: Facts;
+  readonly task: PipelineTask;
+  readonly parents: readonly string[];
+  readonly parentsDone: boolean;
+  readonly stopping: boolean;
+}
+
+/** Tekton's order of reasons (`ResolvedPipelineTask.skip`). */
+function skipOf({ facts, task, parents, parentsDone, stopping }: SkipInput): string | undefined {
+  const { asked, limits, skipped } = facts;
+  if (stopping) return skipReason.stopping;
+  if (asked === 'CancelledRunFinally') return skipReason.cancelled;
   if (asked === 'StoppedRunFinally') return skipReason.stopped;
+  if (parentsDone && !whenHolds(task.when)) return skipReason.when;
+  if (parents.some((parent) => skipped.has(parent) && skipped.get(parent)!.reason !== skipReason.when))
+    return skipReason.parents;
+  if (!parentsDone) return undefined;
+  const source = facts.observed.states.get(task.name)!.task;
+  const missing = resultReferencesIn([...outerFields(source), source.taskSpec?.steps]).find(
+    ({ task: parent, result }) => !hasResult(facts, parent, result),
+  );
+  if (missing && (task.onError === 'continue' || skipped.get(missing.task)?.reason === skipReason.when))
+    return skipReason.results;
   if (limits.pipeline) return skipReason.timeout;
   if (limits.tasks) return skipReason.tasksTimeout;
-  return stopping ? skipReason.stopping : undefined;
+  return hasEmptyMatrix(task) ? skipReason.emptyMatrix : undefined;
 }
 
-interface ParentFacts {
-  readonly task: PipelineTask;
-  readonly graph: TaskGraph;
-  readonly states: ReadonlyMap<string, TaskState>;
-  readonly skipped: ReadonlyMap<string, SkippedTask>;
+function hasResult({ observed }: Facts, task: string, result: string): boolean {
+  const state = observed.states.get(task);
+  return state !== undefined && outcomeVariables([state]).has(`tasks.${task}.results.${result}`);
 }
 
-/** A parent skipped by its `when` lets those run that only come after it; those that need its results are skipped. */
-function skipFromParents({
-  task,
-  graph,
-  skipped,
-  taskRuns,
-  states,
-}: ParentFacts & { taskRuns: ReadonlyMap<string, TaskRun> }): string | undefined {
-  for (const parent of graph.parents.get(task.name)!) {
-    const skip = skipped.get(parent);
-    if (skip && skip.reason !== skipReason.when) return skipReason.parents;
-    const needsResult = graph.resultParents.get(task.name)!.has(parent);
-    if (needsResult && skip) return skipReason.results;
-    if (needsResult && states.get(parent) === 'failed' && !taskRuns.get(parent)?.status?.results?.length)
-      return skipReason.results;
+function missingResult(facts: Facts, task: PipelineTask): string | undefined {
+  for (const { task: parent, result } of resultReferencesIn(outerFields(task))) {
+    const state = facts.observed.states.get(parent);
+    if (!state || hasResult(facts, parent, result) || state.task.pipelineRef || state.task.pipelineSpec)
+      continue;
+    return hasSucceeded(state)
+      ? `task "${parent}" completed successfully but did not emit the result "${result}", which is referenced by task "${task.name}"`
+      : `Invalid task result reference: Could not find result with name ${result} for pipeline task ${parent}`;
   }
   return undefined;
 }
 
-function parentsDone({ task, graph, states, skipped }: ParentFacts): boolean {
-  return [...graph.parents.get(task.name)!].every(
-    (parent) => skipped.has(parent) || ['succeeded', 'failed'].includes(states.get(parent)!),
-  );
-}
-
-function missingResult(task: PipelineTask, variables: Context['variables']): boolean {
-  return referencesIn([task.params, task.matrix]).some(
-    (name) => /^tasks\.[\w-]+\.results\./.test(name) && variables(name) === undefined,
-  );
-}
-
-function planFinally(context: Context): { ready: PipelineTask[]; done: boolean } {
-  const { observed, states, skipped, limits, asked, variables, tasksDone } = context;
-  const tasks = observed.spec.finally ?? [];
-  if (!tasksDone) return { ready: [], done: tasks.length === 0 };
-  const lookup = lookupIn(statusVariables(context));
-  const both = (name: string) => lookup(name) ?? variables(name);
-  const ready: PipelineTask[] = [];
-  for (const task of tasks) {
-    if (states.get(task.name) !== 'pending') continue;
-    const expressions = substitute(task.when, both);
-    const reason =
-      asked === 'Cancelled'
-        ? skipReason.cancelled
+function planFinally(facts: Facts, outcomes: Lookup, tasks: Map<string, PipelineTask>): PipelineAction[] {
+  const { observed, limits, skipped } = facts;
+  const lookup = firstOf(lookupIn(statusVariables(facts)), outcomes);
+  const ready: PipelineAction[] = [];
+  for (const { task: source, final, children } of observed.states.values()) {
+    if (!final) continue;
+    const task = substituteTask(source, lookup);
+    tasks.set(task.name, task);
+    if (children.length > 0) continue;
+    const missing = resultReferencesIn(outerFields(source)).some(
+      ({ task: parent, result }) => !hasResult(facts, parent, result),
+    );
+    const reason = missing
+      ? skipReason.results
+      : !whenHolds(task.when)
+        ? skipReason.when
         : limits.pipeline
           ? skipReason.timeout
           : limits.finally
             ? skipReason.finallyTimeout
-            : missingResult(task, both)
-              ? skipReason.results
+            : hasEmptyMatrix(task)
+              ? skipReason.emptyMatrix
               : undefined;
-    if (reason) skipped.set(task.name, { name: task.name, reason });
-    else if (!whenHolds(expressions))
-      skipped.set(task.name, {
-        name: task.name,
-        reason: skipReason.when,
-        ...(expressions ? { whenExpressions: expressions } : {}),
-      });
-    else ready.push(substituteTask(task, both));
+    if (reason) skip(skipped, task, reason, reason === skipReason.when);
+    else ready.push({ kind: 'create', task, final: true });
   }
-  const done = tasks.every(
-    (task) => skipped.has(task.name) || !['pending', 'running'].includes(states.get(task.name)!),
-  );
-  return { ready, done };
+  return ready;
+}
+
+function skip(
+  skipped: Map<string, SkippedTask>,
+  task: PipelineTask,
+  reason: string,
+  expressions = true,
+): void {
+  skipped.set(task.name, {
+    name: task.name,
+    reason,
+    ...(expressions && task.when?.length ? { whenExpressions: task.when } : {}),
+  });
 }
 
 /** `tasks.<name>.status`, `tasks.<name>.reason` and `tasks.status`, which only finally tasks can use. */
-function statusVariables({ observed, states, skipped }: Context): Map<string, ParamValue> {
+function statusVariables({ observed, skipped }: Facts): Map<string, ParamValue> {
   const variables = new Map<string, ParamValue>();
-  const word: Record<TaskState, string> = {
-    pending: 'None',
-    running: 'None',
-    succeeded: 'Succeeded',
-    failed: 'Failed',
-    cancelled: 'Failed',
-  };
-  for (const { name } of observed.spec.tasks) {
-    variables.set(`tasks.${name}.status`, word[states.get(name)!]);
-    variables.set(
-      `tasks.${name}.reason`,
-      observed.taskRuns.get(name)?.status?.conditions?.[0]?.reason ?? 'None',
-    );
+  const states = [...observed.states.values()].filter(({ final }) => !final);
+  for (const state of states) {
+    const { name } = state.task;
+    const status = hasSucceeded(state) ? 'Succeeded' : hasAnyFailed(state) ? 'Failed' : 'None';
+    variables.set(`tasks.${name}.status`, status);
+    variables.set(`tasks.${name}.reason`, reasonOf(state));
   }
-  const failed = observed.spec.tasks.some((task) => blocks(task, states.get(task.name)!));
-  variables.set('tasks.status', failed ? 'Failed' : skipped.size > 0 ? 'Completed' : 'Succeeded');
+  const some = states.some(({ task }) => skipped.has(task.name));
+  variables.set('tasks.status', states.some(hasAnyFailed) ? 'Failed' : some ? 'Completed' : 'Succeeded');
   return variables;
 }
 
-function cancellations({ observed, states, limits, asked, tasksDone }: Context): PipelineAction[] {
-  const isFinal = new Set((observed.spec.finally ?? []).map((task) => task.name));
-  return [...observed.taskRuns].flatMap(([name, taskRun]) => {
-    if (states.get(name) !== 'running' || taskRun.spec?.status === 'TaskRunCancelled') return [];
-    const message = cancelMessage({ asked, limits, final: isFinal.has(name), tasksDone });
-    return message ? [{ kind: 'cancel' as const, taskRun, message }] : [];
-  });
-}
-
-function cancelMessage({
-  asked,
-  limits,
-  final,
-}: {
-  asked: string;
-  limits: Limits;
-  final: boolean;
-  tasksDone: boolean;
-}): string | undefined {
-  if (asked === 'Cancelled' || (asked === 'CancelledRunFinally' && !final))
-    return 'TaskRun cancelled as the PipelineRun it belongs to has been cancelled.';
-  if (limits.pipeline || (final ? limits.finally : limits.tasks))
-    return 'TaskRun cancelled as the PipelineRun it belongs to has timed out.';
-  return undefined;
-}
-
-function conditionFor(
-  { observed, states, skipped, limits, asked, tasksDone }: Context,
-  done: boolean,
-): Condition {
-  const { run, spec } = observed;
-  const all = [...spec.tasks, ...(spec.finally ?? [])];
-  const count = (state: TaskState) => all.filter((task) => states.get(task.name) === state).length;
-  const failed = all.filter(
-    (task) => states.get(task.name) === 'failed' && task.onError !== 'continue',
-  ).length;
-  const ignored = count('failed') - failed;
-  const [cancelled, succeeded] = [count('cancelled'), count('succeeded')];
-  const completed = succeeded + failed + cancelled + ignored;
-  const counts = `Tasks Completed: ${completed} (Failed: ${failed}${ignored > 0 ? ` (Ignored: ${ignored})` : ''}, Cancelled ${cancelled})`;
-  const incomplete = all.length - completed - skipped.size;
-  const message = `${counts}, ${done ? '' : `Incomplete: ${incomplete}, `}Skipped: ${skipped.size}`;
-  const says = (status: Condition['status'], reason: string, text = message): Condition => ({
-    type: 'Succeeded',
-    status,
-    reason,
-    message: text,
-  });
-  const stopped = failed + cancelled > 0;
-  if (!done) {
-    if (asked === 'CancelledRunFinally') return says('Unknown', 'CancelledRunningFinally');
-    if (asked === 'StoppedRunFinally') return says('Unknown', 'StoppedRunningFinally');
-    if (limits.tasks && !limits.pipeline) return says('Unknown', 'PipelineRunTimeoutRunningFinally');
-    if (stopped && !tasksDone) return says('Unknown', 'PipelineRunStopping');
-    return says('Unknown', run.status?.startTime ? 'Running' : 'Started');
-  }
-  if (asked.startsWith('Cancelled'))
-    return says('False', 'Cancelled', `PipelineRun "${run.metadata.name}" was cancelled`);
-  if (asked === 'StoppedRunFinally' && skipped.size > 0) return says('False', 'Cancelled');
-  if (limits.pipeline || limits.tasks) {
-    const limit = run.spec?.timeouts?.[limits.pipeline ? 'pipeline' : 'tasks'];
-    const text = `PipelineRun "${run.metadata.name}" failed to finish within "${limit ?? formatDuration(defaultTimeout)}"`;
-    if (stopped || skipped.size > 0) return says('False', 'PipelineRunTimeout', text);
-  }
-  if (failed > 0) return says('False', 'Failed');
-  if (cancelled > 0) return says('False', 'Cancelled');
-  const guarded = [...skipped.values()].length > 0;
-  return says('True', guarded ? 'Completed' : 'Succeeded');
-}
-
-function pipelineResults(
-  spec: PipelineSpec,
-  variables: Context['variables'],
-  context: Context,
-): { name: string; value: ParamValue }[] {
-  const finals = lookupIn(
-    new Map(
-      [...resultVariables(context.observed.taskRuns)].map(([name, value]) => [
-        name.replace(/^tasks\./, 'finally.'),
-        value,
-      ]),
-    ),
+/** Results of finally tasks, which only the pipeline's own results can use. */
+function finallyResults(states: ReadonlyMap<string, PipelineTaskState>): Map<string, ParamValue> {
+  const finals = [...states.values()].filter(({ final }) => final);
+  return new Map(
+    [...outcomeVariables(finals)].map(([name, value]) => [name.replace(/^tasks\./, 'finally.'), value]),
   );
-  const lookup = (name: string) => variables(name) ?? finals(name);
-  return (spec.results ?? []).flatMap(({ name, value }) => {
-    const replaced = substitute(value, lookup);
-    return referencesIn(replaced).length > 0 ? [] : [{ name, value: replaced }];
-  });
 }
 
-function substituteTask(task: PipelineTask, variables: Lookup): PipelineTask {
-  const { taskSpec, ...rest } = task;
+function cancellations({ observed, limits, asked }: Facts): PipelineAction[] {
+  const actions: PipelineAction[] = [];
+  for (const state of observed.states.values()) {
+    const message =
+      asked === 'Cancelled' || (asked === 'CancelledRunFinally' && !state.final)
+        ? cancelledByRun
+        : limits.pipeline || (state.final ? limits.finally : limits.tasks)
+          ? cancelledByTimeout
+          : undefined;
+    if (!message) continue;
+    for (const child of runningChildren(state))
+      if (!/Cancelled$/.test(child.spec?.status ?? '')) actions.push({ kind: 'cancel', child, message });
+  }
+  return actions;
+}
+
+const inOrder = ({ observed, skipped }: Facts): SkippedTask[] =>
+  [...observed.states.keys()].flatMap((name) => skipped.get(name) ?? []);
+
+/** A task with variables replaced; its own inline params hide those of the pipeline. */
+export function substituteTask(task: PipelineTask, variables: Lookup): PipelineTask {
+  const { taskSpec, pipelineSpec, ...rest } = task;
   return {
     ...substitute(rest, variables),
     ...(taskSpec ? { taskSpec: substitute(taskSpec, hiding(variables, taskSpec.params)) } : {}),
+    ...(pipelineSpec ? { pipelineSpec } : {}),
   };
 }

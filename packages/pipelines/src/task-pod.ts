@@ -2,59 +2,63 @@ import {
   type Container,
   type EnvVar,
   ownedBy,
-  type ParamValue,
   type Pod,
   type PodStep,
   type PodSteps,
   podStepsAnnotation,
+  type Sidecar,
   type Step,
   type TaskRun,
   type TaskSpec,
-  type Volume,
   type VolumeMount,
-  type WorkspaceBinding,
 } from '@tagboat/api';
-import { invalid, parseDuration, shortened } from '@tagboat/base';
-import { lookupIn, paramVariables, substitute } from './substitute.ts';
-
-export const stepContainerName = (step: Step, index: number): string =>
-  step.name ? `step-${step.name}` : `step-unnamed-${index}`;
-
-/** The name of the pod of a TaskRun's nth attempt (0 is the first). */
-export function podNameFor(taskRunName: string, attempt: number): string {
-  return shortened(attempt === 0 ? `${taskRunName}-pod` : `${taskRunName}-pod-retry${attempt}`);
-}
+import { parseDuration } from '@tagboat/base';
+import { podNameFor } from './names.ts';
+import { declaredReuse } from './reuse.ts';
+import { lookupIn, substitute } from './substitute.ts';
+import { stepContainerName } from './task-variables.ts';
+import { bindWorkspaces, mountsFor } from './task-volumes.ts';
 
 const internalMounts: readonly VolumeMount[] = [
   { name: 'tekton-internal-workspace', mountPath: '/workspace' },
   { name: 'tekton-internal-home', mountPath: '/tekton/home' },
   { name: 'tekton-internal-results', mountPath: '/tekton/results' },
-  { name: 'tekton-internal-steps', mountPath: '/tekton/steps' },
+  { name: 'tekton-internal-steps', mountPath: '/tekton/steps', readOnly: true },
+  { name: 'tekton-internal-artifacts', mountPath: '/tekton/artifacts' },
 ];
+
+export interface PodInput {
+  readonly taskRun: TaskRun;
+  /** With everything replaced but step results and the retry count. */
+  readonly spec: TaskSpec;
+  /** 0 is the first. */
+  readonly attempt: number;
+  /** Names of the Secrets that git and registry clients shall use. */
+  readonly credentials: readonly string[];
+}
 
 /**
  * The pod of one attempt at a TaskRun, with Tekton's names, mounts and labels. The order of its steps stands in the
  * annotation that nodes read (`PodSteps`).
- * @throws `Invalid` when a workspace is missing or two steps share a name.
  */
-export function podForTaskRun(taskRun: TaskRun, spec: TaskSpec, attempt: number): Pod {
-  const task = substitute(spec, lookupIn(taskVariables(taskRun, spec, attempt)));
-  const workspaces = bindWorkspaces(task, taskRun);
-  const steps = task.steps.map((step, index) =>
-    stepContainer({ step, index, task, taskRun, mounts: workspaces.mounts }),
-  );
-  refuseDuplicates(steps.map(({ container }) => container.name));
-  const sidecars = (task.sidecars ?? []).map(({ script, computeResources, ...sidecar }) => ({
-    ...sidecar,
-    name: `sidecar-${sidecar.name}`,
-    ...(script === undefined ? {} : { command: ['/bin/sh', '-c', script] }),
-    resources: computeResources ?? {},
-    volumeMounts: [...internalMounts, ...workspaces.mounts, ...(sidecar.volumeMounts ?? [])],
-  }));
+export function podForTaskRun(input: PodInput): Pod {
+  const { taskRun, attempt, credentials } = input;
+  const spec = substitute(input.spec, lookupIn(new Map([['context.task.retry-count', String(attempt)]])));
+  const workspaces = bindWorkspaces(spec, taskRun);
+  const steps = spec.steps.map((step, index) => stepContainer({ step, index, spec, taskRun }));
+  const sidecars = (spec.sidecars ?? []).map((sidecar) => sidecarContainer(sidecar, spec, taskRun));
+  const reuse = declaredReuse(taskRun, spec);
   const podSteps: PodSteps = {
     steps: steps.map(({ step }) => step),
-    results: (task.results ?? []).map(({ name, type }) => ({ name, type: type ?? 'string' })),
+    results: (spec.results ?? []).map(({ name, type }) => ({ name, type: type ?? 'string' })),
+    sidecars: sidecars.flatMap(({ container, script }) =>
+      script === undefined ? [] : [{ container: container.name, script }],
+    ),
+    ...(credentials.length > 0 ? { credentials } : {}),
+    ...(reuse ? { reuse } : {}),
   };
+  const { volumes: templateVolumes = [], env: templateEnv, ...template } = taskRun.spec?.podTemplate ?? {};
+  const { 'app.kubernetes.io/managed-by': _, ...labels } = taskRun.metadata.labels ?? {};
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -62,7 +66,7 @@ export function podForTaskRun(taskRun: TaskRun, spec: TaskSpec, attempt: number)
       name: podNameFor(taskRun.metadata.name, attempt),
       namespace: taskRun.metadata.namespace ?? '',
       labels: {
-        ...taskRun.metadata.labels,
+        ...labels,
         'tekton.dev/taskRun': taskRun.metadata.name,
         'tekton.dev/taskRunUID': taskRun.metadata.uid ?? '',
         'app.kubernetes.io/managed-by': 'tekton-pipelines',
@@ -71,67 +75,33 @@ export function podForTaskRun(taskRun: TaskRun, spec: TaskSpec, attempt: number)
       ownerReferences: [ownedBy(taskRun)],
     },
     spec: {
-      ...taskRun.spec?.podTemplate,
+      ...template,
       restartPolicy: 'Never',
       serviceAccountName: taskRun.spec?.serviceAccountName ?? 'default',
-      containers: [...steps.map(({ container }) => container), ...sidecars],
+      containers: [...steps, ...sidecars].map(({ container }) =>
+        templateEnv ? { ...container, env: mergeEnv(templateEnv as EnvVar[], container.env) } : container,
+      ),
       volumes: [
-        ...internalMounts.map(({ name }) => ({ name, emptyDir: {} })),
-        ...workspaces.volumes,
-        ...(task.volumes ?? []),
-        ...(taskRun.spec?.podTemplate?.volumes ?? []),
+        ...[...internalMounts, { name: 'tekton-internal-run' }, { name: 'tekton-creds' }].map(({ name }) => ({
+          name,
+          emptyDir: {},
+        })),
+        ...workspaces,
+        ...(spec.volumes ?? []),
+        ...templateVolumes,
       ],
     },
   };
 }
 
-/** Everything that `$(...)` can mean inside a task except step results, which exist only once the step before has run. */
-export function taskVariables(taskRun: TaskRun, spec: TaskSpec, attempt: number): Map<string, ParamValue> {
-  const variables = paramVariables(spec.params, taskRun.spec?.params);
-  const labels = taskRun.metadata.labels ?? {};
-  const set = (name: string, value: string) => variables.set(name, value);
-  set('context.taskRun.name', taskRun.metadata.name);
-  set('context.taskRun.namespace', taskRun.metadata.namespace ?? '');
-  set('context.taskRun.uid', taskRun.metadata.uid ?? '');
-  set(
-    'context.task.name',
-    labels['tekton.dev/task'] ?? labels['tekton.dev/pipelineTask'] ?? taskRun.metadata.name,
-  );
-  set('context.task.retry-count', String(attempt));
-  set('context.pipelineTask.retries', String(taskRun.spec?.retries ?? 0));
-  set('credentials.path', '/tekton/creds');
-  for (const { name } of spec.results ?? []) set(`results.${name}.path`, `/tekton/results/${name}`);
-  for (const [index, step] of spec.steps.entries())
-    set(
-      `steps.${stepContainerName(step, index)}.exitCode.path`,
-      `/tekton/steps/${stepContainerName(step, index)}/exitCode`,
-    );
-  const bound = new Map((taskRun.spec?.workspaces ?? []).map((binding) => [binding.name, binding]));
-  for (const workspace of spec.workspaces ?? []) {
-    const binding = bound.get(workspace.name);
-    set(`workspaces.${workspace.name}.bound`, String(binding !== undefined));
-    set(
-      `workspaces.${workspace.name}.path`,
-      binding ? (workspace.mountPath ?? `/workspace/${workspace.name}`) : '',
-    );
-    set(`workspaces.${workspace.name}.claim`, binding?.persistentVolumeClaim?.claimName ?? '');
-    set(`workspaces.${workspace.name}.volume`, binding ? volumeName(workspace.name) : '');
-  }
-  return variables;
-}
-
 interface StepInput {
   readonly step: Step;
   readonly index: number;
-  readonly task: TaskSpec;
+  readonly spec: TaskSpec;
   readonly taskRun: TaskRun;
-  readonly mounts: readonly VolumeMount[];
 }
 
-function stepContainer({ step, index, task, taskRun, mounts }: StepInput): {
-  container: Container;
-  step: PodStep;
-} {
+function stepContainer({ step, index, spec, taskRun }: StepInput): { container: Container; step: PodStep } {
   const name = stepContainerName(step, index);
   const {
     script,
@@ -139,6 +109,7 @@ function stepContainer({ step, index, task, taskRun, mounts }: StepInput): {
     onError,
     ref: _ref,
     params: _params,
+    displayName: _displayName,
     results,
     when,
     workspaces: _workspaces,
@@ -147,51 +118,99 @@ function stepContainer({ step, index, task, taskRun, mounts }: StepInput): {
     stderrConfig,
     ...rest
   } = step;
-  const template = task.stepTemplate ?? {};
-  const override = taskRun.spec?.stepSpecs?.find((spec) => spec.name === step.name)?.computeResources;
+  const { computeResources: templateResources, ...template } = (spec.stepTemplate ??
+    {}) as Partial<Container> & {
+    computeResources?: Container['resources'];
+  };
+  const override = taskRun.spec?.stepSpecs?.find(
+    (candidate) => candidate.name === step.name,
+  )?.computeResources;
   const container: Container = {
     ...template,
     ...rest,
     name,
-    env: mergeEnv(template.env, [{ name: 'HOME', value: '/tekton/home' }], step.env),
-    workingDir: step.workingDir ?? template.workingDir ?? '/workspace',
-    resources: override ?? computeResources ?? template.resources ?? {},
-    volumeMounts: [
-      ...internalMounts,
-      ...mounts,
-      ...(template.volumeMounts ?? []),
-      ...(step.volumeMounts ?? []),
-    ],
+    env: mergeEnv(template.env, step.env),
+    workingDir: step.workingDir ?? template.workingDir ?? '',
+    resources:
+      override ??
+      computeResources ??
+      (step as Container).resources ??
+      templateResources ??
+      template.resources ??
+      {},
+    volumeMounts: withInternal([
+      ...mountsFor(step, spec, taskRun),
+      ...mergeMounts(template.volumeMounts, step.volumeMounts),
+      { name: 'tekton-creds', mountPath: '/tekton/creds', subPath: String(index) },
+      { name: 'tekton-internal-run', mountPath: '/tekton/run', readOnly: true },
+      { name: 'tekton-internal-run', mountPath: `/tekton/run/${index}`, subPath: String(index) },
+    ]),
     terminationMessagePath: '/tekton/termination',
   };
+  if (container.workingDir === '') delete container.workingDir;
   const own = lookupIn(
-    new Map(
-      (results ?? []).map((result) => [
-        `step.results.${result.name}.path`,
-        `/tekton/steps/${name}/results/${result.name}`,
-      ]),
-    ),
+    new Map([
+      ['step.artifacts.path', `/tekton/steps/${name}/artifacts/provenance.json`],
+      ...(results ?? []).flatMap((result) => {
+        const path = `/tekton/steps/${name}/results/${result.name}`;
+        return [
+          [`step.results.${result.name}.path`, path] as const,
+          [`results.${result.name}.path`, path] as const,
+        ];
+      }),
+    ]),
   );
+  const substituted = substitute({ container, script, when, stdoutConfig, stderrConfig }, own);
   return {
-    container: substitute(container, own),
+    container: substituted.container,
     step: {
       container: name,
-      ...(script === undefined ? {} : { script: substitute(withShebang(script), own) }),
+      ...(substituted.script ? { script: withShebang(substituted.script) } : {}),
       ...(onError === undefined ? {} : { onError }),
       ...(timeout === undefined ? {} : { timeoutMilliseconds: parseDuration(timeout) }),
       ...(results === undefined
         ? {}
         : { results: results.map((result) => ({ name: result.name, type: result.type ?? 'string' })) }),
-      ...(when === undefined ? {} : { when }),
-      ...(stdoutConfig === undefined ? {} : { stdoutPath: stdoutConfig.path }),
-      ...(stderrConfig === undefined ? {} : { stderrPath: stderrConfig.path }),
+      ...(when?.length ? { when: substituted.when! } : {}),
+      ...(stdoutConfig === undefined ? {} : { stdoutPath: substituted.stdoutConfig!.path }),
+      ...(stderrConfig === undefined ? {} : { stderrPath: substituted.stderrConfig!.path }),
     },
   };
 }
 
+function sidecarContainer(
+  sidecar: Sidecar,
+  spec: TaskSpec,
+  taskRun: TaskRun,
+): { container: Container; script?: string } {
+  const { script, computeResources, workspaces: _workspaces, ...rest } = sidecar;
+  const override = taskRun.spec?.sidecarSpecs?.find((item) => item.name === sidecar.name)?.computeResources;
+  return {
+    container: {
+      ...rest,
+      name: `sidecar-${sidecar.name || 'unnamed'}`,
+      resources: override ?? computeResources ?? {},
+      volumeMounts: withInternal([
+        ...mountsFor(sidecar, spec, taskRun),
+        ...(sidecar.volumeMounts ?? []),
+      ]).filter(({ name }) => name !== 'tekton-internal-steps'),
+    },
+    ...(script ? { script: withShebang(script) } : {}),
+  };
+}
+
+/** What a step mounts itself at an internal path takes that path's place. Mounted twice at one path, the first counts. */
+function withInternal(mounts: readonly VolumeMount[]): VolumeMount[] {
+  const clean = (path: string) => (path.length > 1 ? path.replace(/\/+$/, '') : path);
+  const byPath = new Map<string, VolumeMount>();
+  for (const mount of [...mounts, ...internalMounts])
+    if (!byPath.has(clean(mount.mountPath))) byPath.set(clean(mount.mountPath), mount);
+  return [...byPath.values()];
+}
+
 /** Tekton docs, tasks.md "Running scripts within Steps". */
 function withShebang(script: string): string {
-  return script.startsWith('#!') ? script : `#!/bin/sh\nset -e\n${script}`;
+  return script.trimStart().startsWith('#!') ? script.trimStart() : `#!/bin/sh\nset -e\n${script}`;
 }
 
 function mergeEnv(...lists: (readonly EnvVar[] | undefined)[]): EnvVar[] {
@@ -200,45 +219,9 @@ function mergeEnv(...lists: (readonly EnvVar[] | undefined)[]): EnvVar[] {
   return [...merged.values()];
 }
 
-const volumeName = (workspace: string) => `ws-${workspace}`;
-
-function bindWorkspaces(task: TaskSpec, taskRun: TaskRun): { mounts: VolumeMount[]; volumes: Volume[] } {
-  const bindings = new Map((taskRun.spec?.workspaces ?? []).map((binding) => [binding.name, binding]));
-  const mounts: VolumeMount[] = [];
-  const volumes: Volume[] = [];
-  for (const { name, mountPath, readOnly, optional } of task.workspaces ?? []) {
-    const binding = bindings.get(name);
-    if (!binding) {
-      if (optional) continue;
-      throw invalid(
-        `expected a workspace "${name}" for TaskRun ${taskRun.metadata.name}, found none of that name`,
-        { hint: 'bind it under workspaces of the run' },
-      );
-    }
-    mounts.push({
-      name: volumeName(name),
-      mountPath: mountPath ?? `/workspace/${name}`,
-      ...(binding.subPath === undefined ? {} : { subPath: binding.subPath }),
-      ...(readOnly ? { readOnly } : {}),
-    });
-    volumes.push({ name: volumeName(name), ...volumeSource(binding) });
-  }
-  return { mounts, volumes };
-}
-
-function volumeSource(binding: WorkspaceBinding): Omit<Volume, 'name'> {
-  const { persistentVolumeClaim, configMap, secret, projected } = binding;
-  if (persistentVolumeClaim) return { persistentVolumeClaim };
-  if (configMap) return { configMap };
-  if (secret) return { secret };
-  if (projected) return { projected };
-  return { emptyDir: {} };
-}
-
-function refuseDuplicates(names: readonly string[]): void {
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice)
-    throw invalid(
-      `expected every step to have a name of its own, found "${twice.replace(/^step-/, '')}" twice`,
-    );
+/** Lists of mounts merge by path, as Kubernetes' strategic merge does. */
+function mergeMounts(...lists: (readonly VolumeMount[] | undefined)[]): VolumeMount[] {
+  const merged = new Map<string, VolumeMount>();
+  for (const list of lists) for (const mount of list ?? []) merged.set(mount.mountPath, mount);
+  return [...merged.values()];
 }

@@ -2,10 +2,14 @@ import {
   type Condition,
   controllerOf,
   findCondition,
+  type KubernetesObject,
   keyOf,
   kinds,
+  ownedBy,
+  type PersistentVolumeClaim,
   type Pod,
   type ResourceKey,
+  type Secret,
   type Task,
   type TaskRun,
   type TaskRunStatus,
@@ -13,182 +17,311 @@ import {
 } from '@tagboat/api';
 import { type Clock, describeError, parseDuration, TagboatError, timestamp } from '@tagboat/base';
 import type { Reconciler, Result } from '@tagboat/controller';
-import { createIfAbsent, deleteIfPresent, mutateStatus, type ResourceStore } from '@tagboat/store';
-import { podForTaskRun, podNameFor } from './task-pod.ts';
+import { createIfAbsent, deleteIfPresent, mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
+import { claimName } from './children.ts';
+import { decodedRun, decodeTaskRunSpec, decodeTaskSpec } from './decode.ts';
+import { defaultTimeout, goDuration } from './durations.ts';
+import type { RunEvents } from './events.ts';
+import { podNameFor } from './names.ts';
+import { featureFlags } from './pipeline-run-controller.ts';
+import { takeFromEarlierRun } from './rerun.ts';
+import { resolveReference } from './resolvers.ts';
+import { checkTaskRun, refused } from './run-checks.ts';
+import { resolveStepActions } from './step-actions.ts';
+import { hiding, lookupIn, substitute } from './substitute.ts';
+import { podForTaskRun } from './task-pod.ts';
+import { retried, stoppedSteps } from './task-run-history.ts';
 import { ended, outcomeOfPod } from './task-run-status.ts';
+import { paramsOfTaskRun, taskLookup, workspacesOf } from './task-variables.ts';
+import { firstProblem, validateTaskSpec } from './validate-task.ts';
 
-const defaultTimeout = 3_600_000;
+interface ResolvedTask {
+  readonly spec: TaskSpec;
+  readonly name?: string;
+  readonly labels?: Record<string, string>;
+  readonly annotations?: Record<string, string>;
+  readonly provenance?: TaskRunStatus['provenance'];
+}
 
 /** Turns TaskRuns into pods, one attempt after the other, and pods' ends into TaskRun statuses. */
 export class TaskRunReconciler implements Reconciler {
   readonly #store: ResourceStore;
   readonly #clock: Clock;
+  readonly #events: RunEvents;
 
-  constructor(options: { store: ResourceStore; clock: Clock }) {
+  constructor(options: { store: ResourceStore; clock: Clock; events: RunEvents }) {
     this.#store = options.store;
     this.#clock = options.clock;
+    this.#events = options.events;
   }
 
   async reconcile(key: ResourceKey): Promise<Result> {
-    const taskRun = await this.#store.get<TaskRun>(key);
-    if (!taskRun || taskRun.metadata.deletionTimestamp || taskRun.status?.completionTime) return undefined;
-    if (taskRun.spec?.status === 'TaskRunPending') return this.#pend(key);
-    const attempt = taskRun.status?.retriesStatus?.length ?? 0;
-    if (taskRun.spec?.status === 'TaskRunCancelled') {
-      const message = taskRun.spec.statusMessage ?? `TaskRun "${key.name}" was cancelled`;
-      return this.#stop(taskRun, {
-        attempt,
-        condition: { type: 'Succeeded', status: 'False', reason: 'TaskRunCancelled', message },
-      });
-    }
-    const left = this.#timeLeft(taskRun);
-    if (left <= 0) {
-      const message = `TaskRun "${key.name}" failed to finish within "${taskRun.spec?.timeout ?? '1h0m0s'}"`;
-      return this.#stop(taskRun, {
-        attempt,
-        condition: { type: 'Succeeded', status: 'False', reason: 'TaskRunTimeout', message },
-      });
-    }
+    const stored = await this.#store.get<TaskRun>(key);
+    if (!stored || stored.metadata.deletionTimestamp || stored.status?.completionTime) return undefined;
+    const taskRun = decodedRun(stored, decodeTaskRunSpec);
+    const { status = '', statusMessage = '' } = taskRun.spec ?? {};
+    if (status === 'TaskRunCancelled')
+      return this.#stop(taskRun, 'TaskRunCancelled', `TaskRun "${key.name}" was cancelled. ${statusMessage}`);
+    if (status === 'TaskRunPending') return this.#pend(taskRun);
     try {
-      const done = await this.#advance(taskRun, attempt);
+      const left = this.#timeLeft(taskRun);
+      if (left <= 0)
+        return await this.#stop(
+          taskRun,
+          'TaskRunTimeout',
+          `TaskRun "${key.name}" failed to finish within "${goDuration(timeoutOf(taskRun))}"`,
+        );
+      const done = await this.#advance(taskRun);
       return done || !Number.isFinite(left) ? undefined : { again: left };
     } catch (error) {
       if (!(error instanceof TagboatError) || error.retryable) throw error;
-      const reason = error.reason === 'NotFound' ? 'TaskRunResolutionFailed' : 'TaskRunValidationFailed';
-      await this.#finish(key, { type: 'Succeeded', status: 'False', reason, message: describeError(error) });
+      const general: Record<string, string> = {
+        NotFound: 'TaskRunResolutionFailed',
+        ResolutionFailed: 'TaskRunResolutionFailed',
+        Invalid: 'TaskRunValidationFailed',
+      };
+      const reason = general[error.reason] ?? error.reason;
+      await this.#finish(taskRun, {
+        type: 'Succeeded',
+        status: 'False',
+        reason,
+        message: describeError(error),
+      });
       return undefined;
     }
   }
 
-  async #advance(taskRun: TaskRun, attempt: number): Promise<boolean> {
-    const key = keyOf(kinds.TaskRun, taskRun);
-    const spec = taskRun.status?.taskSpec ?? (await this.#resolve(taskRun));
+  async #advance(taskRun: TaskRun): Promise<boolean> {
+    const attempt = taskRun.status?.retriesStatus?.length ?? 0;
     const pod = await this.#store.get<Pod>(this.#podKey(taskRun, attempt));
-    if (!pod) {
-      const planned = podForTaskRun(taskRun, spec, attempt);
-      await this.#record(key, (status) => ({
-        ...status,
-        podName: planned.metadata.name,
-        startTime: status.startTime ?? timestamp(this.#clock),
-        taskSpec: spec,
-        conditions: [
-          this.#condition(status, { type: 'Succeeded', status: 'Unknown', reason: 'Started', message: '' }),
-        ],
-      }));
-      await createIfAbsent(this.#store, keyOf(kinds.Pod, planned), planned);
+    if (!pod || controllerOf(pod)?.uid !== taskRun.metadata.uid || !taskRun.status?.taskSpec)
+      return this.#begin(taskRun, attempt);
+    const outcome = outcomeOfPod(taskRun, taskRun.status.taskSpec, pod);
+    const failed = outcome.done && outcome.condition.status === 'False';
+    if (failed && attempt < (taskRun.spec?.retries ?? 0)) {
+      await this.#record(taskRun, (status) =>
+        retried({ ...status, ...outcome.status }, outcome.condition, timestamp(this.#clock)),
+      );
       return false;
     }
-    const outcome = outcomeOfPod(taskRun, spec, pod);
-    if (outcome.done && outcome.condition.status === 'False' && attempt < (taskRun.spec?.retries ?? 0)) {
-      await this.#record(key, (status) => retried(status, outcome, timestamp(this.#clock)));
-      return false;
-    }
-    await this.#record(key, (status) => {
-      const next = {
-        ...status,
-        steps: [...outcome.steps],
-        results: [...outcome.results],
-        conditions: [this.#condition(status, outcome.condition)],
-      };
+    await this.#record(taskRun, (status) => {
+      const next = { ...status, ...outcome.status, conditions: [this.#condition(status, outcome.condition)] };
       return outcome.done ? { ...next, completionTime: timestamp(this.#clock) } : next;
     });
     return outcome.done;
   }
 
-  async #resolve(taskRun: TaskRun): Promise<TaskSpec> {
+  /** Resolves and checks the task, records what will run, and makes the pod. */
+  async #begin(taskRun: TaskRun, attempt: number): Promise<boolean> {
+    const earlier = await takeFromEarlierRun(this.#store, taskRun);
+    const resolved = await this.#resolve(taskRun);
+    const context = hiding(lookupIn(paramsOfTaskRun(taskRun, resolved.spec)), []);
+    const problem = firstProblem(validateTaskSpec(resolved.spec, taskRun.spec?.params ?? []));
+    if (problem) throw refused('TaskRunValidationFailed', `${problem.message}: ${problem.field}`);
+    const workspaces = workspacesOf(resolved.spec, taskRun);
+    const bound = new Set((taskRun.spec?.workspaces ?? []).map(({ name }) => name));
+    checkTaskRun({ ...resolved.spec, workspaces }, taskRun.spec?.params ?? [], bound);
+    const request = { reader: this.#store, namespace: taskRun.metadata.namespace ?? '' };
+    const { spec: withActions, sources } = await resolveStepActions(request, resolved.spec, context);
+    // What steps use undeclared is declared here: once variables are replaced, nothing tells of it any more.
+    const complete = { ...withActions, ...(workspaces.length > 0 ? { workspaces } : {}) };
+    const spec = substitute(complete, taskLookup(taskRun, complete));
+    await this.#propagate(taskRun, resolved);
+    const credentials = await this.#credentials(taskRun);
+    const annotated = {
+      ...taskRun,
+      metadata: {
+        ...taskRun.metadata,
+        annotations: { ...resolved.annotations, ...taskRun.metadata.annotations },
+      },
+    };
+    const pod = podForTaskRun({ taskRun: annotated, spec, attempt, credentials });
+    for (const binding of taskRun.spec?.workspaces ?? [])
+      if (binding.volumeClaimTemplate)
+        await this.#claim(taskRun, claimName(taskRun, binding), binding.volumeClaimTemplate.spec);
+    const started: Condition = { type: 'Succeeded', status: 'Unknown', reason: 'Started', message: '' };
+    await this.#record(taskRun, (status) => ({
+      ...status,
+      podName: pod.metadata.name,
+      startTime: status.startTime ?? timestamp(this.#clock),
+      taskSpec: spec,
+      provenance: { featureFlags, ...status.provenance, ...resolved.provenance },
+      ...(sources.size > 0
+        ? {
+            steps: [...sources].map(([name, refSource]) => ({
+              name,
+              container: `step-${name}`,
+              provenance: { ...(refSource ? { refSource } : {}) },
+            })),
+          }
+        : {}),
+      conditions: [this.#condition(status, started)],
+      ...(earlier ? { ...earlier, completionTime: timestamp(this.#clock) } : {}),
+    }));
+    if (earlier) return true;
+    const key = keyOf(kinds.Pod, pod);
+    const made = await createIfAbsent(this.#store, key, pod);
+    // A pod of a TaskRun of the same name that is gone: its owner's end will remove it.
+    if (controllerOf(made)?.uid !== taskRun.metadata.uid) {
+      await deleteIfPresent(this.#store, key);
+      await this.#store.create(pod);
+    }
+    return false;
+  }
+
+  async #resolve(taskRun: TaskRun): Promise<ResolvedTask> {
     const { taskSpec, taskRef } = taskRun.spec ?? {};
-    if (taskSpec) return taskSpec;
-    if (!taskRef?.name)
-      throw new TagboatError(`expected taskSpec or taskRef.name in TaskRun ${taskRun.metadata.name}`, {
-        reason: 'Invalid',
-        retryable: false,
-      });
-    const task = await this.#store.get<Task>({
-      type: kinds.Task,
-      namespace: taskRun.metadata.namespace ?? '',
-      name: taskRef.name,
-    });
-    if (!task?.spec)
-      throw new TagboatError(
-        `there is no Task "${taskRef.name}" in namespace ${taskRun.metadata.namespace}`,
-        { reason: 'NotFound', retryable: false },
+    // A retry runs what the first attempt ran, whatever became of the Task meanwhile.
+    if (taskRun.status?.retriesStatus && taskRun.status.taskSpec) return { spec: taskRun.status.taskSpec };
+    if (taskSpec) return { spec: taskSpec };
+    const { namespace = '', name } = taskRun.metadata;
+    if (!taskRef)
+      throw refused(
+        'TaskRunValidationFailed',
+        'expected exactly one, got neither: spec.taskRef, spec.taskSpec',
       );
-    return task.spec;
+    const params = lookupIn(paramsOfTaskRun(taskRun, { steps: [] }));
+    const request = { reader: this.#store, namespace, kind: 'Task' as const };
+    try {
+      const { object, source } = await resolveReference<Task>(request, substitute(taskRef, params));
+      const { labels = {}, annotations = {} } = object.metadata;
+      const { 'kubectl.kubernetes.io/last-applied-configuration': _, ...others } = annotations;
+      return {
+        spec: decodeTaskSpec(object.spec!),
+        name: object.metadata.name,
+        labels,
+        annotations: others,
+        ...(source ? { provenance: { refSource: source } } : {}),
+      };
+    } catch (error) {
+      if (!(error instanceof TagboatError) || error.retryable) throw error;
+      throw refused(
+        'TaskRunResolutionFailed',
+        `error when listing tasks for taskRun ${name}: ${describeError(error)}`,
+      );
+    }
+  }
+
+  /** Labels and annotations of the Task, where the pipeline has not put them there already. */
+  async #propagate(taskRun: TaskRun, { name, labels, annotations }: ResolvedTask): Promise<void> {
+    if (name === undefined || taskRun.metadata.labels?.['tekton.dev/task']) return;
+    await mutate<TaskRun>(this.#store, keyOf(kinds.TaskRun, taskRun), (draft) => {
+      draft.metadata.labels = {
+        ...labels,
+        'app.kubernetes.io/managed-by': 'tekton-pipelines',
+        ...draft.metadata.labels,
+        'tekton.dev/task': name,
+      };
+      draft.metadata.annotations = { ...annotations, ...draft.metadata.annotations };
+    });
+  }
+
+  /** The service account's Secrets that are meant for git or registries (Tekton docs, auth.md). */
+  async #credentials(taskRun: TaskRun): Promise<string[]> {
+    const namespace = taskRun.metadata.namespace ?? '';
+    const name = taskRun.spec?.serviceAccountName || 'default';
+    const account = await this.#store.get<KubernetesObject & { secrets?: { name: string }[] }>({
+      type: kinds.ServiceAccount,
+      namespace,
+      name,
+    });
+    if (!account && name !== 'default')
+      throw refused(
+        'PodCreationFailed',
+        `failed to create task run pod "${taskRun.metadata.name}": translating TaskSpec to Pod: serviceaccounts "${name}" not found. Maybe missing or invalid Task ${namespace}/${taskRun.spec?.taskRef?.name ?? ''}`,
+      );
+    const names = [...new Set((account?.secrets ?? []).map((secret) => secret.name))];
+    const secrets = await Promise.all(
+      names.map((secret) => this.#store.get<Secret>({ type: kinds.Secret, namespace, name: secret })),
+    );
+    const missing = names.filter((_, index) => !secrets[index]);
+    if (missing.length > 0)
+      this.#events.emit(
+        taskRun,
+        'Warning',
+        'FailedToRetrieveSecret',
+        `Unable to retrieve some secrets (${missing.join(', ')}); attempting to use them may not succeed.`,
+      );
+    return secrets.flatMap((secret) => {
+      const meant = Object.keys(secret?.metadata.annotations ?? {}).some((key) =>
+        /^tekton\.dev\/(git|docker)-/.test(key),
+      );
+      const registry = /^kubernetes\.io\/docker(configjson|cfg)$/.test(secret?.type ?? '');
+      return secret && (meant || registry) ? [secret.metadata.name] : [];
+    });
+  }
+
+  async #claim(owner: TaskRun, name: string, spec: object): Promise<void> {
+    const claim: PersistentVolumeClaim = {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name, namespace: owner.metadata.namespace ?? '', ownerReferences: [ownedBy(owner)] },
+      spec,
+    };
+    await createIfAbsent(this.#store, keyOf(kinds.PersistentVolumeClaim, claim), claim);
   }
 
   async #stop(
     taskRun: TaskRun,
-    { attempt, condition }: { attempt: number; condition: Condition },
+    reason: 'TaskRunCancelled' | 'TaskRunTimeout',
+    message: string,
   ): Promise<undefined> {
+    const attempt = taskRun.status?.retriesStatus?.length ?? 0;
     const podKey = this.#podKey(taskRun, attempt);
     const pod = await this.#store.get<Pod>(podKey);
-    const key = keyOf(kinds.TaskRun, taskRun);
-    if (pod && taskRun.status?.taskSpec) {
-      const { steps } = outcomeOfPod(taskRun, taskRun.status.taskSpec, pod);
-      const reason = condition.reason === 'TaskRunTimeout' ? 'TimeoutExceeded' : 'Cancelled';
-      const finishedAt = timestamp(this.#clock);
-      const stopped = steps.map(({ running, waiting: _, ...step }) =>
-        step.terminated
-          ? step
-          : {
-              ...step,
-              terminated: {
-                exitCode: 1,
-                reason: condition.reason!,
-                ...(running ? { startedAt: running.startedAt } : {}),
-                finishedAt,
-              },
-              terminationReason: reason,
-            },
-      );
-      await this.#record(key, (status) => ({ ...status, steps: stopped }));
-    }
+    const condition: Condition = { type: 'Succeeded', status: 'False', reason, message };
+    const now = timestamp(this.#clock);
+    const stopped =
+      pod && taskRun.status?.taskSpec ? outcomeOfPod(taskRun, taskRun.status.taskSpec, pod).status : {};
+    const steps = stoppedSteps(stopped.steps ?? taskRun.status?.steps ?? [], reason, now);
+    const again = reason === 'TaskRunTimeout' && attempt < (taskRun.spec?.retries ?? 0);
+    await this.#record(taskRun, (status) => {
+      const next = { ...status, ...stopped, ...(steps.length > 0 ? { steps } : {}) };
+      return again ? retried(next, condition, now) : ended({ startTime: now, ...next }, condition, now);
+    });
     if (pod) await deleteIfPresent(this.#store, podKey);
-    await this.#finish(key, condition);
     return undefined;
   }
 
   #timeLeft(taskRun: TaskRun): number {
-    const timeout =
-      taskRun.spec?.timeout === undefined ? defaultTimeout : parseDuration(taskRun.spec.timeout);
-    if (timeout === 0) return Number.POSITIVE_INFINITY;
+    const timeout = timeoutOf(taskRun);
     const start = taskRun.status?.startTime;
-    return start ? Date.parse(start) + timeout - this.#clock.now() : timeout;
+    if (timeout === 0 || !start) return Number.POSITIVE_INFINITY;
+    return Date.parse(start) + timeout - this.#clock.now();
   }
 
-  async #pend(key: ResourceKey): Promise<undefined> {
-    const condition: Condition = {
-      type: 'Succeeded',
-      status: 'Unknown',
-      reason: 'TaskRunPending',
-      message: `TaskRun "${key.name}" is pending`,
-    };
-    await this.#record(key, (status) => ({ ...status, conditions: [this.#condition(status, condition)] }));
+  async #pend(taskRun: TaskRun): Promise<undefined> {
+    const message = `TaskRun "${taskRun.metadata.name}" is pending`;
+    const condition: Condition = { type: 'Succeeded', status: 'Unknown', reason: 'TaskRunPending', message };
+    await this.#record(taskRun, (status) => ({
+      ...status,
+      conditions: [this.#condition(status, condition)],
+    }));
     return undefined;
   }
 
-  async #finish(key: ResourceKey, condition: Condition): Promise<void> {
+  async #finish(taskRun: TaskRun, condition: Condition): Promise<void> {
     const now = timestamp(this.#clock);
-    await this.#record(key, (status) =>
+    await this.#record(taskRun, (status) =>
       ended({ ...status, startTime: status.startTime ?? now }, condition, now),
     );
   }
 
-  async #record(key: ResourceKey, change: (status: TaskRunStatus) => TaskRunStatus): Promise<void> {
-    await mutateStatus<TaskRun>(this.#store, key, (draft) => {
+  async #record(taskRun: TaskRun, change: (status: TaskRunStatus) => TaskRunStatus): Promise<void> {
+    let before: Condition | undefined;
+    const stored = await mutateStatus<TaskRun>(this.#store, keyOf(kinds.TaskRun, taskRun), (draft) => {
+      if (draft.metadata.uid !== taskRun.metadata.uid || draft.status?.completionTime) return false;
+      before = findCondition(draft.status?.conditions, 'Succeeded');
       draft.status = change(draft.status ?? {});
+      return undefined;
     });
+    this.#events.changed(stored, before, findCondition(stored.status?.conditions, 'Succeeded'));
   }
 
   #condition(status: TaskRunStatus, next: Condition): Condition {
     const before = findCondition(status.conditions, next.type);
-    return {
-      ...next,
-      lastTransitionTime:
-        before?.status === next.status && before.reason === next.reason
-          ? before.lastTransitionTime!
-          : timestamp(this.#clock),
-    };
+    const same = before?.status === next.status && before.reason === next.reason;
+    return { ...next, lastTransitionTime: same ? before.lastTransitionTime! : timestamp(this.#clock) };
   }
 
   #podKey(taskRun: TaskRun, attempt: number): ResourceKey {
@@ -200,32 +333,9 @@ export class TaskRunReconciler implements Reconciler {
   }
 }
 
-function retried(
-  status: TaskRunStatus,
-  outcome: { condition: Condition; steps: readonly object[]; results: readonly object[] },
-  now: string,
-): TaskRunStatus {
-  const { retriesStatus = [], taskSpec, ...attempt } = status;
-  const past = {
-    ...attempt,
-    steps: outcome.steps,
-    results: outcome.results,
-    conditions: [{ ...outcome.condition, lastTransitionTime: now }],
-    completionTime: now,
-  } as TaskRunStatus;
-  return {
-    ...(taskSpec ? { taskSpec } : {}),
-    retriesStatus: [...retriesStatus, past],
-    conditions: [
-      {
-        type: 'Succeeded',
-        status: 'Unknown',
-        reason: 'ToBeRetried',
-        message: outcome.condition.message ?? '',
-        lastTransitionTime: now,
-      },
-    ],
-  };
+function timeoutOf(taskRun: TaskRun): number {
+  const { timeout } = taskRun.spec ?? {};
+  return timeout === undefined ? defaultTimeout : parseDuration(timeout);
 }
 
 /** The TaskRun that a changed pod belongs to. */

@@ -1,168 +1,197 @@
-import type {
-  Condition,
-  ContainerStatus,
-  ParamValue,
-  Pod,
-  RunResult,
-  StepState,
-  TaskResult,
-  TaskRun,
-  TaskRunStatus,
-  TaskSpec,
+import {
+  type Condition,
+  type ContainerStatus,
+  failureAnnotation,
+  type Pod,
+  reusedAnnotation,
+  type StepState,
+  type TaskResult,
+  type TaskRun,
+  type TaskRunStatus,
+  type TaskSpec,
 } from '@tagboat/api';
-import { stepContainerName } from './task-pod.ts';
+import {
+  artifactsOf,
+  collectResults,
+  resultTypeProblem,
+  stepResultsOf,
+  termination,
+} from './task-results.ts';
+import { stepContainerName } from './task-variables.ts';
 
 /** What a pod's status says about the TaskRun it runs. */
 export interface PodOutcome {
   readonly condition: Condition;
-  readonly steps: readonly StepState[];
-  readonly results: readonly TaskResult[];
+  readonly status: Pick<TaskRunStatus, 'steps' | 'sidecars' | 'results' | 'artifacts' | 'annotations'>;
   readonly done: boolean;
 }
 
 /** Reads steps, results and the condition off a task's pod. Pure. */
 export function outcomeOfPod(taskRun: TaskRun, spec: TaskSpec, pod: Pod): PodOutcome {
   const statuses = new Map((pod.status?.containerStatuses ?? []).map((status) => [status.name, status]));
-  const steps = spec.steps.map((step, index) => {
-    const container = stepContainerName(step, index);
-    return stepState(container, step.name ?? `unnamed-${index}`, statuses.get(container), step.onError);
-  });
-  const results = collectResults(spec, statuses);
+  const provenances = new Map((taskRun.status?.steps ?? []).map((step) => [step.name, step.provenance]));
   const phase = pod.status?.phase ?? 'Pending';
-  const says = (status: Condition['status'], reason: string, message: string): Condition => ({
-    type: 'Succeeded',
-    status,
-    reason,
-    message,
+  const done = phase === 'Succeeded' || phase === 'Failed';
+  const steps = spec.steps.flatMap((step, index) => {
+    const container = stepContainerName(step, index);
+    const status = statuses.get(container);
+    if (!status) return [];
+    const name = step.name ?? `unnamed-${index}`;
+    const provenance = provenances.get(name);
+    return [
+      {
+        ...stepState(container, name, status),
+        ...stepResultsOf(step, status),
+        ...(provenance ? { provenance } : {}),
+      },
+    ];
   });
-  if (phase === 'Succeeded')
-    return {
-      steps,
-      results,
-      done: true,
-      condition:
-        checkResults(spec, results) ?? says('True', 'Succeeded', 'All Steps have completed executing'),
-    };
-  if (phase === 'Failed')
-    return {
-      steps,
-      results,
-      done: true,
-      condition: says('False', failureReason(pod), failureMessage(taskRun, pod, steps)),
-    };
-  const waiting = pod.status?.message ?? 'Not all Steps in the Task have finished executing';
+  const sidecars = (spec.sidecars ?? []).flatMap(({ name = 'unnamed' }) => {
+    const status = statuses.get(`sidecar-${name}`);
+    return status ? [containerState(`sidecar-${name}`, name, status)] : [];
+  });
+  const results = done ? collectResults(spec, statuses) : [];
+  const artifacts = done ? artifactsOf(spec, statuses) : undefined;
+  const condition = conditionOf({ taskRun, spec, pod, steps, results });
   return {
-    steps,
-    results,
-    done: false,
-    condition:
-      phase === 'Running'
-        ? says('Unknown', 'Running', waiting)
-        : says('Unknown', 'Pending', pod.status?.message ?? 'pod status is pending'),
+    done: condition.status !== 'Unknown',
+    condition,
+    status: {
+      ...(steps.length > 0 ? { steps } : {}),
+      ...(sidecars.length > 0 ? { sidecars } : {}),
+      ...(results.length > 0 ? { results } : {}),
+      ...(artifacts ? { artifacts } : {}),
+      ...annotationsOf(pod, condition),
+    },
   };
 }
 
-function stepState(
-  container: string,
-  name: string,
-  status: ContainerStatus | undefined,
-  onError: string | undefined,
-): StepState {
-  const { state, imageID } = status ?? {};
-  const internal = termination(status);
-  const reason = internal.find((entry) => entry.key === 'Reason')?.value;
-  const exitCode = internal.find((entry) => entry.key === 'ExitCode')?.value;
-  const results = internal
-    .filter((entry) => entry.type === 4)
-    .map((entry) => ({ name: entry.key, type: 'string' as const, value: decode(entry.value, 'string') }));
-  const terminated = state?.terminated && {
-    ...state.terminated,
-    ...(exitCode === undefined ? {} : { exitCode: Number(exitCode) }),
-  };
+/** What a cluster would refuse, what was reused, and the last words of the step that failed. */
+function annotationsOf(pod: Pod, condition: Condition): Pick<TaskRunStatus, 'annotations'> {
+  const annotations: Record<string, string> = {};
+  for (const { type, message } of pod.status?.conditions ?? []) {
+    if (!message) continue;
+    if (type === 'ResultsLargerThanTekton') annotations['tagboat.dev/warnings'] = message;
+    if (type === 'Reused') annotations[reusedAnnotation] = message;
+  }
+  if (condition.status === 'False' && pod.status?.message)
+    annotations[failureAnnotation] = pod.status.message;
+  return Object.keys(annotations).length > 0 ? { annotations } : {};
+}
+
+const says = (status: Condition['status'], reason: string, message: string): Condition => ({
+  type: 'Succeeded',
+  status,
+  reason,
+  message,
+});
+
+interface ConditionInput {
+  readonly taskRun: TaskRun;
+  readonly spec: TaskSpec;
+  readonly pod: Pod;
+  readonly steps: readonly StepState[];
+  readonly results: readonly TaskResult[];
+}
+
+const ignoresErrors = (taskRun: TaskRun) =>
+  taskRun.metadata.annotations?.['pipeline.tekton.dev/pipeline-task-on-error'] === 'continue';
+
+function conditionOf(input: ConditionInput): Condition {
+  const { taskRun, spec, pod, steps, results } = input;
+  const { phase = 'Pending' } = pod.status ?? {};
+  if (phase === 'Succeeded') {
+    const problem = resultTypeProblem(spec, results);
+    if (problem) return says('False', 'TaskRunValidationFailed', problem);
+    return says('True', 'Succeeded', 'All Steps have completed executing');
+  }
+  if (phase === 'Failed')
+    return says(
+      'False',
+      ignoresErrors(taskRun) ? 'FailureIgnored' : failureReason(pod),
+      failureMessage(taskRun, pod, steps),
+    );
+  if (phase === 'Running')
+    return says('Unknown', 'Running', 'Not all Steps in the Task have finished executing');
+  const unscheduled = pod.status?.conditions?.find(
+    ({ type, status }) => type === 'PodScheduled' && status === 'False',
+  );
+  if (unscheduled)
+    return says('Unknown', 'ExceededNodeResources', 'TaskRun Pod exceeded available resources');
+  return says('Unknown', 'Pending', pod.status?.message ?? 'Pending');
+}
+
+type ContainerStateOf = Omit<StepState, 'terminationReason' | 'results'>;
+
+function containerState(container: string, name: string, status: ContainerStatus): ContainerStateOf {
+  const { state, imageID } = status;
   return {
     name,
     container,
     ...(imageID ? { imageID } : {}),
     ...(state?.waiting ? { waiting: state.waiting } : {}),
     ...(state?.running ? { running: state.running } : {}),
-    ...(terminated ? { terminated } : {}),
-    ...(terminated
-      ? {
-          terminationReason:
-            reason ??
-            (terminated.exitCode === 0 ? 'Completed' : onError === 'continue' ? 'Continued' : 'Error'),
-        }
-      : {}),
-    ...(results.length > 0 ? { results } : {}),
+    ...(state?.terminated ? { terminated: state.terminated } : {}),
   };
 }
 
-function termination(status: ContainerStatus | undefined): RunResult[] {
-  const message = status?.state?.terminated?.message;
-  if (!message?.startsWith('[')) return [];
-  try {
-    return JSON.parse(message) as RunResult[];
-  } catch {
-    // A step can write anything to its termination message; what is no list of results is text for people.
-    return [];
-  }
-}
-
-function collectResults(spec: TaskSpec, statuses: ReadonlyMap<string, ContainerStatus>): TaskResult[] {
-  const values = new Map<string, string>();
-  for (const [index, step] of spec.steps.entries())
-    for (const entry of termination(statuses.get(stepContainerName(step, index))))
-      if (entry.type === 1) values.set(entry.key, entry.value);
-  return (spec.results ?? []).flatMap(({ name, type = 'string' }) => {
-    const text = values.get(name);
-    return text === undefined ? [] : [{ name, type, value: decode(text, type) }];
-  });
-}
-
-function decode(text: string, type: string): ParamValue {
-  if (type === 'string') return text;
-  try {
-    return JSON.parse(text) as ParamValue;
-  } catch {
-    return text;
-  }
-}
-
-function checkResults(spec: TaskSpec, results: readonly TaskResult[]): Condition | undefined {
-  for (const { name, type = 'string' } of spec.results ?? []) {
-    const value = results.find((result) => result.name === name)?.value;
-    const found = Array.isArray(value) ? 'array' : typeof value;
-    if (value !== undefined && found !== type)
-      return {
-        type: 'Succeeded',
-        status: 'False',
-        reason: 'TaskRunValidationFailed',
-        message: `invalid result value: expected result "${name}" to be of type ${type}, found ${found}`,
-      };
-  }
-  return undefined;
+function stepState(container: string, name: string, status: ContainerStatus): StepState {
+  const internal = termination(status);
+  const value = (key: string) => internal.find((entry) => entry.type === 3 && entry.key === key)?.value;
+  const shown = containerState(container, name, status);
+  const { terminated } = shown;
+  if (!terminated) return shown;
+  const [startedAt, exitCode, reason] = [value('StartedAt'), value('ExitCode'), value('Reason')];
+  const rest = internal.filter(({ type }) => type !== 3);
+  const { message: _, ...other } = terminated;
+  return {
+    ...shown,
+    terminated: {
+      ...other,
+      ...(rest.length > 0 ? { message: JSON.stringify(rest) } : {}),
+      ...(startedAt ? { startedAt } : {}),
+      ...(exitCode === undefined ? {} : { exitCode: Number(exitCode) }),
+    },
+    terminationReason: reason ?? (exitCode === undefined ? (terminated.reason ?? 'Completed') : 'Continued'),
+  };
 }
 
 function failureReason(pod: Pod): string {
-  if (pod.status?.reason === 'ImagePullFailed' || pod.status?.reason === 'ImagePullBackOff')
-    return 'TaskRunImagePullFailed';
-  if (pod.status?.reason === 'ResultsTooLarge') return 'TaskRunResultLargerThanAllowedLimit';
-  return 'Failed';
+  switch (pod.status?.reason) {
+    case 'ImagePullFailed':
+    case 'ImagePullBackOff':
+    case 'InvalidImageName':
+      return 'TaskRunImagePullFailed';
+    case 'ResultsTooLarge':
+      return 'TaskRunResultLargerThanAllowedLimit';
+    case 'CreateContainerConfigError':
+      return 'CreateContainerConfigError';
+    case 'FailedMount':
+    case 'ContainerCannotRun':
+      return 'PodCreationFailed';
+    case 'Evicted':
+      return 'PodEvicted';
+    default:
+      return 'Failed';
+  }
 }
 
 function failureMessage(taskRun: TaskRun, pod: Pod, steps: readonly StepState[]): string {
   const failed = steps.find(
-    (step) =>
-      step.terminated &&
-      step.terminated.exitCode !== 0 &&
-      step.terminationReason !== 'Continued' &&
-      step.terminationReason !== 'Skipped',
+    ({ terminated, terminationReason = '' }) =>
+      terminated && terminated.exitCode !== 0 && !['Continued', 'Skipped'].includes(terminationReason),
   );
+  const reason = failureReason(pod);
+  if (reason === 'TaskRunImagePullFailed') {
+    const waiting = steps.find(({ waiting }) => waiting) ?? steps[0];
+    return `the step "${waiting?.name ?? ''}" in TaskRun "${taskRun.metadata.name}" failed to pull the image "${waiting?.imageID ?? ''}". The pod errored with the message: "${pod.status?.message ?? ''}."`;
+  }
+  if (reason !== 'Failed') return pod.status?.message ?? 'the pod could not run';
   if (failed?.terminationReason === 'TimeoutExceeded')
     return `"${failed.container}" exited because the step exceeded the specified timeout limit`;
   if (failed)
-    return `"${failed.container}" exited with code ${failed.terminated!.exitCode}: ${pod.status?.message ?? `see: tagboat logs ${taskRun.metadata.name}`}`;
-  return pod.status?.message ?? 'the pod failed';
+    return `"${failed.container}" exited with code ${failed.terminated!.exitCode}: ${failed.terminated!.reason ?? 'Error'}`;
+  return pod.status?.message ?? 'build failed for unspecified reasons.';
 }
 
 /** The status of a TaskRun that will not run again; keeps what was there. */

@@ -1,48 +1,202 @@
-import { type PipelineRun, type PipelineSpec, typeOfParam } from '@tagboat/api';
-import { invalid } from '@tagboat/base';
-import { buildGraph, resultParentsOf } from './graph.ts';
+import type {
+  KubernetesObject,
+  Pipeline,
+  PipelineRun,
+  SourceDocument,
+  StepAction,
+  Task,
+  TaskRun,
+  WorkspaceBinding,
+} from '@tagboat/api';
+import { invalid, parseDuration, type TagboatError } from '@tagboat/base';
+import { decodePipelineRunSpec, decodePipelineSpec, decodeTaskRunSpec, decodeTaskSpec } from './decode.ts';
+import { goDuration, pipelineTimeouts } from './durations.ts';
+import { type Problem, Problems } from './problems.ts';
+import { validateParamSpecs } from './validate-params.ts';
+import { validatePipelineSpec, validatePipelineUse } from './validate-pipeline.ts';
+import { validateTaskSpec, validateTimeout } from './validate-task.ts';
 
-/** Refuses what Tekton's admission refuses of a pipeline and its run. @throws `Invalid` that names the field. */
-export function validatePipeline(spec: PipelineSpec, run: PipelineRun): void {
-  if (!Array.isArray(spec.tasks) || spec.tasks.length === 0)
-    throw invalid('expected at least one task in spec.tasks, found none');
-  buildGraph(spec.tasks);
-  const names = new Set(spec.tasks.map((task) => task.name));
-  for (const task of spec.finally ?? []) {
-    if (names.has(task.name))
-      throw invalid(`expected every task to have a name of its own, found "${task.name}" twice`);
-    if (task.runAfter?.length)
-      throw invalid(`finally task "${task.name}" has runAfter; finally tasks all start together`);
-    for (const parent of resultParentsOf(task))
-      if (!names.has(parent))
-        throw invalid(
-          `finally task "${task.name}" uses a result of "${parent}", which is not a task of this pipeline`,
-        );
+/** What Tekton's admission refuses of an object of `tekton.dev`; nothing for other kinds. Paths start at the object's root. */
+export function validateTekton(object: KubernetesObject): Problem[] {
+  if (!object.apiVersion?.startsWith('tekton.dev/')) return [];
+  const problems = new Problems();
+  if (object.spec === undefined || object.spec === null || typeof object.spec !== 'object') {
+    problems.missing(['spec']);
+    return problems.found;
   }
-  for (const task of [...spec.tasks, ...(spec.finally ?? [])]) {
-    const ways = [task.taskRef, task.taskSpec, task.pipelineSpec, task.pipelineRef].filter(
-      (way) => way !== undefined,
-    ).length;
-    if (ways !== 1)
-      throw invalid(`task "${task.name}": expected exactly one of taskRef and taskSpec, found ${ways}`);
-    if (task.taskSpec && !task.taskSpec.steps?.length)
-      throw invalid(`task "${task.name}": expected at least one step in taskSpec.steps, found none`);
+  switch (object.kind) {
+    case 'Task':
+      problems.below(['spec'], validateTaskSpec(decodeTaskSpec((object as Task).spec!), []));
+      break;
+    case 'Pipeline': {
+      const spec = decodePipelineSpec((object as Pipeline).spec!);
+      problems.below(['spec'], validatePipelineSpec(spec));
+      if (problems.found.length === 0) problems.below(['spec'], validatePipelineUse(spec, undefined));
+      break;
+    }
+    case 'TaskRun':
+      validateTaskRun(problems, object as TaskRun);
+      break;
+    case 'PipelineRun':
+      validatePipelineRun(problems, object as PipelineRun);
+      break;
+    case 'StepAction':
+      validateStepAction(problems, object as StepAction);
+      break;
+    default:
+      break;
   }
-  validateParams(spec, run);
+  return problems.found;
 }
 
-function validateParams(spec: PipelineSpec, run: PipelineRun): void {
-  const given = new Map((run.spec?.params ?? []).map((param) => [param.name, param.value]));
-  for (const { name, type, default: fallback, enum: allowed } of spec.params ?? []) {
-    const value = given.get(name) ?? fallback;
-    if (value === undefined)
-      throw invalid(`expected a value for the param "${name}", found none`, {
-        hint: 'give it under spec.params of the run',
-      });
-    const wanted = type ?? typeOfParam(fallback);
-    if (typeOfParam(value) !== wanted)
-      throw invalid(`expected the param "${name}" to be of type ${wanted}, found ${typeOfParam(value)}`);
-    if (allowed && typeof value === 'string' && !allowed.includes(value))
-      throw invalid(`expected the param "${name}" to be one of ${allowed.join(', ')}, found "${value}"`);
+/** The first problem as an error that says where it stands in the text it came from, if the text is at hand. */
+export function problemError(
+  object: KubernetesObject,
+  problem: Problem,
+  document?: Pick<SourceDocument, 'locate'>,
+): TagboatError {
+  const name = object.metadata?.name ?? `${object.metadata?.generateName ?? ''}*`;
+  return invalid(`${object.kind} ${name}: ${problem.message}: ${problem.field}`, {
+    ...(document ? { location: document.locate(problem.path) } : {}),
+  });
+}
+
+function validateTaskRun(problems: Problems, run: TaskRun): void {
+  const spec = decodeTaskRunSpec(run.spec);
+  oneOf(problems, spec, ['taskRef', 'taskSpec']);
+  if (spec.taskRef && !spec.taskRef.name && !spec.taskRef.resolver)
+    problems.missing(['spec', 'taskRef', 'name']);
+  if (spec.taskSpec) problems.below(['spec', 'taskSpec'], validateTaskSpec(spec.taskSpec, spec.params ?? []));
+  problems.duplicates(
+    ['spec', 'params'],
+    (spec.params ?? []).map(({ name }) => name),
+  );
+  validateBindings(problems, spec.workspaces);
+  if (spec.status && spec.status !== 'TaskRunCancelled' && spec.status !== 'TaskRunPending')
+    problems.invalid(['spec', 'status'], `${spec.status} should be TaskRunCancelled or TaskRunPending`);
+  if (!spec.status && spec.statusMessage)
+    problems.invalid(
+      ['spec', 'statusMessage'],
+      `statusMessage should not be set if status is not set, but it is currently set to ${spec.statusMessage}`,
+    );
+  if ((spec.retries ?? 0) < 0) problems.invalid(['spec', 'retries'], `${spec.retries} should be >= 0`);
+  if (spec.timeout !== undefined) validateTimeout(problems, ['spec', 'timeout'], spec.timeout);
+  if (spec.computeResources && spec.stepSpecs?.some(({ computeResources }) => computeResources))
+    problems.add(
+      ['spec', 'computeResources'],
+      'expected exactly one, got both: stepSpecs.resources, computeResources',
+    );
+}
+
+function validatePipelineRun(problems: Problems, run: PipelineRun): void {
+  const spec = decodePipelineRunSpec(run.spec);
+  oneOf(problems, spec, ['pipelineRef', 'pipelineSpec']);
+  if (spec.pipelineRef && !spec.pipelineRef.name && !spec.pipelineRef.resolver)
+    problems.missing(['spec', 'pipelineRef', 'name']);
+  if (spec.pipelineSpec) {
+    const path = ['spec', 'pipelineSpec'];
+    const found = validatePipelineSpec(spec.pipelineSpec);
+    problems.below(path, found);
+    if (found.length === 0) problems.below(path, validatePipelineUse(spec.pipelineSpec, spec.params ?? []));
   }
+  problems.duplicates(
+    ['spec', 'params'],
+    (spec.params ?? []).map(({ name }) => name),
+  );
+  for (const [index, { value }] of (spec.params ?? []).entries())
+    if (/\$\(tasks\.[\w-]+\.results\./.test(JSON.stringify(value)))
+      problems.invalid(
+        ['spec', 'params', index, 'value'],
+        'cannot use result expressions as PipelineRun parameter values',
+      );
+  const stopping = ['Cancelled', 'CancelledRunFinally', 'StoppedRunFinally', 'PipelineRunPending'];
+  if (spec.status && !stopping.includes(spec.status))
+    problems.invalid(
+      ['spec', 'status'],
+      `${spec.status} should be Cancelled, CancelledRunFinally, StoppedRunFinally or PipelineRunPending`,
+    );
+  validateBindings(problems, spec.workspaces);
+  validateTimeouts(problems, spec.timeouts);
+  for (const [index, { timeout }] of (spec.taskRunSpecs ?? []).entries())
+    if (timeout !== undefined) validateTimeout(problems, ['spec', 'taskRunSpecs', index, 'timeout'], timeout);
+}
+
+function oneOf(problems: Problems, spec: object, [a, b]: [string, string]): void {
+  const [first, second] = [a in spec, b in spec];
+  if (!first && !second) problems.add(['spec'], `expected exactly one, got neither: spec.${a}, spec.${b}`);
+  if (first && second) problems.add(['spec'], `expected exactly one, got both: spec.${a}, spec.${b}`);
+}
+
+const sources = [
+  'volumeClaimTemplate',
+  'persistentVolumeClaim',
+  'emptyDir',
+  'configMap',
+  'secret',
+  'projected',
+  'csi',
+] as const;
+
+function validateBindings(problems: Problems, bindings: readonly WorkspaceBinding[] | undefined): void {
+  problems.duplicates(
+    ['spec', 'workspaces'],
+    (bindings ?? []).map(({ name }) => name),
+  );
+  for (const [index, binding] of (bindings ?? []).entries()) {
+    const path = ['spec', 'workspaces', index];
+    const there = sources.filter((source) => binding[source] !== undefined);
+    const listed = 'persistentvolumeclaim, volumeclaimtemplate, emptydir, configmap, secret';
+    if (there.length === 0) problems.add(path, `expected exactly one, got neither: ${listed}`);
+    if (there.length > 1) problems.add(path, `expected exactly one, got both: ${there.join(', ')}`);
+    if (binding.persistentVolumeClaim && !binding.persistentVolumeClaim.claimName)
+      problems.missing([...path, 'persistentVolumeClaim', 'claimName']);
+    if (binding.configMap && !binding.configMap.name) problems.missing([...path, 'configMap', 'name']);
+    if (binding.secret && !binding.secret.secretName) problems.missing([...path, 'secret', 'secretName']);
+    if (binding.projected && !binding.projected.sources?.length)
+      problems.missing([...path, 'projected', 'sources']);
+  }
+}
+
+function validateTimeouts(problems: Problems, timeouts: NonNullable<PipelineRun['spec']>['timeouts']): void {
+  if (!timeouts) return;
+  const path = ['spec', 'timeouts'];
+  const before = problems.found.length;
+  for (const [name, value] of Object.entries(timeouts))
+    validateTimeout(problems, [...path, name], String(value));
+  if (problems.found.length > before) return;
+  const { pipeline } = pipelineTimeouts(timeouts);
+  const said =
+    timeouts.pipeline === undefined
+      ? 'should be <= default timeout duration'
+      : 'should be <= pipeline duration';
+  const parts = { tasks: timeouts.tasks, finally: timeouts.finally };
+  let sum = 0;
+  for (const [name, text] of Object.entries(parts)) {
+    if (text === undefined) continue;
+    const value = parseDuration(String(text));
+    sum += value;
+    if (pipeline !== 0 && (value > pipeline || value === 0))
+      problems.invalid([...path, name], `${goDuration(value)}${value === 0 ? ' (no timeout)' : ''} ${said}`);
+  }
+  if (parts.tasks !== undefined && parts.finally !== undefined && pipeline !== 0 && sum > pipeline)
+    problems.invalid(
+      [...path, 'tasks'],
+      `${goDuration(parseDuration(String(parts.tasks)))} + ${goDuration(parseDuration(String(parts.finally)))} ${said}`,
+    );
+}
+
+function validateStepAction(problems: Problems, action: StepAction): void {
+  const spec = action.spec!;
+  if (!spec.image) problems.missing(['spec', 'image']);
+  if (spec.script && spec.command?.length)
+    problems.add(['spec', 'script'], 'script cannot be used with command');
+  problems.below(
+    ['spec'],
+    validateParamSpecs(
+      spec.params?.map((param) => ({
+        ...param,
+        type: param.type ?? (param.properties ? 'object' : Array.isArray(param.default) ? 'array' : 'string'),
+      })),
+    ),
+  );
 }

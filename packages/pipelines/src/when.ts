@@ -1,11 +1,14 @@
 import { evaluate } from '@marcbachmann/cel-js';
 import type { WhenExpression } from '@tagboat/api';
-import { describeError, invalid } from '@tagboat/base';
+import { describeError, TagboatError } from '@tagboat/base';
 
-/** True when every expression holds (Tekton docs, pipelines.md "Guard Task execution using when expressions"). @throws `Invalid` for CEL that does not evaluate to a truth value. */
+/**
+ * True when every expression holds (Tekton docs, pipelines.md "Guard Task execution using when expressions").
+ * @throws `CELEvaluationFailed` for CEL that does not evaluate to a truth value
+ */
 export function whenHolds(expressions: readonly WhenExpression[] | undefined): boolean {
   return (expressions ?? []).every((expression) => {
-    if (expression.cel !== undefined) return evaluateCel(expression.cel);
+    if (expression.cel !== undefined && expression.cel !== '') return evaluateCel(expression.cel);
     const found = (expression.values ?? []).includes(expression.input ?? '');
     return expression.operator === 'notin' ? !found : found;
   });
@@ -16,12 +19,16 @@ function evaluateCel(text: string): boolean {
   try {
     value = evaluate(text);
   } catch (cause) {
-    throw invalid(
-      `the CEL expression "${text}" cannot be evaluated: ${describeError(cause).split('\n')[0]}`,
-      { cause },
+    throw celFailed(
+      `the CEL expression ${text} cannot be evaluated: ${describeError(cause).split('\n')[0]}`,
+      cause,
     );
   }
   if (typeof value !== 'boolean')
-    throw invalid(`expected the CEL expression "${text}" to give true or false, found ${typeof value}`);
+    throw celFailed(`The CEL expression ${text} is not evaluated to a boolean`, undefined);
   return value;
+}
+
+function celFailed(message: string, cause: unknown): TagboatError {
+  return new TagboatError(message, { reason: 'CELEvaluationFailed', retryable: false, cause });
 }

@@ -5,5 +5,6 @@ export {
   portNames,
   readConfiguration,
 } from './configuration.ts';
+export { type Engine, type EngineOptions, startEngine } from './engine.ts';
 export { type Platform, type PlatformOptions, startPlatform } from './platform.ts';
 export { ownerTokenFile } from './tokens.ts';

@@ -1,0 +1,35 @@
+import { constants } from 'node:fs';
+import { lstat, open, realpath } from 'node:fs/promises';
+import { dirname, sep } from 'node:path';
+import { TagboatError } from '@tagboat/base';
+
+/** True where a path, with all its links followed, stays below a directory. */
+export async function staysInside(root: string, path: string): Promise<boolean> {
+  const [base, found] = await Promise.all([realpath(root), realpath(path).catch(() => undefined)]);
+  return found !== undefined && (found === base || found.startsWith(base + sep));
+}
+
+/**
+ * Reads a file that a step wrote. What is not a plain file is not there: a link could lead anywhere on the host, and a
+ * pipe would never end.
+ * @throws `ResultsTooLarge`
+ */
+export async function readStepFile(
+  root: string,
+  path: string,
+  limit: { bytes: number; what: string },
+): Promise<Buffer | undefined> {
+  const found = await lstat(path).catch(() => undefined);
+  if (!found?.isFile() || !(await staysInside(root, dirname(path)))) return undefined;
+  if (found.size > limit.bytes)
+    throw new TagboatError(`${limit.what} has ${found.size} bytes; at most ${limit.bytes} can be handed on`, {
+      reason: 'ResultsTooLarge',
+      hint: 'put large values into a file of a workspace',
+    });
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,41 @@
+import { mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sha256, TagboatError } from '@tagboat/base';
+
+/** Larger results are kept as files, and objects hold their digests. */
+const inlineLimit = 32 * 1024;
+const token = /tagboat-result:\/\/sha256:([0-9a-f]{64})/g;
+
+/** A result's text, or for a large one a token that stands for it: whoever runs a step with it puts the text back. */
+export async function keepLargeResult(bytes: Buffer, type: string, directory: string): Promise<string> {
+  // Lists and objects are taken apart by what uses them, so they stay whole.
+  if (bytes.length <= inlineLimit || type !== 'string') return bytes.toString('utf8');
+  const digest = sha256(bytes);
+  const path = join(directory, digest.slice('sha256:'.length));
+  await mkdir(directory, { recursive: true });
+  if (!(await stat(path).catch(() => undefined))) {
+    const temporary = `${path}.${process.pid}.tmp`;
+    await writeFile(temporary, bytes, { mode: 0o600 });
+    await rename(temporary, path);
+  }
+  return `tagboat-result://${digest}`;
+}
+
+/** A text with the large results in it put back. @throws `ResultExpired` where retention has removed one */
+export async function readLargeResult(text: string, directory: string): Promise<string> {
+  if (!text.includes('tagboat-result://')) return text;
+  const values = new Map<string, string>();
+  for (const [whole, hex] of text.matchAll(token)) {
+    const path = join(directory, hex!);
+    const value = await readFile(path, 'utf8').catch(() => {
+      throw new TagboatError(`the result ${whole} is no longer kept`, {
+        reason: 'ResultExpired',
+        hint: 'run the task again that made it',
+      });
+    });
+    const now = new Date();
+    await utimes(path, now, now).catch(() => undefined);
+    values.set(whole, value);
+  }
+  return text.replace(token, (whole) => values.get(whole)!);
+}

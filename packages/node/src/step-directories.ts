@@ -1,0 +1,58 @@
+import { chmod, mkdir, readlink, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PodStep } from '@tagboat/api';
+
+/** The host's directories behind what steps see below `/tekton`. */
+export interface TektonDirectories {
+  readonly results: string;
+  readonly artifacts: string;
+  /** Of each step: `status` in its own `/tekton/run/<i>`. */
+  status(step: PodStep): string;
+}
+
+interface Layout {
+  /** Behind `/tekton/results`, `/tekton/artifacts`, `/tekton/steps`, `/tekton/run`, `/tekton/creds`. */
+  readonly results: string;
+  readonly artifacts: string;
+  readonly steps: string;
+  readonly run: string;
+  readonly creds: string;
+  /** False where steps see the host's paths. */
+  readonly isolated: boolean;
+}
+
+/**
+ * Makes what Tekton's entrypoint makes before the first step: for each step a directory that only it can write, and
+ * links to it by the step's name and number (`/tekton/steps/step-x`, `/tekton/steps/0`).
+ */
+export async function makeDirectories(steps: readonly PodStep[], layout: Layout): Promise<TektonDirectories> {
+  const indexes = new Map(steps.map(({ container }, index) => [container, index]));
+  for (const path of [layout.steps, layout.run, layout.creds]) await mkdir(path, { recursive: true });
+  await open(layout.results);
+  await open(layout.artifacts);
+  for (const [container, index] of indexes) {
+    const own = join(layout.run, String(index));
+    for (const path of [own, join(own, 'status'), join(own, 'status/results'), join(own, 'status/artifacts')])
+      await open(path);
+    await open(join(layout.creds, String(index)));
+    const target = layout.isolated ? `/tekton/run/${index}/status` : join(own, 'status');
+    for (const name of [container, String(index)]) await link(target, join(layout.steps, name));
+  }
+  return {
+    results: layout.results,
+    artifacts: layout.artifacts,
+    status: ({ container }) => join(layout.run, String(indexes.get(container) ?? 0), 'status'),
+  };
+}
+
+/** Steps may run as any user. */
+async function open(path: string): Promise<void> {
+  await mkdir(path, { recursive: true });
+  await chmod(path, 0o777);
+}
+
+async function link(target: string, path: string): Promise<void> {
+  if ((await readlink(path).catch(() => undefined)) === target) return;
+  await rm(path, { recursive: true, force: true });
+  await symlink(target, path);
+}

@@ -1,0 +1,32 @@
+import type { ContainerState, RunResult } from '@tagboat/api';
+
+/** How a step ended. `Continued`: it failed, and the task goes on. */
+export interface StepEnd {
+  readonly exitCode: number;
+  readonly reason?: 'TimeoutExceeded' | 'Skipped' | 'Continued';
+}
+
+/** A container's state after its step, with what Tekton's entrypoint would leave in the termination message. */
+export function terminatedStep(
+  { exitCode, reason }: StepEnd,
+  facts: { startedAt: string; finishedAt: string; results: readonly RunResult[] },
+): ContainerState {
+  const { startedAt, finishedAt, results } = facts;
+  const continued = reason === 'Continued';
+  const internal: RunResult[] = [
+    ...results,
+    { key: 'StartedAt', value: startedAt, type: 3 },
+    ...(reason && !continued ? [{ key: 'Reason', value: reason, type: 3 as const }] : []),
+    ...(continued ? [{ key: 'ExitCode', value: String(exitCode), type: 3 as const }] : []),
+  ];
+  const failed = exitCode !== 0 && !continued;
+  return {
+    terminated: {
+      exitCode: continued ? 0 : exitCode,
+      reason: failed ? 'Error' : 'Completed',
+      message: JSON.stringify(internal),
+      startedAt,
+      finishedAt,
+    },
+  };
+}

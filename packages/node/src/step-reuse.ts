@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { cp, lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PodSteps, StepReuse } from '@tagboat/api';
+import { canonicalJson, sha256, TagboatError } from '@tagboat/base';
+import { staysInside } from './inside.ts';
+import type { NodeLayout } from './layout.ts';
+
+interface Paths {
+  /** Where the host has a path that steps see. */
+  readonly hostPath: (path: string) => Promise<string | undefined>;
+  /** Behind `/tekton/results`. */
+  readonly results: string;
+}
+
+/** One task's kept outcome: found by a hash over everything that it says decides it. */
+export class StepReuseCache {
+  readonly key: string;
+  readonly #directory: string;
+  readonly #reuse: StepReuse;
+  readonly #paths: Paths;
+
+  private constructor(key: string, directory: string, { reuse, paths }: { reuse: StepReuse; paths: Paths }) {
+    this.key = key;
+    this.#directory = directory;
+    this.#reuse = reuse;
+    this.#paths = paths;
+  }
+
+  /** @returns undefined where the task declares no reuse */
+  static async open(
+    layout: NodeLayout,
+    { reuse }: PodSteps,
+    paths: Paths,
+  ): Promise<StepReuseCache | undefined> {
+    if (!reuse) return undefined;
+    const inputs: Record<string, string> = {};
+    for (const path of reuse.inputs) inputs[path] = await hashOf(await resolved(paths, path));
+    const key = sha256(canonicalJson({ identity: reuse.identity, inputs, outputs: reuse.outputs }));
+    return new StepReuseCache(key, join(layout.reuse, key.slice('sha256:'.length)), { reuse, paths });
+  }
+
+  /** Puts the kept outcome back. @returns false where there is none */
+  async restore(): Promise<boolean> {
+    if (!(await stat(join(this.#directory, 'results')).catch(() => undefined))) return false;
+    await copyInto(join(this.#directory, 'results'), this.#paths.results);
+    for (const [index, path] of this.#reuse.outputs.entries()) {
+      const kept = join(this.#directory, `output-${index}`);
+      const target = await resolved(this.#paths, path);
+      await rm(target, { recursive: true, force: true });
+      if (await stat(kept).catch(() => undefined))
+        await cp(kept, target, { recursive: true, verbatimSymlinks: true });
+    }
+    const now = new Date();
+    await utimes(this.#directory, now, now);
+    return true;
+  }
+
+  /** Keeps what the task just made; whole or not at all. */
+  async keep(): Promise<void> {
+    const temporary = `${this.#directory}.${process.pid}.tmp`;
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(join(temporary, 'results'), { recursive: true });
+    await copyInto(this.#paths.results, join(temporary, 'results'));
+    for (const [index, path] of this.#reuse.outputs.entries()) {
+      const source = await resolved(this.#paths, path);
+      if (await lstat(source).catch(() => undefined))
+        await cp(source, join(temporary, `output-${index}`), { recursive: true, verbatimSymlinks: true });
+    }
+    await rm(this.#directory, { recursive: true, force: true });
+    await rename(temporary, this.#directory);
+  }
+}
+
+async function resolved(paths: Paths, path: string): Promise<string> {
+  const found = await paths.hostPath(path);
+  if (found === undefined)
+    throw new TagboatError(
+      `the task declares the path "${path}" for reuse, which is in none of its volumes`,
+      {
+        reason: 'InvalidReuse',
+        retryable: false,
+        hint: 'name paths below its workspaces, such as $(workspaces.source.path)/src',
+      },
+    );
+  return found;
+}
+
+async function copyInto(from: string, to: string): Promise<void> {
+  for (const name of await readdir(from))
+    await cp(join(from, name), join(to, name), { verbatimSymlinks: true });
+}
+
+/** A hash over names, modes and content of everything below a path; what is not there has a hash too. */
+async function hashOf(root: string): Promise<string> {
+  const hash = createHash('sha256');
+  const visit = async (path: string, name: string): Promise<void> => {
+    const found = await lstat(path).catch(() => undefined);
+    if (!found) {
+      hash.update(`absent ${name}\0`);
+      return;
+    }
+    if (found.isSymbolicLink()) hash.update(`link ${name}\0${await readlink(path)}\0`);
+    else if (found.isDirectory()) {
+      hash.update(`directory ${name}\0`);
+      for (const entry of (await readdir(path)).sort()) await visit(join(path, entry), `${name}/${entry}`);
+    } else if (found.isFile() && (await staysInside(root, path))) {
+      hash.update(`file ${name}\0${found.mode & 0o111 ? 'x' : '-'}\0${found.size}\0`);
+      hash.update(await readFile(path));
+    }
+  };
+  await visit(root, '');
+  return hash.digest('hex');
+}

@@ -1,0 +1,58 @@
+/** One thing that Tekton's admission would refuse, with where it stands. */
+export interface Problem {
+  /** In the words of Tekton's webhook. */
+  readonly message: string;
+  /** From the object's root, or from the root of the spec that was validated. */
+  readonly path: readonly (string | number)[];
+  /** The path as Tekton prints it: `spec.tasks[0].name`. */
+  readonly field: string;
+  /** The tasks wait for one another in a way that cannot be. */
+  readonly graph?: boolean;
+}
+
+export type Path = readonly (string | number)[];
+
+/** Collects problems below a path. */
+export class Problems {
+  readonly found: Problem[] = [];
+
+  add(path: Path, message: string, more: { graph?: boolean } = {}): void {
+    this.found.push({ message, path, field: fieldText(path), ...more });
+  }
+
+  missing(path: Path): void {
+    this.add(path, 'missing field(s)');
+  }
+
+  invalid(path: Path, value: unknown, details = ''): void {
+    this.add(path, `invalid value: ${String(value)}${details ? `; ${details}` : ''}`);
+  }
+
+  /** The same problems, seen from further up. */
+  below(prefix: Path, problems: readonly Problem[]): void {
+    for (const problem of problems) {
+      const path = [...prefix, ...problem.path];
+      this.found.push({ ...problem, path, field: fieldText(path) });
+    }
+  }
+
+  duplicates(path: Path, names: readonly (string | undefined)[]): void {
+    const seen = new Set<string>();
+    for (const [index, name] of names.entries()) {
+      if (name === undefined || name === '') continue;
+      if (seen.has(name))
+        this.add([...path, index, 'name'], `expected exactly one, got both: "${name}" is there twice`);
+      seen.add(name);
+    }
+  }
+}
+
+export function fieldText(path: Path): string {
+  return path
+    .map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? part : `.${part}`))
+    .join('');
+}
+
+export const isLabel = (name: string) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name);
+
+export const firstProblem = (problems: readonly Problem[]): Problem | undefined => problems[0];

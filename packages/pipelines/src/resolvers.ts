@@ -1,0 +1,210 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type KubernetesObject,
+  kinds,
+  type Param,
+  type Provenance,
+  parseYaml,
+  type Reference,
+  type Secret,
+} from '@tagboat/api';
+import { describeError, invalid, TagboatError } from '@tagboat/base';
+import { checkUrl, git } from '@tagboat/git-client';
+import type { Reader } from '@tagboat/store';
+
+/** What a reference leads to, and where exactly it was found. */
+export interface Resolved<T extends KubernetesObject> {
+  readonly object: T;
+  readonly source?: Provenance['refSource'];
+}
+
+export interface ResolveRequest {
+  readonly reader: Reader;
+  readonly namespace: string;
+  readonly kind: 'Task' | 'Pipeline' | 'StepAction';
+}
+
+const timeout = 60_000;
+const largestFile = 4 * 2 ** 20;
+
+/**
+ * Finds the Task, Pipeline or StepAction that a reference means: by name in the namespace, or by a remote resolver
+ * (Tekton docs, resolution.md).
+ * @throws `NotFound`, `ResolutionFailed`, `Invalid`
+ */
+export async function resolveReference<T extends KubernetesObject>(
+  request: ResolveRequest,
+  reference: Reference,
+): Promise<Resolved<T>> {
+  const { resolver, name } = reference;
+  if (!resolver) return { object: await byName<T>(request, request.namespace, name ?? '') };
+  const params = new Map((reference.params ?? []).map((param) => [param.name, param]));
+  switch (resolver) {
+    case 'cluster':
+      return fromStore(request, params);
+    case 'git':
+      return fromGit(request, params);
+    case 'http':
+      return fromHttp(request, params);
+    default:
+      throw failed(`the resolver "${resolver}" does not work here; those that do are cluster, git and http`);
+  }
+}
+
+async function byName<T extends KubernetesObject>(
+  { reader, kind }: ResolveRequest,
+  namespace: string,
+  name: string,
+): Promise<T> {
+  const found = await reader.get<T>({ type: kinds[kind], namespace, name });
+  if (found?.spec) return found;
+  const plural = `${kind.toLowerCase()}s.tekton.dev`;
+  throw new TagboatError(`${plural} "${name}" not found`, { reason: 'NotFound', retryable: false });
+}
+
+type Params = ReadonlyMap<string, Param>;
+
+const optional = (params: Params, name: string): string | undefined => {
+  const value = params.get(name)?.value;
+  return typeof value === 'string' && value !== '' ? value : undefined;
+};
+
+function required(params: Params, name: string): string {
+  const value = optional(params, name);
+  if (value === undefined) throw invalid(`missing required resolver params: ${name}`);
+  return value;
+}
+
+async function fromStore<T extends KubernetesObject>(
+  request: ResolveRequest,
+  params: Params,
+): Promise<Resolved<T>> {
+  const kind = optional(params, 'kind') ?? request.kind.toLowerCase();
+  if (kind !== request.kind.toLowerCase())
+    throw invalid(`expected the cluster resolver's kind "${request.kind.toLowerCase()}", found "${kind}"`);
+  const namespace = optional(params, 'namespace') ?? request.namespace;
+  const object = await byName<T>(request, namespace, required(params, 'name'));
+  const { uid = '' } = object.metadata;
+  return {
+    object,
+    source: {
+      uri: `/apis/${object.apiVersion}/namespaces/${namespace}/${kind}/${object.metadata.name}@${uid}`,
+      digest: { sha256: sha256(JSON.stringify(object.spec)) },
+    },
+  };
+}
+
+async function fromGit<T extends KubernetesObject>(
+  request: ResolveRequest,
+  params: Params,
+): Promise<Resolved<T>> {
+  const url = optional(params, 'url');
+  if (!url)
+    throw failed(
+      'the git resolver needs a url here; repositories by org and repo of a forge API do not work',
+    );
+  const path = required(params, 'pathInRepo').replace(/^\/+/, '');
+  const revision = optional(params, 'revision') ?? 'main';
+  if (revision.startsWith('-') || path.split('/').includes('..'))
+    throw invalid(`expected a revision and a path inside the repository, found "${revision}" and "${path}"`);
+  const password =
+    (await secretOf(request, params, { secret: 'gitToken', key: 'gitTokenKey' })) ??
+    (await secretOf(request, params, { secret: 'token', key: 'tokenKey' }));
+  const credentials = password === undefined ? {} : { credentials: { username: 'git', password } };
+  const directory = await mkdtemp(join(tmpdir(), 'tagboat-resolve-'));
+  try {
+    const options = { cwd: directory, timeout, ...credentials };
+    await git(['init', '--quiet', '--bare', '.'], options);
+    await git(['fetch', '--quiet', '--depth', '1', '--', checkUrl(url), revision], options);
+    const commit = (await git(['rev-parse', 'FETCH_HEAD^{commit}'], options)).stdout.toString('utf8').trim();
+    const { stdout } = await git(['cat-file', 'blob', `${commit}:${path}`], options);
+    return {
+      object: readObject<T>(stdout.toString('utf8'), `${url}@${revision}:${path}`, request.kind),
+      source: { uri: `git+${url.replace(/(\.git)?$/, '.git')}`, digest: { sha1: commit }, entryPoint: path },
+    };
+  } catch (error) {
+    throw failed(`cannot get ${path} of ${url} at ${revision}: ${describeError(error)}`, error);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function fromHttp<T extends KubernetesObject>(
+  request: ResolveRequest,
+  params: Params,
+): Promise<Resolved<T>> {
+  const url = required(params, 'url');
+  if (!/^https?:\/\//.test(url)) throw invalid(`expected an http or https url, found "${url}"`);
+  const password = await secretOf(request, params, {
+    secret: 'http-password-secret',
+    key: 'http-password-secret-key',
+  });
+  const username = optional(params, 'http-username') ?? '';
+  const text = await fetchText(
+    url,
+    password === undefined
+      ? {}
+      : { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` },
+  );
+  checkDigest(text, optional(params, 'digest'));
+  return {
+    object: readObject<T>(text, url, request.kind),
+    source: { uri: url, digest: { sha256: sha256(text) } },
+  };
+}
+
+async function fetchText(url: string, headers: Record<string, string>): Promise<string> {
+  let response: Response;
+  try {
+    response = await fetch(url, { headers, signal: AbortSignal.timeout(timeout) });
+  } catch (cause) {
+    const reason = (cause as { cause?: Error }).cause?.message ?? describeError(cause);
+    throw failed(`cannot fetch ${url}: ${reason}`, cause);
+  }
+  if (!response.ok) throw failed(`requested URL '${url}' is not found (HTTP ${response.status})`);
+  const text = await response.text();
+  if (text.length > largestFile) throw failed(`expected at most ${largestFile} bytes from ${url}`);
+  return text;
+}
+
+function checkDigest(text: string, digest: string | undefined): void {
+  if (digest === undefined) return;
+  const [algorithm = '', wanted = ''] = digest.split(':');
+  if (!['sha256', 'sha512'].includes(algorithm))
+    throw invalid(`expected a digest sha256:... or sha512:..., found "${digest}"`);
+  const found = createHash(algorithm).update(text).digest('hex');
+  if (found !== wanted) throw failed(`SHA mismatch, expected ${wanted}, got ${found}`);
+}
+
+async function secretOf(
+  { reader, namespace }: ResolveRequest,
+  params: Params,
+  names: { secret: string; key: string },
+): Promise<string | undefined> {
+  const name = optional(params, names.secret);
+  if (!name) return undefined;
+  const key = optional(params, names.key) ?? 'token';
+  const secret = await reader.get<Secret>({ type: kinds.Secret, namespace, name });
+  const value = secret?.data?.[key];
+  const plain = secret?.stringData?.[key];
+  if (value === undefined && plain === undefined)
+    throw failed(`cannot get API token, key "${key}" not found in secret ${name} in namespace ${namespace}`);
+  return plain ?? Buffer.from(value!, 'base64').toString('utf8');
+}
+
+function readObject<T extends KubernetesObject>(text: string, file: string, kind: string): T {
+  for (const { value } of parseYaml(text, file)) {
+    const object = value as T;
+    if (object?.kind === kind && object.apiVersion?.startsWith('tekton.dev/')) return object;
+  }
+  throw failed(`expected a ${kind} of tekton.dev in ${file}, found none`);
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+function failed(message: string, cause?: unknown): TagboatError {
+  return new TagboatError(message, { reason: 'ResolutionFailed', retryable: false, cause });
+}

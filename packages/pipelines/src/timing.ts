@@ -1,0 +1,91 @@
+import type { PipelineRun, PipelineRunStatus, RunTiming, TaskRunStatus, TaskTiming } from '@tagboat/api';
+import { buildGraph } from './graph.ts';
+import type { Child } from './task-states.ts';
+
+interface Span {
+  readonly start: number;
+  readonly end: number;
+  readonly run: number;
+}
+
+const time = (text: string | undefined) => (text ? Date.parse(text) : Number.NaN);
+
+/** Where a finished run's time went: the tasks that decided its length, and how each task spent its own. Pure. */
+export function runTiming(
+  run: PipelineRun,
+  status: PipelineRunStatus,
+  children: ReadonlyMap<string, readonly Child[]>,
+): RunTiming {
+  const spec = status.pipelineSpec ?? { tasks: [] };
+  const created = time(run.metadata.creationTimestamp);
+  const began = time(status.startTime);
+  const spans = new Map<string, Span>();
+  for (const [name, runs] of children) {
+    const span = spanOf(runs);
+    if (span) spans.set(name, span);
+  }
+  const { parents } = buildGraph(spec.tasks);
+  const finals = new Set((spec.finally ?? []).map(({ name }) => name));
+  const parentsOf = (name: string): string[] =>
+    finals.has(name)
+      ? [...spans.keys()].filter((other) => !finals.has(other))
+      : [...(parents.get(name) ?? [])];
+  const tasks: Record<string, TaskTiming> = {};
+  for (const [name, span] of spans) {
+    const ready = Math.max(began, ...parentsOf(name).map((parent) => spans.get(parent)?.end ?? began));
+    tasks[name] = {
+      waitSeconds: seconds(span.start - ready),
+      runSeconds: seconds(span.run),
+      overheadSeconds: seconds(span.end - span.start - span.run),
+    };
+  }
+  const criticalPath = pathOf(spans, parentsOf);
+  const first = spans.get(criticalPath[0] ?? '');
+  const last = spans.get(criticalPath.at(-1) ?? '');
+  return {
+    criticalPath,
+    criticalPathSeconds: first && last ? seconds(last.end - first.start) : 0,
+    queuedSeconds: seconds(Math.min(...[...spans.values()].map(({ start }) => start)) - created),
+    tasks,
+  };
+}
+
+const seconds = (milliseconds: number) =>
+  Number.isFinite(milliseconds) ? Math.max(0, Math.round(milliseconds) / 1000) : 0;
+
+function spanOf(runs: readonly Child[]): Span | undefined {
+  const spans = runs.flatMap(({ status }) => {
+    const { startTime, completionTime, steps = [], annotations } = (status ?? {}) as TaskRunStatus;
+    if (!startTime || !completionTime || annotations?.['tagboat.dev/taken-from']) return [];
+    const began = steps.map(({ terminated }) => time(terminated?.startedAt)).filter(Number.isFinite);
+    const ran = steps.reduce((sum, { terminated }) => {
+      const length = time(terminated?.finishedAt) - time(terminated?.startedAt);
+      return sum + (Number.isFinite(length) && length > 0 ? length : 0);
+    }, 0);
+    const start = Math.max(time(startTime), began.length > 0 ? Math.min(...began) : time(startTime));
+    const end = Math.max(time(completionTime), start);
+    return [{ start, end, run: Math.min(ran, end - start) }];
+  });
+  if (spans.length === 0) return undefined;
+  const longest = spans.reduce((a, b) => (b.run > a.run ? b : a));
+  return {
+    start: Math.min(...spans.map(({ start }) => start)),
+    end: Math.max(...spans.map(({ end }) => end)),
+    run: longest.run,
+  };
+}
+
+/** From the task that ended last, back to the parent that ended last, and so on. */
+function pathOf(spans: ReadonlyMap<string, Span>, parentsOf: (name: string) => string[]): string[] {
+  const latest = (names: Iterable<string>) =>
+    [...names]
+      .filter((name) => spans.has(name))
+      .reduce<string | undefined>(
+        (best, name) => (best === undefined || spans.get(name)!.end > spans.get(best)!.end ? name : best),
+        undefined,
+      );
+  const path: string[] = [];
+  for (let name = latest(spans.keys()); name !== undefined; name = latest(parentsOf(name)))
+    path.unshift(name);
+  return path;
+}

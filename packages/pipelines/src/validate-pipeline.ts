@@ -1,0 +1,304 @@
+import type { Param, ParamSpec, PipelineSpec, PipelineTask } from '@tagboat/api';
+import { describeError } from '@tagboat/base';
+import { buildGraph, resultReferencesIn } from './graph.ts';
+import { countCombinations, isMatrixed, mostCombinations } from './matrix.ts';
+import { isLabel, type Path, type Problem, Problems } from './problems.ts';
+import { findReferences } from './substitute.ts';
+import { isCustom } from './task-states.ts';
+import { validateParamSpecs, withGiven } from './validate-params.ts';
+import { validateTaskSpec, validateTimeout } from './validate-task.ts';
+import { validateWhen } from './validate-when.ts';
+
+export { firstProblem } from './problems.ts';
+
+/** What Tekton's admission refuses of a pipeline. */
+export function validatePipelineSpec(spec: PipelineSpec): Problem[] {
+  const problems = new Problems();
+  const finals = spec.finally ?? [];
+  if (!spec.tasks?.length) {
+    if (finals.length > 0)
+      problems.invalid(['finally'], `spec.tasks is empty but spec.finally has ${finals.length} tasks`);
+    else problems.add(['tasks'], 'expected at least one, got none');
+    return problems.found;
+  }
+  const seen = new Set<string>();
+  for (const { task, path } of allTasks(spec)) {
+    if (!isLabel(task.name ?? ''))
+      problems.invalid(
+        [...path, 'name'],
+        `"${task.name ?? ''}"`,
+        'Pipeline Task name must be a valid DNS Label',
+      );
+    if (seen.has(task.name))
+      problems.add([...path, 'name'], `expected exactly one, got both: "${task.name}" is there twice`);
+    seen.add(task.name);
+    validatePipelineTask(problems, path, task);
+  }
+  try {
+    buildGraph(spec.tasks);
+  } catch (error) {
+    problems.add(['tasks'], `invalid value: ${describeError(error)}`, { graph: true });
+  }
+  problems.below([], validateParamSpecs(spec.params));
+  problems.duplicates(
+    ['workspaces'],
+    (spec.workspaces ?? []).map(({ name }) => name),
+  );
+  for (const [index, { name }] of (spec.workspaces ?? []).entries())
+    if (!name) problems.invalid(['workspaces', index], `workspace ${index} has empty name`);
+  validateStatusVariables(problems, spec);
+  validateFinally(problems, spec);
+  validateResults(problems, spec);
+  validateNestedResults(problems, spec);
+  return problems.found;
+}
+
+const allTasks = (spec: PipelineSpec): { task: PipelineTask; path: Path; final: boolean }[] =>
+  (['tasks', 'finally'] as const).flatMap((list) =>
+    (spec[list] ?? []).map((task, index) => ({ task, path: [list, index], final: list === 'finally' })),
+  );
+
+function validatePipelineTask(problems: Problems, path: Path, task: PipelineTask): void {
+  const ways = ['taskRef', 'taskSpec', 'pipelineRef', 'pipelineSpec'] as const;
+  const there = ways.filter((way) => task[way] !== undefined);
+  if (there.length === 0) problems.add(path, 'expected exactly one, got neither: taskRef, taskSpec');
+  if (there.length > 1) problems.add(path, `expected exactly one, got multiple: ${there.join(', ')}`);
+  if (isCustom(task)) validateCustom(problems, path, task);
+  else if (task.taskSpec) problems.below([...path, 'taskSpec'], validateTaskSpec(task.taskSpec));
+  for (const way of ['taskRef', 'pipelineRef'] as const) {
+    const reference = task[way];
+    if (reference && !reference.name && !reference.resolver) problems.missing([...path, way, 'name']);
+    if (reference?.params && !reference.resolver) problems.missing([...path, way, 'resolver']);
+  }
+  if (task.pipelineSpec) problems.below([...path, 'pipelineSpec'], validatePipelineSpec(task.pipelineSpec));
+  const { onError, retries = 0 } = task;
+  if (onError && !onError.startsWith('$(params') && !['continue', 'stopAndFail'].includes(onError))
+    problems.invalid(
+      [...path, 'onError'],
+      onError,
+      'PipelineTask OnError must be either "continue" or "stopAndFail"',
+    );
+  if (onError === 'continue' && retries > 0)
+    problems.add(
+      [...path, 'onError'],
+      'PipelineTask OnError cannot be set to "continue" when Retries is greater than 0',
+    );
+  if (task.timeout !== undefined) validateTimeout(problems, [...path, 'timeout'], task.timeout);
+  problems.duplicates(
+    [...path, 'params'],
+    (task.params ?? []).map(({ name }) => name),
+  );
+  problems.below(path, validateWhen(task.when));
+  validateMatrix(problems, [...path, 'matrix'], task);
+  const names = new Set<string>();
+  for (const [index, { name }] of (task.workspaces ?? []).entries()) {
+    if (names.has(name))
+      problems.add([...path, 'workspaces', index], `workspace name "${name}" must be unique`);
+    names.add(name);
+  }
+  validatePrefixes(problems, path, task);
+}
+
+function validateCustom(problems: Problems, path: Path, { taskRef, taskSpec }: PipelineTask): void {
+  const [field, value] = taskRef ? (['taskRef', taskRef] as const) : (['taskSpec', taskSpec!] as const);
+  if (!value.kind)
+    problems.invalid([...path, field, 'kind'], `custom task ${taskRef ? 'ref' : 'spec'} must specify kind`);
+  if (!value.apiVersion)
+    problems.invalid(
+      [...path, field, 'apiVersion'],
+      `custom task ${taskRef ? 'ref' : 'spec'} must specify apiVersion`,
+    );
+  else if (!/^[^/]+\/[^/]+$/.test(value.apiVersion))
+    problems.invalid(
+      [...path, field, 'apiVersion'],
+      `invalid apiVersion format "${value.apiVersion}", must be in the format "group/version"`,
+    );
+}
+
+function validateMatrix(problems: Problems, path: Path, task: PipelineTask): void {
+  if (!task.matrix || !isMatrixed(task)) return;
+  const count = countCombinations(task.matrix);
+  if (count > mostCombinations) problems.add(path, `expected 0 <= ${count} <= ${mostCombinations}`);
+  problems.duplicates(
+    [...path, 'params'],
+    (task.matrix.params ?? []).map(({ name }) => name),
+  );
+  for (const [index, { params }] of (task.matrix.include ?? []).entries())
+    problems.duplicates(
+      [...path, 'include', index, 'params'],
+      (params ?? []).map(({ name }) => name),
+    );
+  const own = new Set((task.params ?? []).map(({ name }) => name));
+  const all = [
+    ...(task.matrix.params ?? []),
+    ...(task.matrix.include ?? []).flatMap(({ params }) => params ?? []),
+  ];
+  for (const { name } of all)
+    if (own.has(name)) problems.add(path, `expected exactly one, got both: matrix[${name}], params[${name}]`);
+  for (const [index, { value }] of (task.matrix.params ?? []).entries())
+    if (!Array.isArray(value) && !/^\$\(.*\)$/.test(String(value)))
+      problems.invalid(
+        [...path, 'params', index, 'value'],
+        'parameters of type array only are allowed, but param has type string',
+      );
+}
+
+const prefixes = new Set(['params', 'tasks', 'finally', 'context', 'workspaces', 'results']);
+
+function validatePrefixes(problems: Problems, path: Path, task: PipelineTask): void {
+  const fields = { params: task.params ?? [], when: task.when ?? [] };
+  for (const [field, items] of Object.entries(fields))
+    for (const [index, item] of items.entries())
+      for (const { name, text } of findReferences(item)) {
+        const prefix = name.split('.')[0]!;
+        if (!prefixes.has(prefix))
+          problems.invalid(
+            [...path, field, index],
+            `invalid variable reference "${text}", must start with a valid prefix: params, tasks, finally, context, workspaces, or results; if you meant a shell variable, use \${VAR} instead`,
+          );
+      }
+}
+
+const statusVariable = /^tasks\.(?:([\w-]+)\.)?(?:status|reason)$/;
+
+function validateStatusVariables(problems: Problems, spec: PipelineSpec): void {
+  const names = new Set(spec.tasks.map(({ name }) => name));
+  for (const { task, path, final } of allTasks(spec))
+    for (const [field, items] of Object.entries({ params: task.params ?? [], when: task.when ?? [] }))
+      for (const [index, item] of items.entries())
+        for (const { name } of findReferences(item)) {
+          const match = statusVariable.exec(name);
+          if (!match) continue;
+          if (!final)
+            problems.invalid(
+              [...path, field, index],
+              'pipeline tasks can not refer to execution status of any other pipeline task or aggregate status of tasks',
+            );
+          else if (match[1] && !names.has(match[1]))
+            problems.invalid(
+              [...path, field, index],
+              `pipeline task ${match[1]} is not defined in the pipeline`,
+            );
+        }
+}
+
+function validateFinally(problems: Problems, spec: PipelineSpec): void {
+  const names = new Set(spec.tasks.map(({ name }) => name));
+  const finals = new Set((spec.finally ?? []).map(({ name }) => name));
+  for (const [index, task] of (spec.finally ?? []).entries()) {
+    if (task.runAfter?.length)
+      problems.invalid(
+        ['finally', index],
+        `no runAfter allowed under spec.finally, final task ${task.name} has runAfter specified`,
+      );
+    for (const { task: parent } of resultReferencesIn([task.params, task.when])) {
+      if (finals.has(parent))
+        problems.invalid(
+          ['finally', index],
+          `invalid task result reference, final task has task result reference from a final task ${parent}`,
+        );
+      else if (!names.has(parent))
+        problems.invalid(
+          ['finally', index],
+          `invalid task result reference, final task has task result reference from a task ${parent} which is not defined in the pipeline`,
+        );
+    }
+  }
+}
+
+function validateResults(problems: Problems, spec: PipelineSpec): void {
+  const names = {
+    tasks: new Set(spec.tasks.map(({ name }) => name)),
+    finally: new Set((spec.finally ?? []).map(({ name }) => name)),
+  };
+  for (const [index, { value }] of (spec.results ?? []).entries()) {
+    const path = ['results', index, 'value'];
+    const references = resultReferencesIn(value);
+    if (findReferences(value).length === 0)
+      problems.invalid(
+        path,
+        'expected pipeline results to be task result expressions but no expressions were found',
+      );
+    else if (references.length === 0)
+      problems.invalid(
+        path,
+        'expected pipeline results to be task result expressions but an invalid expressions was found',
+      );
+    for (const { task, text } of references)
+      if (!names[text.startsWith('$(finally') ? 'finally' : 'tasks'].has(task))
+        problems.invalid(path, 'referencing a nonexistent task');
+  }
+}
+
+function validateNestedResults(problems: Problems, spec: PipelineSpec): void {
+  const nested = new Set(
+    allTasks(spec).flatMap(({ task }) => (task.pipelineRef || task.pipelineSpec ? [task.name] : [])),
+  );
+  const matrixed = new Set(spec.tasks.filter(isMatrixed).map(({ name }) => name));
+  if (nested.size + matrixed.size === 0) return;
+  for (const { task, path } of allTasks(spec))
+    for (const { task: parent, index, text } of resultReferencesIn([task.params, task.when, task.matrix])) {
+      if (nested.has(parent))
+        problems.invalid(
+          path,
+          `result reference to pipelineTask "${parent}" is not supported: referenced task uses pipelineRef or pipelineSpec and result propagation from child Pipelines is not yet implemented`,
+        );
+      if (matrixed.has(parent) && index !== '*')
+        problems.add(
+          path,
+          `A matrixed pipelineTask can only be consumed in aggregate using [*] notation, but is currently set to ${text}`,
+        );
+    }
+}
+
+/** How the tasks of a pipeline use its params and workspaces, which is checked where both are at hand. */
+export function validatePipelineUse(spec: PipelineSpec, given: readonly Param[] | undefined): Problem[] {
+  const problems = new Problems();
+  const known: ParamSpec[] = withGiven(spec.params, given ?? []);
+  const names = new Set(known.map(({ name }) => name));
+  const workspaces = new Set((spec.workspaces ?? []).map(({ name }) => name));
+  for (const { task, path } of allTasks(spec)) {
+    if (task.taskSpec && !isCustom(task))
+      problems.below(
+        [...path, 'taskSpec'],
+        validateTaskSpec(task.taskSpec, [...(task.params ?? []), ...matrixed(task)], known).filter(
+          ({ message }) => /^(non-existent variable|variable )/.test(message),
+        ),
+      );
+    const own = new Set(matrixed(task).map(({ name }) => name));
+    for (const [field, items] of Object.entries({
+      params: task.params ?? [],
+      when: task.when ?? [],
+      matrix: task.matrix?.params ?? [],
+    }))
+      for (const [index, item] of items.entries())
+        for (const { name } of findReferences(item)) {
+          const used = /^params\.(.+)$/.exec(name)?.[1];
+          const there =
+            used === undefined ||
+            names.has(used) ||
+            names.has(used.slice(0, Math.max(0, used.lastIndexOf('.')))) ||
+            own.has(used);
+          if (!there)
+            problems.add(
+              field === 'matrix' ? [...path, 'matrix', 'params', index] : [...path, field, index],
+              `non-existent variable in "$(${name})"`,
+            );
+        }
+    if (given) continue;
+    for (const [index, { name, workspace }] of (task.workspaces ?? []).entries())
+      if (!workspaces.has(workspace || name))
+        problems.invalid(
+          [...path, 'workspaces', index],
+          `pipeline task "${task.name}" expects workspace with name "${workspace || name}" but none exists in pipeline spec`,
+        );
+  }
+  return problems.found;
+}
+
+const matrixed = (task: PipelineTask): Param[] => [
+  ...(task.matrix?.params ?? []).map(({ name }) => ({ name, value: '' })),
+  ...(task.matrix?.include ?? []).flatMap(({ params }) =>
+    (params ?? []).map(({ name }) => ({ name, value: '' })),
+  ),
+];
