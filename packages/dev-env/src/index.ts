@@ -1,4 +1,5 @@
 export { until } from '@tagboat/client';
+export { type DebianPrograms, debianPrograms } from './debian-programs.ts';
 export { PlatformProcess, type PlatformProcessOptions } from './platform-process.ts';
 export { tinyProject, WorkingCopy } from './project.ts';
 export { failures, finishedRun, reasonOf, serving } from './waits.ts';
