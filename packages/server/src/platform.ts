@@ -174,8 +174,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     url,
     appsUrl,
   });
-  for (const controller of [git, pulls, ...controllers]) stack.use(controller.start());
-  for (const controller of [git, ...controllers, workbenches.controller()]) stack.use(controller.start());
+  for (const controller of [git, pulls, ...controllers, workbenches.controller()])
+    stack.use(controller.start());
   stack.use(namespaceController({ store, types, clock, log: log.with({ part: 'namespaces' }) }).start());
   stack.use(new GarbageCollector({ store, types, clock, log: log.with({ part: 'gc' }) }).start());
   Object.assign(about, {
