@@ -23,6 +23,7 @@ const commands = {
   render: () => import('./commands/render.ts'),
   workbench: () => import('./commands/workbench.ts'),
   secret: () => import('./commands/secret.ts'),
+  kubeconfig: () => import('./commands/kubeconfig.ts'),
   doctor: () => import('./commands/doctor.ts'),
   'git-credential': () => import('./commands/git-credential.ts'),
 } as const;

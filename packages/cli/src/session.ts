@@ -12,6 +12,9 @@ export interface About {
   readonly version: string;
   readonly url: string;
   readonly appsUrl: string;
+  /** Of the Kubernetes API over TLS, where it is served; and the authority to trust, in PEM. */
+  readonly tlsUrl?: string;
+  readonly certificateAuthority?: string;
   readonly registry: string;
   readonly home: string;
   readonly driver: string;

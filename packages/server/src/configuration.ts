@@ -21,6 +21,10 @@ export interface Configuration {
   readonly host: string;
   readonly port: number;
   readonly appsPort: number;
+  /** Of the Kubernetes API over TLS; absent: not served. */
+  readonly tlsPort?: number;
+  /** True where somebody chose that port, who then wants to hear that it cannot be had. */
+  readonly tlsPortChosen?: boolean;
   readonly driver?: 'sandbox' | 'process';
   readonly ports: Readonly<Partial<Record<PortName, Port>>>;
 }
@@ -51,9 +55,20 @@ export async function readConfiguration(env: NodeJS.ProcessEnv = process.env): P
     host: '127.0.0.1',
     port,
     appsPort: port === 0 ? 0 : portNumber(env.TAGBOAT_APPS_PORT ?? String(port + 1), 'TAGBOAT_APPS_PORT'),
+    ...tlsPort(env, port),
     ...(driver ? { driver } : {}),
     ports: readPorts(text, file),
   };
+}
+
+/** 8443 beside 8080, else two above the main port. */
+function tlsPort(
+  { TAGBOAT_TLS_PORT: text }: NodeJS.ProcessEnv,
+  port: number,
+): Pick<Configuration, 'tlsPort' | 'tlsPortChosen'> {
+  if (text === 'off') return {};
+  if (text) return { tlsPort: portNumber(text, 'TAGBOAT_TLS_PORT'), tlsPortChosen: true };
+  return { tlsPort: port === 0 ? 0 : port === 8080 ? 8443 : port + 2 };
 }
 
 function portNumber(text: string, name: string): number {

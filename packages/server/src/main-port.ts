@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import { kinds, type PodAccess, type TypeRegistry } from '@tagboat/api';
-import { apiServerPlugin, Resources, serveWatchSockets, statusOf } from '@tagboat/apiserver';
+import { apiServerPlugin, Resources, servePodSockets, serveWatchSockets, statusOf } from '@tagboat/apiserver';
 import { type Logger, systemClock, timestamp } from '@tagboat/base';
 import type { Controller } from '@tagboat/controller';
 import { type Hosting, Proposals, restApi, smartHttp } from '@tagboat/git';
@@ -67,7 +67,9 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   });
   app.get('/tagboat', async () => options.about());
   app.get<{ Querystring: RunQuery }>('/tagboat/runs', async ({ query }) => listRuns(store, query));
-  serveWatchSockets(app.server, { resources, types, log, authorize: mayWatch(signIn, loopbackNames) });
+  const authorize = mayWatch(signIn, loopbackNames);
+  serveWatchSockets(app.server, { resources, types, log, authorize });
+  servePodSockets(app.server, { resources, types, log, podAccess: options.podAccess, authorize });
   app.register((scope) => options.measurements.prometheus(scope), { prefix: '/prometheus' });
   app.register(async (scope) => options.measurements.routes(scope));
   app.register(async (scope) => askServiceRoutes(scope, () => String(options.about().appsUrl ?? '')));

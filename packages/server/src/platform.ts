@@ -34,6 +34,7 @@ import { ensureNamespace, Repositories } from './repositories.ts';
 import { Sessions } from './sessions.ts';
 import { Shares } from './shares.ts';
 import { SignIn } from './sign-in.ts';
+import { openTlsPort } from './tls-port.ts';
 import { Tokens } from './tokens.ts';
 import { appsPort, openWorkbenches } from './workbenches.ts';
 
@@ -109,6 +110,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   Object.assign(urls, { url, appsUrl });
   stack.defer(() => closeServer(apps));
   stack.defer(() => app.close());
+  const tls = await openTlsPort({ configuration, main: app.server, clock, log });
+  if (tls) stack.use(tls);
   const routes = stack.use(new RouteTable({ reader: store, clock, log }));
   const gateway = new Gateway({ routes, clock, log, observe: measurements.observe });
   rooms.gateway = gateway;
@@ -182,6 +185,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     version: '0.1.0',
     url,
     appsUrl,
+    ...(tls ? { tlsUrl: tls.url, certificateAuthority: tls.authority } : {}),
     registry: registry.prefix,
     home,
     driver: node.driver,
