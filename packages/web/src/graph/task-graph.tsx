@@ -85,7 +85,7 @@ export function TaskGraph(props: TaskGraphProps) {
         onDrop={(event) => onDropTask?.(event.dataTransfer.getData('text/plain'))}
       >
         <Background gap={22} size={1} />
-        <Controls showInteractive={false} />
+        <Controls showInteractive={false} orientation="horizontal" />
       </ReactFlow>
     </div>
   );
