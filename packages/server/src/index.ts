@@ -6,5 +6,6 @@ export {
   readConfiguration,
 } from './configuration.ts';
 export { type Engine, type EngineOptions, startEngine } from './engine.ts';
+export { check, type Finding, hostFindings } from './health.ts';
 export { type Platform, type PlatformOptions, startPlatform } from './platform.ts';
 export { ownerTokenFile } from './tokens.ts';

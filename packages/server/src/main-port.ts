@@ -34,6 +34,7 @@ export interface MainPortOptions {
   readonly measurements: Measurements;
   readonly shares: Shares;
   readonly about: () => Record<string, unknown>;
+  readonly health: () => Promise<object>;
   /** Where the console's build is. */
   readonly consoleDirectory: string;
   readonly workbenches: WorkbenchRoutesOptions;
@@ -66,6 +67,7 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
     appsUrl: () => String(options.about().appsUrl ?? ''),
   });
   app.get('/tagboat', async () => options.about());
+  app.get('/tagboat/health', async () => options.health());
   app.get<{ Querystring: RunQuery }>('/tagboat/runs', async ({ query }) => listRuns(store, query));
   const authorize = mayWatch(signIn, loopbackNames);
   serveWatchSockets(app.server, { resources, types, log, authorize });

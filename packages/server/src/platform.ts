@@ -10,6 +10,7 @@ import {
   type Logger,
   systemClock,
   TagboatError,
+  timestamp,
   writeFileAtomic,
 } from '@tagboat/base';
 import { type Controller, GarbageCollector, namespaceController } from '@tagboat/controller';
@@ -27,6 +28,7 @@ import { pullTriggerController, statusController, triggerController } from '@tag
 import { createWorkloadControllers, Gateway, RouteTable } from '@tagboat/workloads';
 import type { FastifyInstance } from 'fastify';
 import { type Configuration, credentialsOfPort } from './configuration.ts';
+import { healthOf } from './health.ts';
 import { type Images, openImages } from './images.ts';
 import { mainPort } from './main-port.ts';
 import { Measurements } from './measurements.ts';
@@ -81,6 +83,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   } = {};
   const metrics = stack.use(new RunMetrics({ reader: store, clock, log: log.with({ part: 'metrics' }) }));
   const about: Record<string, unknown> = {};
+  const startedAt = timestamp(clock);
   const ownText = () => metrics.text() + (rooms.gateway?.metrics.text() ?? '');
   const measurements = stack.use(new Measurements({ reader: store, clock, log, home, ownText }));
   const urls = { url: '', appsUrl: '', registry: '' };
@@ -102,6 +105,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     shares: await Shares.open(home, store, clock),
     pushed: (repository, manifest) => rooms.images?.pushed(repository, manifest),
     about: () => about,
+    health: () =>
+      healthOf({
+        configuration,
+        tools: options.tools,
+        url: String(about.url),
+        appsUrl: String(about.appsUrl),
+        startedAt,
+      }),
     consoleDirectory: join(import.meta.dirname, '..', '..', 'web', 'dist'),
     workbenches: workbenches.routes,
   });

@@ -4,17 +4,26 @@ import type { TaskNode } from './pipeline-graph.ts';
 export const nodeWidth = 176;
 export const nodeHeight = 58;
 
+export type Direction = 'LR' | 'TB';
+
 export interface Placed {
   readonly x: number;
   readonly y: number;
 }
 
-/** Where each task stands, from left to right; final tasks after all others. Depends on names and order alone. */
+/** Where each task stands, from left to right or from top to bottom; final tasks after all others. Depends on names and order alone. */
 export function placeTasks(
   nodes: readonly Pick<TaskNode, 'name' | 'after' | 'final'>[],
+  direction: Direction = 'LR',
 ): Map<string, Placed> {
   const graph = new Graph();
-  graph.setGraph({ rankdir: 'LR', nodesep: 16, ranksep: 44, marginx: 8, marginy: 8 });
+  graph.setGraph({
+    rankdir: direction,
+    nodesep: 16,
+    ranksep: direction === 'LR' ? 44 : 30,
+    marginx: 8,
+    marginy: 8,
+  });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const { name } of nodes) graph.setNode(name, { width: nodeWidth, height: nodeHeight });
   for (const { from, to } of edgesOf(nodes)) graph.setEdge(from, to);

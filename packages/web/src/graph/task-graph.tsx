@@ -13,7 +13,7 @@ import {
 import { memo, useMemo } from 'react';
 import { colourOf, Duration, StatusIcon } from '../components/index.ts';
 import { useTheme } from '../shell/theme.ts';
-import { edgesOf, nodeHeight, nodeWidth, placeTasks } from './layout.ts';
+import { type Direction, edgesOf, nodeHeight, nodeWidth, placeTasks } from './layout.ts';
 import type { TaskNode } from './pipeline-graph.ts';
 
 export interface TaskGraphProps {
@@ -24,21 +24,34 @@ export interface TaskGraphProps {
   readonly onConnect?: (from: string, to: string) => void;
   readonly onDisconnect?: (from: string, to: string) => void;
   readonly onDropTask?: (name: string) => void;
+  readonly direction?: Direction;
   /** No run: shows no states. */
   readonly plain?: boolean;
 }
 
-type TaskFlowNode = Node<{ task: TaskNode; plain: boolean; connectable: boolean }, 'task'>;
+type TaskFlowNode = Node<
+  { task: TaskNode; plain: boolean; connectable: boolean; direction: Direction },
+  'task'
+>;
 
 const nodeTypes = { task: memo(TaskBox) };
 
 /** The tasks of a pipeline and who waits for whom. */
 export function TaskGraph(props: TaskGraphProps) {
-  const { nodes, selected, onSelect, onConnect, onDisconnect, onDropTask, plain = false } = props;
+  const {
+    nodes,
+    selected,
+    onSelect,
+    onConnect,
+    onDisconnect,
+    onDropTask,
+    plain = false,
+    direction = 'LR',
+  } = props;
   const theme = useTheme();
   const shape = JSON.stringify(nodes.map(({ name, after, final }) => [name, after, final]));
   // biome-ignore lint/correctness/useExhaustiveDependencies: where tasks stand depends on their shape alone
-  const places = useMemo(() => placeTasks(nodes), [shape]);
+  const places = useMemo(() => placeTasks(nodes, direction), [shape, direction]);
   const flowNodes = useMemo(
     () =>
       nodes.map(
@@ -46,13 +59,13 @@ export function TaskGraph(props: TaskGraphProps) {
           id: task.name,
           type: 'task',
           position: places.get(task.name) ?? { x: 0, y: 0 },
-          data: { task, plain, connectable: Boolean(onConnect) },
+          data: { task, plain, connectable: Boolean(onConnect), direction },
           selected: task.name === selected,
           draggable: false,
           ariaLabel: `${task.title}: ${task.status}`,
         }),
       ),
-    [nodes, places, selected, plain, onConnect],
+    [nodes, places, selected, plain, onConnect, direction],
   );
   const edges = useMemo(() => flowEdges(nodes), [nodes]);
   return (
@@ -106,7 +119,7 @@ function flowEdges(nodes: readonly TaskNode[]): Edge[] {
   }));
 }
 
-function TaskBox({ data: { task, plain, connectable }, selected }: NodeProps<TaskFlowNode>) {
+function TaskBox({ data: { task, plain, connectable, direction }, selected }: NodeProps<TaskFlowNode>) {
   const { title, status, started, completed, critical, final, taskRuns, reason } = task;
   const classes = [
     'tb-task',
@@ -124,7 +137,11 @@ function TaskBox({ data: { task, plain, connectable }, selected }: NodeProps<Tas
       }}
       title={reason ?? title}
     >
-      <Handle type="target" position={Position.Left} isConnectable={connectable} />
+      <Handle
+        type="target"
+        position={direction === 'LR' ? Position.Left : Position.Top}
+        isConnectable={connectable}
+      />
       {!plain && <StatusIcon status={status} />}
       <span className="tb-task__text">
         <span className="tb-task__title">{title}</span>
@@ -134,7 +151,11 @@ function TaskBox({ data: { task, plain, connectable }, selected }: NodeProps<Tas
           {status === 'reused' ? ' · reused' : ''}
         </span>
       </span>
-      <Handle type="source" position={Position.Right} isConnectable={connectable} />
+      <Handle
+        type="source"
+        position={direction === 'LR' ? Position.Right : Position.Bottom}
+        isConnectable={connectable}
+      />
     </div>
   );
 }

@@ -53,7 +53,7 @@ export function ModelPipelines({ project, repository, text, onChange }: ModelPip
           </ToggleGroup>
         )}
         {nodes.length > 0 ? (
-          <TaskGraph nodes={nodes} plain />
+          <TaskGraph nodes={nodes} plain direction="TB" />
         ) : (
           <Empty title="Its pipelines have not run yet">
             Push a tag to see them here; <code>tagboat render</code> prints them as Tekton files.

@@ -63,6 +63,7 @@ export function PipelineEditor({ text, onChange, namespace, readOnly = false }: 
           <TaskGraph
             nodes={nodes}
             plain
+            direction="TB"
             selected={selected}
             onSelect={select}
             {...(readOnly ? {} : { onConnect: link, onDisconnect: unlink, onDropTask: add })}

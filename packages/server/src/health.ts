@@ -1,0 +1,139 @@
+import { access, constants, readdir, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { describeError } from '@tagboat/base';
+import { type HostTools, probeHost } from '@tagboat/node';
+import { runCommand } from '@tagboat/process';
+import { resolveInterpreter } from '@tagboat/python';
+import { type Configuration, portNames } from './configuration.ts';
+
+/** One thing that was looked at on this machine. */
+export interface Finding {
+  readonly what: string;
+  readonly state: 'ok' | 'missing' | 'note';
+  readonly found: string;
+}
+
+/** What is on this machine and in the state directory, and what is outside. */
+export interface Health {
+  readonly ports: readonly {
+    readonly name: string;
+    readonly where: 'embedded' | 'external';
+    readonly url: string;
+  }[];
+  /** Bytes per directory of the state directory, largest first. */
+  readonly storage: readonly { readonly name: string; readonly bytes: number }[];
+  readonly freeBytes: number;
+  readonly findings: readonly Finding[];
+  /** RFC 3339. */
+  readonly startedAt: string;
+  readonly memoryBytes: number;
+}
+
+export interface HealthSources {
+  readonly configuration: Configuration;
+  readonly tools: HostTools;
+  readonly url: string;
+  readonly appsUrl: string;
+  readonly startedAt: string;
+}
+
+/** Looks anew at each call; reading how much storage is used takes a moment. */
+export async function healthOf(sources: HealthSources): Promise<Health> {
+  const { configuration, tools, startedAt } = sources;
+  const { home } = configuration;
+  const [storage, freeBytes, findings] = await Promise.all([
+    storageOf(home),
+    freeSpace(home),
+    hostFindings(home, async () => tools),
+  ]);
+  return {
+    ports: portsOf(sources),
+    storage,
+    freeBytes,
+    findings,
+    startedAt,
+    memoryBytes: process.memoryUsage().rss,
+  };
+}
+
+function portsOf({ configuration, url, appsUrl }: HealthSources): Health['ports'] {
+  const embedded = {
+    code: `${url}/git`,
+    cluster: url,
+    registry: `${url}/v2`,
+    tracking: url,
+    metrics: `${url}/prometheus`,
+    identity: `${url}/sign-in`,
+  } as const;
+  const all = portNames.map((name) => {
+    const outside = configuration.ports[name]?.url;
+    return {
+      name,
+      where: outside ? ('external' as const) : ('embedded' as const),
+      url: outside ?? embedded[name],
+    };
+  });
+  return [
+    ...all,
+    { name: 'inference', where: 'embedded', url: appsUrl },
+    { name: 'notebooks', where: 'embedded', url: appsUrl },
+  ];
+}
+
+async function storageOf(home: string): Promise<Health['storage']> {
+  const entries = await readdir(home, { withFileTypes: true });
+  const directories = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const sizes = await Promise.all(
+    directories.map(async (name) => {
+      const { code, stdout } = await runCommand('du', ['-sk', join(home, name)], { timeout: 20_000 });
+      const kibibytes = Number(/^(\d+)/.exec(stdout.toString('utf8'))?.[1]);
+      // Files that vanish while they are counted are no failure, though du says so.
+      return { name, bytes: code === null || Number.isNaN(kibibytes) ? 0 : kibibytes * 1024 };
+    }),
+  );
+  return sizes.sort((a, b) => b.bytes - a.bytes);
+}
+
+/** What this machine has, and what is missing. `tools` is asked only where pods are looked at. */
+export async function hostFindings(home: string, tools: () => Promise<HostTools>): Promise<Finding[]> {
+  return Promise.all([
+    check(
+      'git',
+      async () => (await runCommand('git', ['--version'])).stdout.toString('utf8').trim(),
+      'install git',
+    ),
+    check(
+      'python',
+      async () => {
+        const { version, path } = await resolveInterpreter();
+        return `${version} (${path})`;
+      },
+      'install Python 3.10 or later',
+    ),
+    check('node', async () => process.version, ''),
+    check('state', async () => `${home}, ${Math.round((await freeSpace(home)) / 2 ** 30)} GiB free`, ''),
+    check('pods', async () => (await probeHost(await tools(), home)) ?? 'sandbox', ''),
+  ]);
+}
+
+/** One finding: what `look` says, or why it could not. */
+export async function check(what: string, look: () => Promise<string>, hint: string): Promise<Finding> {
+  try {
+    return { what, state: 'ok', found: await look() };
+  } catch (error) {
+    return { what, state: 'missing', found: `${describeError(error)}${hint ? `; ${hint}` : ''}` };
+  }
+}
+
+/** Bytes that are free where a path is, or will be. */
+async function freeSpace(path: string): Promise<number> {
+  for (let directory = path; ; directory = dirname(directory)) {
+    const there = await access(directory, constants.F_OK).then(
+      () => true,
+      () => false,
+    );
+    if (!there && directory !== '/') continue;
+    const { bavail, bsize } = await statfs(directory);
+    return bavail * bsize;
+  }
+}
