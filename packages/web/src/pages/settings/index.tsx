@@ -108,8 +108,10 @@ function Ports({ ports }: { ports: Health['ports'] }) {
                 {name}
                 <div className="tb-quiet tb-small">{meanings[name] ?? ''}</div>
               </th>
-              <td>{where}</td>
-              <td className="tb-mono">{url}</td>
+              <td>
+                <span className="tb-mono">{url}</span>
+                <div className="tb-quiet tb-small">{where}</div>
+              </td>
             </tr>
           ))}
         </tbody>
