@@ -9,6 +9,7 @@ import type { ObjectStore } from '@tagboat/store';
 import type { WorkbenchRoutesOptions } from '@tagboat/workbenches';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { accessHook, loopbackNames, mayWatch } from './access.ts';
+import { applicationRoutes } from './application-routes.ts';
 import { askServiceRoutes } from './ask-service.ts';
 import { serveConsole } from './console-files.ts';
 import type { Measurements } from './measurements.ts';
@@ -74,6 +75,13 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   servePodSockets(app.server, { resources, types, log, podAccess: options.podAccess, authorize });
   app.register((scope) => options.measurements.prometheus(scope), { prefix: '/prometheus' });
   app.register(async (scope) => options.measurements.routes(scope));
+  app.register(async (scope) =>
+    applicationRoutes(scope, {
+      reader: store,
+      types,
+      repository: (url) => options.repositories().byUrl(url),
+    }),
+  );
   app.register(async (scope) => askServiceRoutes(scope, () => String(options.about().appsUrl ?? '')));
   app.register(async (scope) =>
     shareRoutes(scope, {
