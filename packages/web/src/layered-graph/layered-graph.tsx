@@ -19,12 +19,12 @@ export interface LayeredGraphProps {
 }
 
 const margin = 8;
-const narrowest = 124;
+const narrowest = 108;
 const widest = 220;
 
 /** Boxes as wide as the columns allow, so that the whole is in sight where it can be. */
 function sizesFor(available: number, columns: number): Sizes {
-  const gapX = available / columns > 190 ? 48 : 26;
+  const gapX = available / columns > 190 ? 48 : available / columns > 150 ? 26 : 18;
   const room = (available - 2 * margin + gapX) / columns - gapX;
   return { width: Math.max(narrowest, Math.min(widest, Math.floor(room))), height: 76, gapX, gapY: 16 };
 }

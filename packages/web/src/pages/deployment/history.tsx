@@ -2,6 +2,7 @@ import { Button, Label } from '@patternfly/react-core';
 import { useState } from 'react';
 import { Ago, type DataColumn, DataTable, Empty, Failed, Loading, To } from '../../components/index.ts';
 import { DiffView, patchLines } from '../../content/diff-view.tsx';
+import { Message } from '../../content/message.tsx';
 import { type GitCommit, type RepositoryName, readMessage, useCommit, useCommits } from '../../data/git.ts';
 import { type Application, hostedAt, ownerOf } from './application.ts';
 
@@ -110,7 +111,7 @@ function CommitFiles({ repository, sha }: { repository: RepositoryName; sha: str
   if (!commit.data) return <Loading rows={3} />;
   return (
     <section className="tb-panel tb-stack" aria-label={`Commit ${sha.slice(0, 10)}`}>
-      <pre className="tb-message">{commit.data.commit.message.trim()}</pre>
+      <Message text={commit.data.commit.message.trim()} />
       {(commit.data.files ?? []).map(({ filename, patch }) => (
         <section key={filename} aria-label={filename}>
           <h3 className="tb-file-name">{filename}</h3>

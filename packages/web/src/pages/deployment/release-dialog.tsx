@@ -3,6 +3,7 @@ import type { TagboatError } from '@tagboat/base';
 import { useQuery } from '@tanstack/react-query';
 import { Equivalent, Failed, Loading } from '../../components/index.ts';
 import { DiffView, diffOf } from '../../content/diff-view.tsx';
+import { Message } from '../../content/message.tsx';
 import { useAction } from '../../data/actions.ts';
 import type { RepositoryName } from '../../data/git.ts';
 import { queryClient } from '../../data/query.ts';
@@ -91,7 +92,7 @@ function Plan({
         <strong>{plan.to ?? 'nothing'}</strong> by this commit on <code>main</code> of{' '}
         <code>{`${repository.project}/${repository.name}`}</code>. New pods are ready before the old ones end.
       </p>
-      <pre className="tb-message">{plan.message.trim()}</pre>
+      <Message text={plan.message.trim()} />
       {plan.files.map(({ path, before, text }) => (
         <section key={path} aria-label={path}>
           <h3 className="tb-file-name">{path}</h3>

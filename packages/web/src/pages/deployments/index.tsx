@@ -106,6 +106,7 @@ function Applications({ rows }: { rows: readonly Row[] }) {
     <div className="tb-stack">
       <div className="tb-row tb-row--between">
         <SearchInput
+          className="tb-search"
           aria-label="Filter by name"
           placeholder="Filter by name"
           value={search.text ?? ''}

@@ -100,7 +100,7 @@ function modelBoxes(spec: Version['spec']): LineageBox[] {
     spec.notebook
       ? {
           ...box('notebook', spec.notebook, 2),
-          kind: 'Notebook, executed',
+          kind: 'Notebook',
           title: shortDigest(spec.notebook),
         }
       : undefined,
