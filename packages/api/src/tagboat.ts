@@ -8,6 +8,26 @@ export interface RepositorySpec {
   /** How often to look at an outside URL without being nudged; default 60 s. */
   intervalSeconds?: number;
   credentialsFrom?: { secretName: string };
+  /** The forge that hosts `url`: its pull requests are followed, and commit statuses are written back. */
+  forge?: ForgeSpec;
+}
+
+export interface ForgeSpec {
+  /** Absent: as the host's name tells. */
+  type?: 'github' | 'gitlab' | 'gitea';
+  /** Of the REST API, where it is not where such a forge has it. */
+  url?: string;
+  /** `owner/name`, where the path of the URL is another. */
+  repository?: string;
+  /** A token of the API; absent: that of `credentialsFrom`. */
+  token?: SecretReference;
+  /** What webhooks are signed with; absent: none are taken. */
+  webhookSecret?: SecretReference;
+}
+
+export interface SecretReference {
+  secretName: string;
+  key?: string;
 }
 
 export interface RepositoryStatus {

@@ -1,3 +1,6 @@
+export { type ForgeControllerOptions, forgeController } from './forge/forge-controller.ts';
+export { statusReporter } from './forge/status-reporter.ts';
+export { type WebhookOptions, webhookReceiver } from './forge/webhook-receiver.ts';
 export { Hosting } from './hosting.ts';
 export { Proposals } from './pulls/propose.ts';
 export { type PullRequestControllerOptions, pullRequestController } from './pulls/pull-request-controller.ts';

@@ -60,12 +60,17 @@ async function observe(options: RepositoryControllerOptions, key: ResourceKey): 
   try {
     const credentials = await credentialsOf(store, repository);
     const seen = await lsRemote(url, credentials ? { credentials } : {});
-    await record(options, key, { ...seen, url });
+    await record(options, key, { ...seen, refs: followedRefs(seen.refs), url });
   } catch (error) {
     if (!(error instanceof TagboatError)) throw error;
     await fail(options, key, error);
   }
   return { again: interval };
+}
+
+/** Forges show every pull request as a ref: thousands that are nobody's branch or tag. */
+function followedRefs(refs: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(refs).filter(([ref]) => /^refs\/(heads|tags|tagboat)\//.test(ref)));
 }
 
 /** Username and password of the Secret a Repository names (`kubernetes.io/basic-auth`, or a `token`). */

@@ -38,11 +38,15 @@ export function accessHook(signIn: SignIn, hosts: ReadonlySet<string>, shares?: 
     }
     const answered = await signIn.answer(request, reply);
     if (answered) return answered;
-    if (!identity) return open.has(path) || isConsolePage(request) ? undefined : unauthorized(request, reply);
+    if (!identity) return isOpen(request, path) ? undefined : unauthorized(request, reply);
     if (identity.kind === 'pod' && !mayPod(identity.namespace, path)) return forbidden(path, reply);
     return undefined;
   };
 }
+
+/** What needs no token: pages that sign in, and what checks a signature of its own. */
+const isOpen = (request: FastifyRequest, path: string) =>
+  open.has(path) || (request.method === 'POST' && path.startsWith('/webhooks/')) || isConsolePage(request);
 
 /** Whether who opens a WebSocket to watch is the owner. */
 export function mayWatch(signIn: SignIn, hosts: ReadonlySet<string>) {

@@ -3,7 +3,7 @@ import { kinds, type PodAccess, type TypeRegistry } from '@tagboat/api';
 import { apiServerPlugin, Resources, servePodSockets, serveWatchSockets, statusOf } from '@tagboat/apiserver';
 import { type Logger, systemClock, timestamp } from '@tagboat/base';
 import type { Controller } from '@tagboat/controller';
-import { type Hosting, Proposals, restApi, smartHttp } from '@tagboat/git';
+import { type Hosting, Proposals, restApi, smartHttp, webhookReceiver } from '@tagboat/git';
 import { type BlobStore, type RegistryOptions, registryPlugin } from '@tagboat/registry';
 import type { ObjectStore } from '@tagboat/store';
 import type { WorkbenchRoutesOptions } from '@tagboat/workbenches';
@@ -30,6 +30,7 @@ export interface MainPortOptions {
   readonly repositories: () => Repositories;
   readonly hosting: () => Hosting;
   readonly repositoryController: () => Controller;
+  readonly forgeController: () => Controller;
   readonly pushed: NonNullable<RegistryOptions['pushed']>;
   readonly metrics: () => string;
   readonly measurements: Measurements;
@@ -102,6 +103,19 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   registerWorkbenchRoutes(app, options.workbenches);
   app.register((scope) => gitRoutes(scope, options), { prefix: '/git' });
   app.register((scope) => repositoryApi(scope, options), { prefix: '/git/api/v1' });
+  app.register(
+    (scope) =>
+      webhookReceiver(scope, {
+        reader: store,
+        log,
+        look: (namespace, name) => {
+          const key = { type: kinds.Repository, namespace, name };
+          options.repositoryController().enqueue(key);
+          options.forgeController().enqueue(key);
+        },
+      }),
+    { prefix: '/webhooks' },
+  );
   app.register((scope) =>
     apiServerPlugin(scope, { store, types, log, resources, podAccess: options.podAccess }),
   );

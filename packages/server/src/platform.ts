@@ -14,7 +14,13 @@ import {
   writeFileAtomic,
 } from '@tagboat/base';
 import { type Controller, GarbageCollector, namespaceController } from '@tagboat/controller';
-import { Hosting, pullRequestController, repositoryController } from '@tagboat/git';
+import {
+  forgeController,
+  Hosting,
+  pullRequestController,
+  repositoryController,
+  statusReporter,
+} from '@tagboat/git';
 import { applicationController } from '@tagboat/gitops';
 import { experimentController, modelController } from '@tagboat/model';
 import { RunMetrics } from '@tagboat/monitoring';
@@ -78,6 +84,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     node?: Node;
     repositories?: Repositories;
     git?: Controller;
+    forges?: Controller;
     gateway?: Gateway;
     images?: Images;
   } = {};
@@ -100,6 +107,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     repositories: () => rooms.repositories!,
     hosting: () => hosting,
     repositoryController: () => rooms.git!,
+    forgeController: () => rooms.forges!,
     metrics: ownText,
     measurements,
     shares: await Shares.open(home, store, clock),
@@ -155,6 +163,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         ...hostEnvironment(),
         TAGBOAT_URL: url,
         TAGBOAT_TOKEN_FILE: '/var/run/secrets/kubernetes.io/serviceaccount/token',
+        ...gitInPods(url),
         ...registry.environment,
       },
       tools: options.tools,
@@ -188,7 +197,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     url,
     appsUrl,
   });
-  for (const controller of [git, pulls, ...controllers, workbenches.controller()])
+  const forges = forgeController({ store, clock, log: log.with({ part: 'forges' }) });
+  rooms.forges = forges;
+  for (const controller of [git, pulls, forges, ...controllers, workbenches.controller()])
     stack.use(controller.start());
   stack.use(namespaceController({ store, types, clock, log: log.with({ part: 'namespaces' }) }).start());
   stack.use(new GarbageCollector({ store, types, clock, log: log.with({ part: 'gc' }) }).start());
@@ -211,6 +222,16 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     driver: node.driver,
     driverNote: node.driverNote,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** git in a pod finds the pod's own token for this platform's repositories, and for nothing else (git-credential(1)). */
+function gitInPods(url: string): Record<string, string> {
+  return {
+    GIT_CONFIG_COUNT: '1',
+    GIT_CONFIG_KEY_0: `credential.${url}.helper`,
+    GIT_CONFIG_VALUE_0:
+      '!f() { if [ "$1" = get ]; then echo username=tagboat; echo "password=$(cat "$TAGBOAT_TOKEN_FILE")"; fi; }; f',
   };
 }
 
@@ -243,6 +264,7 @@ function roomControllers(parts: Composition): Controller[] {
   return [
     triggerController(triggers),
     pullTriggerController(triggers),
+    statusReporter({ store, clock, log: log('status-reporter') }),
     statusController({
       store,
       clock,

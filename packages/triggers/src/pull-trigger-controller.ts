@@ -7,16 +7,20 @@ import {
   type Repository,
   type ResourceKey,
 } from '@tagboat/api';
-import { timestamp } from '@tagboat/base';
+import { isReason, TagboatError, timestamp } from '@tagboat/base';
 import { Controller } from '@tagboat/controller';
 import { runAnnotations, runLabels, stateOfRun } from '@tagboat/render';
 import { mutate, mutateStatus } from '@tagboat/store';
 import { type Command, commandOf } from './commands.ts';
 import { commitStatus, writeStatus } from './commit-statuses.ts';
+import type { EventSource } from './event-source.ts';
 import { Ledger } from './ledger.ts';
 import type { RefToHandle } from './plan-triggers.ts';
-import { RunMaker, type TriggerOptions } from './run-maker.ts';
+import { type Made, RunMaker, type TriggerOptions } from './run-maker.ts';
 import type { CommentEvent } from './trigger-event.ts';
+
+/** The head that a pull request of an outside repository had when that was connected. */
+const initialHeadAnnotation = 'tagboat.dev/initial-head';
 
 /** Makes the checks of pull requests, once per head, and does what comments ask for, once per comment. */
 export function pullTriggerController(options: TriggerOptions): Controller {
@@ -67,18 +71,40 @@ class PullTrigger {
     const { spec, status } = pull;
     const head = status?.headCommit;
     if (!head) return;
-    if (spec?.external && !(await this.#isApproved(pull, head))) return;
+    const isInitial = pull.metadata.annotations?.[initialHeadAnnotation] === head;
+    if (spec?.external && !isInitial && !(await this.#isApproved(pull, head))) return;
     const ledger = new Ledger(this.#options.store, this.#key.namespace, repository.metadata.name);
     const ref = refOf(pull, head);
     if (await ledger.has(ref)) return;
-    const mirror = await this.#options.mirrorOf(repository);
-    const made = await new RunMaker(this.#options).make({ repository, mirror, ref, pull }, { sequence: 0 });
+    if (isInitial) {
+      await ledger.record(ref, {
+        sequence: 0,
+        runs: [],
+        reason: 'was there when the repository was connected',
+      });
+      return;
+    }
+    const made = await this.#make({ repository, ref, pull }, { sequence: 0 });
     await ledger.record(ref, { sequence: 0, ...made });
     await ledger.forgetBefore(ref, await ledger.entries());
     this.#options.log.info(
       `pull request ${spec!.number}: ${made.runs.join(', ') || `nothing to do: ${made.reason ?? ''}`}`,
       { repository: repository.metadata.name },
     );
+  }
+
+  /** A head that the forge tells of before its git server has it is asked for again. */
+  async #make(source: Omit<EventSource, 'mirror'>, about: Parameters<RunMaker['make']>[1]): Promise<Made> {
+    const mirror = await this.#options.mirrorOf(source.repository);
+    try {
+      return await new RunMaker(this.#options).make({ ...source, mirror }, about);
+    } catch (error) {
+      if (!isReason(error, 'NotFound')) throw error;
+      throw new TagboatError(`${source.ref.ref} is not there yet: ${error.message}`, {
+        reason: 'Unavailable',
+        cause: error,
+      });
+    }
   }
 
   /** Says beside the commit that somebody of the project must allow it. */
@@ -139,14 +165,8 @@ class PullTrigger {
       ...(command?.name === undefined ? {} : { only: command.name }),
       ...(command ? {} : { custom: true }),
     };
-    const made = await new RunMaker(this.#options).make(
-      {
-        repository,
-        mirror: await this.#options.mirrorOf(repository),
-        ref: refOf(pull, head),
-        pull,
-        comment: event,
-      },
+    const made = await this.#make(
+      { repository, ref: refOf(pull, head), pull, comment: event },
       { sequence: 0, filter: (run) => this.#isWanted(pull, command, run) },
     );
     if (made.runs.length > 0)

@@ -1,5 +1,5 @@
-import { findCondition, kinds, type Repository } from '@tagboat/api';
-import { TagboatError } from '@tagboat/base';
+import { findCondition, kinds, type Repository, type RepositorySpec } from '@tagboat/api';
+import { invalid, TagboatError } from '@tagboat/base';
 import { until } from '@tagboat/client';
 import { checkUrl } from '@tagboat/git-client';
 import { defineCommand } from 'citty';
@@ -16,6 +16,11 @@ export default defineCommand({
       description: 'the project (a namespace); default: the repository',
     },
     secret: { type: 'string', description: 'a Secret with username and password, or token' },
+    forge: {
+      type: 'string',
+      description: 'github, gitlab or gitea: follow its pull requests too, and write commit statuses back',
+    },
+    'webhook-secret': { type: 'string', description: 'a Secret with webhook-secret; with --forge' },
     interval: { type: 'string', default: '60', description: 'seconds between looks' },
   },
   async run({ args }) {
@@ -32,6 +37,7 @@ export default defineCommand({
         role: 'source',
         intervalSeconds: Number(args.interval),
         ...(args.secret ? { credentialsFrom: { secretName: args.secret } } : {}),
+        ...forgeOf(args.forge, args['webhook-secret']),
       },
     };
     const key = { type: kinds.Repository, namespace: project, name };
@@ -52,6 +58,8 @@ export default defineCommand({
     const ready = findCondition(status?.conditions, 'Ready');
     if (ready?.status === 'False')
       throw new TagboatError(ready.message ?? 'cannot read it', { reason: ready.reason ?? 'Failed' });
+    if (args['webhook-secret'])
+      say(`webhooks are taken at ${client.url}/webhooks/${project}/${name}; without them a look every ${args.interval} s`);
     const refs = Object.keys(status?.refs ?? {});
     const tags = refs.filter((ref) => ref.startsWith('refs/tags/')).length;
     say(
@@ -59,3 +67,15 @@ export default defineCommand({
     );
   },
 });
+
+function forgeOf(type: string | undefined, webhookSecret: string | undefined): Partial<RepositorySpec> {
+  if (type === undefined && webhookSecret === undefined) return {};
+  if (type !== undefined && type !== 'github' && type !== 'gitlab' && type !== 'gitea')
+    throw invalid(`expected --forge github, gitlab or gitea, found "${type}"`);
+  return {
+    forge: {
+      ...(type ? { type } : {}),
+      ...(webhookSecret ? { webhookSecret: { secretName: webhookSecret } } : {}),
+    },
+  };
+}

@@ -44,7 +44,10 @@ async function pullOf({ client, project, name }: Place, number: string): Promise
   return found;
 }
 
-const stateOf = ({ spec, status }: PullRequest) => (status?.mergedAt ? 'merged' : (spec?.state ?? ''));
+function stateOf({ spec, status }: PullRequest): string {
+  if (status?.mergedAt) return 'merged';
+  return spec?.state === 'merged' ? 'to be merged' : (spec?.state ?? '');
+}
 
 function checksOf({ status }: PullRequest): string {
   const checks = status?.checks ?? [];
@@ -70,7 +73,7 @@ const list = defineCommand({
     const { items } = await place.client.list<PullRequest>(kinds.PullRequest, { namespace: place.project });
     const pulls = items
       .filter(({ spec }) => spec?.repository === place.name)
-      .filter((pull) => args.all || stateOf(pull) === 'open')
+      .filter((pull) => args.all || ['open', 'to be merged'].includes(stateOf(pull)))
       .sort((a, b) => (b.spec?.number ?? 0) - (a.spec?.number ?? 0));
     show(
       pulls.map((pull) => ({

@@ -1,0 +1,151 @@
+import type { CommitState, Repository, Secret } from '@tagboat/api';
+import { kinds } from '@tagboat/api';
+import { invalid, TagboatError } from '@tagboat/base';
+import type { Reader } from '@tagboat/store';
+import { gitea } from './gitea.ts';
+import { github } from './github.ts';
+import { gitlab } from './gitlab.ts';
+
+/** A pull request as a forge tells of it. */
+export interface ForgePull {
+  readonly number: number;
+  readonly title: string;
+  readonly description: string;
+  readonly author: string;
+  readonly head: string;
+  /** Without `refs/heads/`. */
+  readonly sourceBranch: string;
+  readonly targetBranch: string;
+  readonly labels: readonly string[];
+  readonly url: string;
+  readonly updatedAt: string;
+  /** Where the change comes from, when that is another repository. */
+  readonly sourceUrl: string | undefined;
+  /** Its author may push to the repository. */
+  readonly trusted: boolean;
+  readonly state: 'open' | 'closed' | 'merged';
+  readonly mergeCommit: string | undefined;
+}
+
+export interface ForgeComment {
+  readonly id: string;
+  readonly author: string;
+  readonly body: string;
+  readonly createdAt: string;
+  readonly trusted: boolean;
+}
+
+export interface ForgeStatus {
+  readonly commit: string;
+  readonly context: string;
+  readonly state: CommitState;
+  readonly description: string;
+  readonly targetUrl: string | undefined;
+}
+
+/** What is asked of GitHub, GitLab and Gitea; each speaks its own REST API. */
+export interface Forge {
+  /** At most `mostPulls`, newest first. */
+  openPulls(): Promise<ForgePull[]>;
+  pull(number: number): Promise<ForgePull>;
+  /** Oldest first. */
+  comments(number: number): Promise<ForgeComment[]>;
+  report(status: ForgeStatus): Promise<void>;
+}
+
+export interface ForgeAccess {
+  /** Of the REST API, without a slash at its end. */
+  readonly api: string;
+  /** `owner/name`. */
+  readonly repository: string;
+  readonly token: string | undefined;
+}
+
+/** Names the headers of a webhook by their lower-case names. */
+export interface WebhookRequest {
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Buffer;
+}
+
+export interface ForgeType {
+  readonly connect: (access: ForgeAccess) => Forge;
+  /** The API of a host. */
+  readonly apiOf: (origin: string) => string;
+  /** Whether the forge signed this with the secret; compared in constant time. */
+  readonly verifies: (request: WebhookRequest, secret: string) => boolean;
+}
+
+export const forgeTypes = { github, gitlab, gitea } as const satisfies Record<string, ForgeType>;
+export type ForgeName = keyof typeof forgeTypes;
+
+/** The most open pull requests of one repository that are followed. */
+export const mostPulls = 1_000;
+
+/** Which forge hosts a repository, as it says or as its host's name tells. @throws `Invalid` where neither does */
+export function forgeNameOf(repository: Repository): ForgeName {
+  const { forge, url = '' } = repository.spec ?? {};
+  if (forge?.type) {
+    if (forge.type in forgeTypes) return forge.type;
+    throw invalid(`expected a forge github, gitlab or gitea, found "${forge.type}"`);
+  }
+  const host = hostOf(url);
+  if (/(^|\.)github\./.test(host)) return 'github';
+  if (/(^|\.)gitlab\./.test(host)) return 'gitlab';
+  if (/(^|\.)(gitea|forgejo)\.|^codeberg\.org$/.test(host)) return 'gitea';
+  throw invalid(`which forge is at ${host || url}?`, {
+    hint: 'set spec.forge.type to github, gitlab or gitea; or: tagboat connect URL --forge TYPE',
+  });
+}
+
+/** The forge of an outside repository that has `spec.forge`, else undefined. @throws `Invalid`, `MissingSecret` */
+export async function forgeOf(reader: Reader, repository: Repository): Promise<Forge | undefined> {
+  const { forge, url } = repository.spec ?? {};
+  if (!forge || url === undefined) return undefined;
+  const type = forgeTypes[forgeNameOf(repository)];
+  const web = webUrlOf(url);
+  const path = forge.repository ?? new URL(web).pathname.replace(/^\/|\.git$|\/$/g, '').replace(/\.git$/, '');
+  const named = forge.token ?? repository.spec?.credentialsFrom;
+  const token = named
+    ? await secretValue(reader, repository, { ...named, keys: ['token', 'password'] })
+    : undefined;
+  return type.connect({
+    api: (forge.url ?? type.apiOf(new URL(web).origin)).replace(/\/$/, ''),
+    repository: path,
+    token,
+  });
+}
+
+/** The secret that webhooks of a repository are signed with; undefined: none are taken. */
+export function webhookSecretOf(reader: Reader, repository: Repository): Promise<string | undefined> {
+  const named = repository.spec?.forge?.webhookSecret;
+  if (!named) return Promise.resolve(undefined);
+  return secretValue(reader, repository, { ...named, keys: ['webhook-secret', 'secret', 'token'] });
+}
+
+/** `git@host:path` and `ssh://` as the page a browser opens. */
+function webUrlOf(url: string): string {
+  const scp = /^(?:[^@/]+@)?([^:/]+):(?!\/\/)(.+)$/.exec(url);
+  if (scp && !/^[a-z]+:\/\//.test(url)) return `https://${scp[1]}/${scp[2]}`;
+  return url.replace(/^ssh:\/\/(?:[^@/]+@)?([^/:]+)(?::\d+)?/, 'https://$1');
+}
+
+const hostOf = (url: string) => (URL.canParse(webUrlOf(url)) ? new URL(webUrlOf(url)).hostname : '');
+
+async function secretValue(
+  reader: Reader,
+  repository: Repository,
+  named: { secretName: string; key?: string; keys: readonly string[] },
+): Promise<string> {
+  const { namespace = '' } = repository.metadata;
+  const secret = await reader.get<Secret>({ type: kinds.Secret, namespace, name: named.secretName });
+  const keys = named.key ? [named.key] : named.keys;
+  const value = keys.map((key) => secret?.data?.[key]).find((item) => item !== undefined);
+  if (value !== undefined) return Buffer.from(value, 'base64').toString('utf8').trim();
+  throw new TagboatError(
+    `there is no Secret "${named.secretName}" with ${keys.join(' or ')} in ${namespace}`,
+    {
+      reason: 'MissingSecret',
+      hint: `tagboat secret set ${named.secretName} ${keys[0]}=...`,
+    },
+  );
+}

@@ -1,0 +1,123 @@
+import type { CommitState } from '@tagboat/api';
+import type { Forge, ForgeAccess, ForgeComment, ForgePull, ForgeType } from './forge.ts';
+import { RestClient, sameText, signatureOf } from './rest-client.ts';
+
+/** The fields of GitHub's answers that are used; Gitea's pull requests have the same ones, without associations. */
+export interface GithubPull {
+  readonly number: number;
+  readonly title: string;
+  readonly body: string | null;
+  readonly state: string;
+  readonly html_url: string;
+  readonly updated_at: string;
+  readonly merged?: boolean;
+  readonly merged_at?: string | null;
+  readonly merge_commit_sha?: string | null;
+  readonly user: { readonly login: string } | null;
+  readonly author_association?: string;
+  readonly labels?: readonly { readonly name: string }[];
+  readonly head: GithubSide;
+  readonly base: GithubSide;
+}
+
+interface GithubSide {
+  readonly ref: string;
+  readonly sha: string;
+  readonly repo?: { readonly full_name: string; readonly clone_url?: string } | null;
+}
+
+interface GithubComment {
+  readonly id: number;
+  readonly body: string | null;
+  readonly created_at: string;
+  readonly user: { readonly login: string } | null;
+  readonly author_association?: string;
+}
+
+const insiders = new Set(['OWNER', 'MEMBER', 'COLLABORATOR']);
+const longestDescription = 140;
+
+/** What GitHub's and Gitea's pull requests have in common. */
+export function pullOf(pull: GithubPull, trusted: boolean): ForgePull {
+  const own = pull.head.repo?.full_name === pull.base.repo?.full_name;
+  const merged = pull.merged === true || Boolean(pull.merged_at);
+  return {
+    number: pull.number,
+    title: pull.title,
+    description: pull.body ?? '',
+    author: pull.user?.login ?? '',
+    head: pull.head.sha,
+    sourceBranch: pull.head.ref,
+    targetBranch: pull.base.ref,
+    labels: (pull.labels ?? []).map(({ name }) => name),
+    url: pull.html_url,
+    updatedAt: pull.updated_at,
+    sourceUrl: own ? undefined : (pull.head.repo?.clone_url ?? ''),
+    trusted: own || trusted,
+    state: merged ? 'merged' : pull.state === 'open' ? 'open' : 'closed',
+    mergeCommit: merged ? (pull.merge_commit_sha ?? undefined) : undefined,
+  };
+}
+
+const isInsider = (association: string | undefined) => insiders.has(association ?? '');
+
+/** GitHub's states have no warning. */
+const stateOf = (state: CommitState) => (state === 'warning' ? 'success' : state);
+
+class Github implements Forge {
+  readonly #client: RestClient;
+  readonly #path: string;
+
+  constructor({ api, repository, token }: ForgeAccess) {
+    this.#path = `/repos/${repository}`;
+    this.#client = new RestClient(api, {
+      accept: 'application/vnd.github+json',
+      'x-github-api-version': '2022-11-28',
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+    });
+  }
+
+  async openPulls(): Promise<ForgePull[]> {
+    const pulls = await this.#client.all<GithubPull>(`${this.#path}/pulls?state=open`, 100);
+    return pulls.map((pull) => pullOf(pull, isInsider(pull.author_association)));
+  }
+
+  async pull(number: number): Promise<ForgePull> {
+    const pull = await this.#client.get<GithubPull>(`${this.#path}/pulls/${number}`);
+    return pullOf(pull, isInsider(pull.author_association));
+  }
+
+  async comments(number: number): Promise<ForgeComment[]> {
+    const items = await this.#client.all<GithubComment>(`${this.#path}/issues/${number}/comments`, 100);
+    return items.map(({ id, body, created_at, user, author_association }) => ({
+      id: String(id),
+      author: user?.login ?? '',
+      body: body ?? '',
+      createdAt: created_at,
+      trusted: isInsider(author_association),
+    }));
+  }
+
+  async report({
+    commit,
+    context,
+    state,
+    description,
+    targetUrl,
+  }: Parameters<Forge['report']>[0]): Promise<void> {
+    await this.#client.post(`${this.#path}/statuses/${commit}`, {
+      state: stateOf(state),
+      context,
+      description: description.slice(0, longestDescription),
+      ...(targetUrl ? { target_url: targetUrl } : {}),
+    });
+  }
+}
+
+/** GitHub and GitHub Enterprise (docs.github.com/rest, version 2022-11-28). */
+export const github: ForgeType = {
+  connect: (access) => new Github(access),
+  apiOf: (origin) => (origin === 'https://github.com' ? 'https://api.github.com' : `${origin}/api/v3`),
+  verifies: ({ headers, body }, secret) =>
+    sameText(headers['x-hub-signature-256'] ?? '', `sha256=${signatureOf(body, secret)}`),
+};
