@@ -70,7 +70,9 @@ async function observe(options: RepositoryControllerOptions, key: ResourceKey): 
 
 /** Forges show every pull request as a ref: thousands that are nobody's branch or tag. */
 function followedRefs(refs: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(refs).filter(([ref]) => /^refs\/(heads|tags|tagboat)\//.test(ref)));
+  return Object.fromEntries(
+    Object.entries(refs).filter(([ref]) => /^refs\/(heads|tags|tagboat)\//.test(ref)),
+  );
 }
 
 /** Username and password of the Secret a Repository names (`kubernetes.io/basic-auth`, or a `token`). */

@@ -59,7 +59,9 @@ export default defineCommand({
     if (ready?.status === 'False')
       throw new TagboatError(ready.message ?? 'cannot read it', { reason: ready.reason ?? 'Failed' });
     if (args['webhook-secret'])
-      say(`webhooks are taken at ${client.url}/webhooks/${project}/${name}; without them a look every ${args.interval} s`);
+      say(
+        `webhooks are taken at ${client.url}/webhooks/${project}/${name}; without them a look every ${args.interval} s`,
+      );
     const refs = Object.keys(status?.refs ?? {});
     const tags = refs.filter((ref) => ref.startsWith('refs/tags/')).length;
     say(
