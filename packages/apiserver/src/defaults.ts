@@ -47,6 +47,11 @@ const byKind: Readonly<Record<string, (object: Fields) => void>> = {
     for (const rule of (spec as { rules?: { http?: { paths?: Fields[] } }[] } | undefined)?.rules ?? [])
       for (const path of rule.http?.paths ?? []) fill(path, { pathType: 'ImplementationSpecific' });
   },
+  'apiextensions.k8s.io/CustomResourceDefinition': ({ spec }) => {
+    const { names } = (spec ?? {}) as { names?: Fields & { kind?: string } };
+    if (names?.kind) fill(names, { singular: names.kind.toLowerCase(), listKind: `${names.kind}List` });
+    if (spec) fill(spec as Fields, { conversion: { strategy: 'None' } });
+  },
   'route.openshift.io/Route': ({ spec }) => {
     const { to } = (spec ?? {}) as { to?: Fields };
     if (to) fill(to, { kind: 'Service', weight: 100 });

@@ -1,3 +1,4 @@
+export { CustomResources } from './custom/custom-resources.ts';
 export { mergePatch } from './patch.ts';
 export { type ApiServerOptions, apiServerPlugin } from './plugin.ts';
 export { formatOf } from './representation.ts';

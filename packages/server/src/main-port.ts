@@ -1,6 +1,12 @@
 import { userInfo } from 'node:os';
 import { kinds, type PodAccess, type TypeRegistry } from '@tagboat/api';
-import { apiServerPlugin, Resources, servePodSockets, serveWatchSockets, statusOf } from '@tagboat/apiserver';
+import {
+  apiServerPlugin,
+  type Resources,
+  servePodSockets,
+  serveWatchSockets,
+  statusOf,
+} from '@tagboat/apiserver';
 import { type Logger, systemClock, timestamp } from '@tagboat/base';
 import type { Controller } from '@tagboat/controller';
 import { type Hosting, Proposals, restApi, smartHttp, webhookReceiver } from '@tagboat/git';
@@ -23,6 +29,7 @@ import { registerWorkbenchRoutes } from './workbenches.ts';
 export interface MainPortOptions {
   readonly store: ObjectStore;
   readonly types: TypeRegistry;
+  readonly resources: Resources;
   readonly log: Logger;
   readonly signIn: SignIn;
   readonly blobs: BlobStore;
@@ -44,8 +51,7 @@ export interface MainPortOptions {
 
 /** The main port, with every room's HTTP face. */
 export function mainPort(options: MainPortOptions): FastifyInstance {
-  const { store, types, log, signIn } = options;
-  const resources = new Resources(store, types);
+  const { store, types, resources, log, signIn } = options;
   const app = Fastify({
     logger: false,
     forceCloseConnections: true,

@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { kinds, type Repository, TypeRegistry } from '@tagboat/api';
+import { CustomResources, Resources } from '@tagboat/apiserver';
 import {
   type Clock,
   createLogger,
@@ -79,6 +80,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       clock,
     }),
   );
+  const resources = new Resources(store, types, clock);
+  const customLog = log.with({ part: 'custom resources' });
+  stack.use(await CustomResources.start({ store, kinds: resources.kinds, clock, log: customLog }));
   const tokens = await Tokens.open(home, store);
   const rooms: {
     node?: Node;
@@ -100,6 +104,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const app = mainPort({
     store,
     types,
+    resources,
     log: log.with({ part: 'http' }),
     signIn: new SignIn(tokens, await Sessions.open(home, clock)),
     blobs: new BlobStore(join(home, 'blobs')),

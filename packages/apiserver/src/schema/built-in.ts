@@ -92,7 +92,7 @@ function readAttributes(source: string): Map<string, Attribute> {
 }
 
 function readMembers(source: string) {
-  const pattern = /(?:\/\*\*\n((?:(?!\*\/)[\s\S])*)\*\/\n)?\s+'(\w+)'(\?)?: /g;
+  const pattern = /(?:\/\*\*\n((?:(?!\*\/)[\s\S])*)\*\/\n)?\s+'([\w$]+)'(\?)?: /g;
   return [...source.matchAll(pattern)].map(([, comment, name, optional]) => ({
     name: name!,
     optional: optional !== undefined,

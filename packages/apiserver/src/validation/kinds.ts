@@ -9,6 +9,7 @@ import {
   selectorRequirements,
 } from '@tagboat/api';
 import { jsonEquals } from '@tagboat/store';
+import { type CustomDefinition, definitionCauses } from '../custom/definition.ts';
 import type { Cause } from '../status.ts';
 import { isDnsLabel } from './metadata.ts';
 import { shown } from './values.ts';
@@ -41,6 +42,7 @@ export function kindCauses(type: ResourceType, object: KubernetesObject): Cause[
     return spec?.template ? jobCauses(spec.template, 'spec.template') : [];
   if (type.group === '' && type.kind === 'Pod')
     return spec ? podCauses(spec as unknown as PodSpec, 'spec') : [];
+  if (type.kind === 'CustomResourceDefinition') return definitionCauses(object as CustomDefinition);
   if (type.group === '' && type.kind === 'ConfigMap') return dataKeyCauses(object, ['data', 'binaryData']);
   if (type.group === '' && type.kind === 'Secret') return dataKeyCauses(object, ['data', 'stringData']);
   return [];
