@@ -5,8 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { isDeepStrictEqual } from 'node:util';
 import { TagboatError } from '@tagboat/base';
-import { executeNotebook, parseNotebook } from '@tagboat/notebooks';
-import { comparable } from './normalise.ts';
+import { comparable, executeNotebook, parseNotebook } from '@tagboat/notebooks';
 
 export interface Verdict {
   readonly name: string;
@@ -141,16 +140,13 @@ export class Comparison implements AsyncDisposable {
   async #difference(name: string): Promise<string | undefined> {
     const read = async (side: string) => {
       const notebook = parseNotebook(await readFile(this.#output(side, name), 'utf8'), name);
-      return comparable(notebook, join(this.#scratch, side)) as { cells: unknown[] } & Record<
-        string,
-        unknown
-      >;
+      return comparable(notebook, join(this.#scratch, side));
     };
     const [ours, theirs] = [await read('ours'), await read('nbclient')];
     for (const [index, cell] of ours.cells.entries())
       if (!isDeepStrictEqual(cell, theirs.cells[index]))
         return `cell ${index + 1} (of all) differs: ${firstDifference(cell, theirs.cells[index])}`;
-    for (const part of ['language', 'widgets'])
+    for (const part of ['language', 'widgets'] as const)
       if (!isDeepStrictEqual(ours[part], theirs[part]))
         return `${part} differ: ${firstDifference(ours[part], theirs[part])}`;
     return undefined;

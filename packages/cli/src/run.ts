@@ -21,6 +21,7 @@ const commands = {
   trace: () => import('./commands/trace.ts'),
   experiments: () => import('./commands/experiments.ts'),
   render: () => import('./commands/render.ts'),
+  notebook: () => import('./commands/notebook.ts'),
   workbench: () => import('./commands/workbench.ts'),
   secret: () => import('./commands/secret.ts'),
   kubeconfig: () => import('./commands/kubeconfig.ts'),

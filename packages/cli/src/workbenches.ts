@@ -1,5 +1,5 @@
 import { findCondition, kinds, type Notebook, type ResourceKey } from '@tagboat/api';
-import { invalid, notFound, TagboatError } from '@tagboat/base';
+import { notFound, TagboatError } from '@tagboat/base';
 import { type Client, splitLines } from '@tagboat/client';
 import { currentRepository } from './session.ts';
 
@@ -121,14 +121,3 @@ export async function followDeletion(
 
 export const phaseOf = (notebook: Notebook) =>
   findCondition(notebook.status?.conditions, 'Ready')?.reason ?? 'Starting';
-
-/** `NAME=value` words. @throws `Invalid` */
-export function pairsOf(words: readonly string[], what: string): Record<string, string> {
-  return Object.fromEntries(
-    words.map((word) => {
-      const at = word.indexOf('=');
-      if (at < 1) throw invalid(`expected ${what} as NAME=value, found "${word}"`);
-      return [word.slice(0, at), word.slice(at + 1)];
-    }),
-  );
-}

@@ -1,4 +1,13 @@
 export {
+  checkNotebook,
+  compareRuns,
+  type Finding,
+  importedModules,
+  type NotebookFacts,
+  stringsOf,
+} from './check.ts';
+export { comparable } from './comparable.ts';
+export {
   CellFailed,
   type ExecuteOptions,
   executeNotebook,

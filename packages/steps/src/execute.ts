@@ -117,6 +117,8 @@ async function runNotebook(
   const name = step.notebook!;
   const outputPath = join(notebooks, basename(name));
   await mkdir(notebooks, { recursive: true });
+  // Notebooks show their pictures: the kernel chooses the backend that does.
+  const { MPLBACKEND: _backend, ...variables } = env;
   try {
     const { cells, seconds } = await executeNotebook({
       path: join(workdir, name),
@@ -125,7 +127,7 @@ async function runNotebook(
       parameters: step.parameters,
       cwd: workdir,
       python,
-      env: { ...env, JPY_PARENT_PID: String(process.pid) },
+      env: { ...variables, JPY_PARENT_PID: String(process.pid) },
       ...(context.signal ? { signal: context.signal } : {}),
       onEvent: (event) => report(context, name, event),
     });

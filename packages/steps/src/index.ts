@@ -4,6 +4,7 @@ import type { StepContext } from './context.ts';
 export { StepContext } from './context.ts';
 export { judge, type Metrics, readMetrics } from './gates.ts';
 export { lockFileName, readLockFile } from './lock-file.ts';
+export { missingModules, type NotebookOutcome, type NotebookTask, prepareNotebook } from './notebook-run.ts';
 
 type Step = (context: StepContext) => Promise<void>;
 

@@ -16,7 +16,7 @@ const serverRequirements = ['jupyterlab>=4.4,<5', 'jupyterlab-git>=0.51', 'jupyt
  * user sets in `~/.gitconfig`: they stand in a file below that.
  */
 const hidden =
-  /^(GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL)|TAGBOAT_(WORKBENCH|RESTORE|ENVIRONMENTS|REPOSITORY|PROJECT|POD|REGISTRY)\w*|NOTEBOOK_ARGS|NODE_COMPILE_CACHE)$/;
+  /^(GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL)|TAGBOAT_(WORKBENCH|RESTORE|REPOSITORY|PROJECT|POD|REGISTRY)\w*|NOTEBOOK_ARGS|NODE_COMPILE_CACHE)$/;
 
 /**
  * Starts the JupyterLab of a workbench: files and repository in place, the server's and the kernels' environments made,

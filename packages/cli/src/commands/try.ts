@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findCondition, keyOf, kinds, type PipelineRun, resultsOf } from '@tagboat/api';
 import { invalid, notFound, shortHash, TagboatError } from '@tagboat/base';
@@ -20,6 +19,7 @@ import { defineCommand } from 'citty';
 import { failureOf, followRun, standardOutput } from '../live.ts';
 import { outputOption, say, show } from '../output.ts';
 import { about, connect, currentRepository, gitAccess } from '../session.ts';
+import { snapshot } from '../snapshot.ts';
 
 export default defineCommand({
   meta: {
@@ -58,23 +58,6 @@ export default defineCommand({
       throw new TagboatError(await failureOf(client, done), { reason: 'RunFailed' });
   },
 });
-
-/** A commit of the working tree as it is, on top of HEAD; the index and the branch stay as they are. */
-async function snapshot(root: string): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'tagboat-'));
-  const environment = { GIT_INDEX_FILE: join(directory, 'index') };
-  const words = async (args: readonly string[]) =>
-    (await git(args, { cwd: root, environment })).stdout.toString('utf8').trim();
-  try {
-    const parent = await words(['rev-parse', '--verify', '--quiet', 'HEAD']).catch(() => undefined);
-    if (parent) await words(['read-tree', parent]);
-    await words(['add', '--all', '.']);
-    const tree = await words(['write-tree']);
-    return await words(['commit-tree', tree, ...(parent ? ['-p', parent] : []), '-m', 'tagboat try']);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
-}
 
 async function tryRun(
   client: Client,

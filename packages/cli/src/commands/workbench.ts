@@ -6,6 +6,7 @@ import { git } from '@tagboat/git-client';
 import { defineCommand } from 'citty';
 import { ago, outputOption, projectOption, say, show } from '../output.ts';
 import { connect, currentRepository } from '../session.ts';
+import { pairsOf, valuesOf } from '../words.ts';
 import {
   act,
   createWorkbench,
@@ -14,7 +15,6 @@ import {
   followDeletion,
   followStart,
   openUrl,
-  pairsOf,
   phaseOf,
   workbenchKey,
 } from '../workbenches.ts';
@@ -22,15 +22,6 @@ import {
 const nameArgument = {
   name: { type: 'positional', required: false, description: 'NAME or PROJECT/NAME' },
 } as const;
-
-/** Every value of an option that may stand several times; citty keeps the last alone. */
-function valuesOf(rawArgs: readonly string[], ...names: string[]): string[] {
-  return rawArgs.flatMap((word, index) => {
-    const [option, ...rest] = word.split('=');
-    if (!names.includes(option!)) return [];
-    return rest.length > 0 ? [rest.join('=')] : [rawArgs[index + 1] ?? ''];
-  });
-}
 
 const create = defineCommand({
   meta: { name: 'create', description: 'Makes a workbench and starts it' },

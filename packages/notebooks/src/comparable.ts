@@ -1,7 +1,20 @@
-import { type Cell, type Notebook, type Output, sourceOf } from '@tagboat/notebooks';
+import { type Cell, type Notebook, type Output, sourceOf } from './notebook-file.ts';
+
+export interface ComparableCell {
+  readonly type: Cell['cell_type'];
+  readonly source: string;
+  readonly count?: number | null | undefined;
+  readonly outputs?: readonly Output[];
+}
+
+export interface Comparable {
+  readonly cells: readonly ComparableCell[];
+  readonly language: unknown;
+  readonly widgets: readonly string[];
+}
 
 /** What two executions of a notebook are compared by: outputs and counts, without times, ids, addresses and places. */
-export function comparable(notebook: Notebook, directory: string): unknown {
+export function comparable(notebook: Notebook, directory: string): Comparable {
   const widgets = notebook.metadata.widgets as Record<string, { state?: object }> | undefined;
   const states = Object.values(widgets ?? {}).flatMap(({ state }) => Object.values(state ?? {}));
   const value = {
@@ -16,12 +29,12 @@ export function comparable(notebook: Notebook, directory: string): unknown {
     .replaceAll(/ipykernel_\d+\/\d+\.py/g, 'ipykernel_N/N.py')
     .replaceAll(/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?/g, 'time')
     .replaceAll(/_\d{6,}(?=[."])/g, '_number');
-  const normal = JSON.parse(text) as typeof value;
+  const normal = JSON.parse(text) as { cells: ComparableCell[]; language: unknown; widgets: unknown[] };
   // Widgets are told apart by their ids alone, whose order says nothing.
   return { ...normal, widgets: normal.widgets.map((state) => JSON.stringify(state)).sort() };
 }
 
-function cellOf(cell: Cell): unknown {
+function cellOf(cell: Cell): ComparableCell {
   return {
     type: cell.cell_type,
     source: sourceOf(cell),
