@@ -22,19 +22,32 @@ export interface VolumeMount {
   name: string;
   mountPath: string;
   subPath?: string;
+  subPathExpr?: string;
   readOnly?: boolean;
 }
 
+export interface HttpGetAction {
+  path?: string;
+  port: number | string;
+  scheme?: string;
+  host?: string;
+  httpHeaders?: { name: string; value: string }[];
+}
+
+/** What is done at a container's start or before its end. */
+export interface LifecycleHandler {
+  exec?: { command?: string[] };
+  httpGet?: HttpGetAction;
+  tcpSocket?: { port: number | string; host?: string };
+  sleep?: { seconds: number };
+}
+
 export interface Probe {
-  httpGet?: {
-    path?: string;
-    port: number | string;
-    scheme?: string;
-    host?: string;
-    httpHeaders?: { name: string; value: string }[];
-  };
-  tcpSocket?: { port: number | string };
-  exec?: { command: string[] };
+  httpGet?: HttpGetAction;
+  tcpSocket?: { port: number | string; host?: string };
+  exec?: { command?: string[] };
+  grpc?: { port: number; service?: string };
+  terminationGracePeriodSeconds?: number;
   initialDelaySeconds?: number;
   periodSeconds?: number;
   timeoutSeconds?: number;
@@ -59,7 +72,7 @@ export interface Container {
   terminationMessagePath?: string;
   terminationMessagePolicy?: string;
   imagePullPolicy?: string;
-  lifecycle?: { preStop?: unknown; postStart?: unknown };
+  lifecycle?: { preStop?: LifecycleHandler; postStart?: LifecycleHandler };
   volumeDevices?: unknown[];
   restartPolicy?: string;
   tty?: boolean;
@@ -68,6 +81,7 @@ export interface Container {
   securityContext?: {
     runAsUser?: number;
     runAsGroup?: number;
+    runAsNonRoot?: boolean;
     readOnlyRootFilesystem?: boolean;
     [field: string]: unknown;
   };
@@ -79,11 +93,18 @@ export interface KeyToPath {
   mode?: number;
 }
 
+export interface DownwardApiItem {
+  path: string;
+  mode?: number;
+  fieldRef?: { fieldPath: string };
+  resourceFieldRef?: { resource: string; containerName?: string; divisor?: string };
+}
+
 export interface VolumeProjection {
   secret?: { name: string; items?: KeyToPath[]; optional?: boolean };
   configMap?: { name: string; items?: KeyToPath[]; optional?: boolean };
   serviceAccountToken?: { path: string; expirationSeconds?: number; audience?: string };
-  downwardAPI?: { items: { path: string; fieldRef: { fieldPath: string } }[] };
+  downwardAPI?: { items?: DownwardApiItem[] };
 }
 
 export interface Volume {
@@ -94,6 +115,7 @@ export interface Volume {
   persistentVolumeClaim?: { claimName: string; readOnly?: boolean };
   projected?: { sources: VolumeProjection[]; defaultMode?: number };
   hostPath?: { path: string; type?: string };
+  downwardAPI?: { items?: DownwardApiItem[]; defaultMode?: number };
   [field: string]: unknown;
 }
 
@@ -106,7 +128,18 @@ export interface PodSpec {
   activeDeadlineSeconds?: number;
   serviceAccountName?: string;
   automountServiceAccountToken?: boolean;
-  securityContext?: { runAsUser?: number; runAsGroup?: number; fsGroup?: number; [field: string]: unknown };
+  securityContext?: {
+    runAsUser?: number;
+    runAsGroup?: number;
+    runAsNonRoot?: boolean;
+    fsGroup?: number;
+    supplementalGroups?: number[];
+    [field: string]: unknown;
+  };
+  readinessGates?: { conditionType: string }[];
+  enableServiceLinks?: boolean;
+  hostAliases?: { ip: string; hostnames?: string[] }[];
+  hostname?: string;
   nodeName?: string;
   [field: string]: unknown;
 }
@@ -133,6 +166,7 @@ export interface ContainerStatus {
   restartCount: number;
   image: string;
   imageID: string;
+  containerID?: string;
 }
 
 export interface PodStatus {
@@ -141,6 +175,9 @@ export interface PodStatus {
   message?: string;
   conditions?: Condition[];
   podIP?: string;
+  podIPs?: { ip: string }[];
+  hostIPs?: { ip: string }[];
+  qosClass?: 'Guaranteed' | 'Burstable' | 'BestEffort';
   /** Where the host's network is shared and a pod cannot have the port it declares: the one it has. */
   hostPort?: number;
   hostIP?: string;

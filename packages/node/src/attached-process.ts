@@ -4,6 +4,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { spawn as spawnTerminal } from '@lydell/node-pty';
 import { exitCode, signalGroup, signalProcessGroup, tiedToParent } from '@tagboat/process';
 import type { ContainerExit, ContainerInput } from './driver.ts';
+import { closeDescriptor, namedPipes, type Pipe } from './named-pipes.ts';
 
 export interface ProcessOptions {
   readonly command: readonly [string, ...string[]];
@@ -27,26 +28,34 @@ export interface AttachedProcess {
   signal(name: NodeJS.Signals): void;
 }
 
-export function startProcess(options: ProcessOptions): AttachedProcess {
-  return options.tty ? withTerminal(options) : withPipes(options);
+export async function startProcess(options: ProcessOptions): Promise<AttachedProcess> {
+  if (options.tty) return withTerminal(options);
+  const [stdout, stderr] = await Promise.all([namedPipes.take(), namedPipes.take()]);
+  try {
+    return withPipes(options, stdout, stderr);
+  } finally {
+    closeDescriptor(stdout);
+    closeDescriptor(stderr);
+  }
 }
 
-/** How long (milliseconds) output is awaited that a background process of an ended one holds open. */
+/** How long (milliseconds) output is awaited after the end of a process, where others hold it open. */
 const drainTime = 500;
 
-function withPipes(options: ProcessOptions): AttachedProcess {
+function withPipes(options: ProcessOptions, out: Pipe | undefined, err: Pipe | undefined): AttachedProcess {
   const [file, args] = tiedToParent(options.command[0], options.command.slice(1));
   const child = spawnChild(file, args, {
     cwd: options.cwd,
     env: { ...options.environment },
     detached: true,
-    stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    stdio: [options.stdin ? 'pipe' : 'ignore', out?.descriptor ?? 'pipe', err?.descriptor ?? 'pipe'],
   });
   const { promise: exited, resolve } = Promise.withResolvers<ContainerExit>();
   const stdout = new PassThrough();
   const stderr = new PassThrough();
-  child.stdout!.pipe(stdout);
-  child.stderr!.pipe(stderr);
+  const sources = [out?.output ?? child.stdout!, err?.output ?? child.stderr!];
+  sources[0]!.pipe(stdout);
+  sources[1]!.pipe(stderr);
   const endStreams = () => {
     stdout.end();
     stderr.end();
@@ -58,8 +67,8 @@ function withPipes(options: ProcessOptions): AttachedProcess {
   child.on('exit', (code, signal) => {
     // What the first process leaves running ends with it, and must not hold the pipes open.
     if (!options.keepsChildren) signalGroup(child, 'SIGKILL');
-    const timer = options.keepsChildren ? setTimeout(endStreams, drainTime) : undefined;
-    child.on('close', () => clearTimeout(timer));
+    endWhenQuiet(sources[0]!, stdout);
+    endWhenQuiet(sources[1]!, stderr);
     resolve({ exitCode: exitCode(code, signal) });
   });
   child.stdin?.on('error', () => undefined);
@@ -72,6 +81,24 @@ function withPipes(options: ProcessOptions): AttachedProcess {
       }
     : undefined;
   return { pid: child.pid, stdout, stderr, input, exited, signal: (name) => signalGroup(child, name) };
+}
+
+/** Ends the sink though something still holds its source open, once nothing has come for a while. */
+function endWhenQuiet(source: Readable, sink: PassThrough): void {
+  let quiet = true;
+  source.on('data', () => {
+    quiet = false;
+  });
+  const timer = setInterval(() => {
+    if (!quiet || sink.writableNeedDrain) {
+      quiet = true;
+      return;
+    }
+    source.unpipe(sink);
+    source.destroy();
+    sink.end();
+  }, drainTime);
+  sink.on('finish', () => clearInterval(timer));
 }
 
 function withTerminal(options: ProcessOptions): AttachedProcess {

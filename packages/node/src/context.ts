@@ -1,7 +1,9 @@
 import type { Pod } from '@tagboat/api';
 import type { Clock, Logger } from '@tagboat/base';
+import type { EventRecorder } from '@tagboat/controller';
 import type { ResourceStore } from '@tagboat/store';
 import type { AddressPool } from './addresses.ts';
+import type { ControlGroups } from './control-groups.ts';
 import type { ContainerDriver } from './driver.ts';
 import type { ImageSource } from './images.ts';
 import type { NodeLayout } from './layout.ts';
@@ -24,4 +26,10 @@ export interface NodeContext {
   readonly environment: Readonly<Record<string, string>>;
   readonly addresses: AddressPool;
   readonly slots: Slots;
+  readonly events: EventRecorder;
+  readonly groups: ControlGroups;
+  /** Of the `Node` object that is this machine. */
+  readonly nodeName: string;
+  /** Ends what processes of a pod's containers left behind. */
+  readonly reap: (podUid: string) => Promise<void>;
 }

@@ -1,4 +1,6 @@
 import type { ExecSession } from '@tagboat/api';
+import type { ContainerUser } from './container-user.ts';
+import type { ControlGroup, ResourceLimits } from './control-groups.ts';
 import type { ResolvedImage } from './images.ts';
 import type { Mount } from './volumes.ts';
 
@@ -14,7 +16,15 @@ export interface ContainerRequest {
   readonly environment: Readonly<Record<string, string>>;
   readonly workingDir: string;
   readonly mounts: readonly Mount[];
-  readonly user?: number;
+  /** Absent: root, where the platform is root. */
+  readonly user?: ContainerUser;
+  /** The files outside the volumes cannot be written. */
+  readonly readOnlyRoot?: boolean;
+  /** Where the container's processes are counted and limited; absent where the host cannot. */
+  readonly group?: ControlGroup;
+  /** A hosts file (hosts(5)) that the container sees as `/etc/hosts`. */
+  readonly hostsFile?: string;
+  readonly limits?: ResourceLimits;
   /** Keeps standard input open, for who attaches. */
   readonly stdin?: boolean;
   readonly tty?: boolean;
@@ -59,6 +69,8 @@ export interface ContainerDriver {
   readonly name: 'sandbox' | 'process' | 'container';
   /** True where every pod sees its mounts at their own paths. */
   readonly isolatesFiles: boolean;
+  /** True where the driver itself applies limits; else the container joins the control group it is given. */
+  readonly appliesLimits: boolean;
   start(request: ContainerRequest, output: ContainerOutput): Promise<RunningContainer>;
 }
 

@@ -1,6 +1,8 @@
+import { availableParallelism, totalmem } from 'node:os';
 import { type ConfigMap, type Container, type EnvVar, kinds, type Pod, type Secret } from '@tagboat/api';
 import { TagboatError } from '@tagboat/base';
 import type { Reader } from '@tagboat/store';
+import { parseQuantity } from './quantity.ts';
 
 export interface ResolvedEnvironment {
   readonly variables: Record<string, string>;
@@ -67,15 +69,41 @@ async function variableValue(
     return found;
   }
   if (fieldRef) return fieldOf(pod, fieldRef.fieldPath);
-  if (resourceFieldRef) {
-    const [kind, name] = resourceFieldRef.resource.split('.') as ['limits' | 'requests', string];
-    return String(container.resources?.[kind]?.[name] ?? '0');
-  }
+  if (resourceFieldRef) return resourceField(pod, container, resourceFieldRef);
   return '';
+}
+
+/**
+ * An amount that a container declares, in units of the divisor, rounded up (core/v1 ResourceFieldSelector); a limit
+ * that is not declared is what the machine has.
+ */
+export function resourceField(
+  pod: Pod,
+  own: Container | undefined,
+  { resource, containerName, divisor }: { resource: string; containerName?: string; divisor?: string },
+): string {
+  const { containers = [], initContainers = [] } = pod.spec ?? {};
+  const container = containerName
+    ? [...containers, ...initContainers].find(({ name }) => name === containerName)
+    : own;
+  const [kind, name = ''] = resource.split('.') as ['limits' | 'requests', string?];
+  const { limits, requests } = container?.resources ?? {};
+  const machine: Record<string, number> = { cpu: availableParallelism(), memory: totalmem() };
+  const amount =
+    (kind === 'limits' ? limits?.[name] : (requests?.[name] ?? limits?.[name])) ??
+    (kind === 'limits' ? machine[name] : 0) ??
+    0;
+  const unit = divisor === undefined || divisor === '0' ? 1 : parseQuantity(divisor);
+  return String(Math.ceil(parseQuantity(amount) / unit));
 }
 
 /** A downward API field (core/v1 ObjectFieldSelector). */
 export function fieldOf(pod: Pod, path: string): string {
+  if (path === 'spec.serviceAccountName') return pod.spec?.serviceAccountName ?? 'default';
+  if (path === 'status.podIPs' || path === 'status.hostIPs')
+    return (pod.status?.[path === 'status.podIPs' ? 'podIPs' : 'hostIPs'] ?? [])
+      .map(({ ip }) => ip)
+      .join(',');
   const bracket = /^metadata\.(labels|annotations)\['([^']+)'\]$/.exec(path);
   if (bracket) return pod.metadata[bracket[1] as 'labels' | 'annotations']?.[bracket[2]!] ?? '';
   let value: unknown = pod;
@@ -102,6 +130,27 @@ export async function valuesOf(
     Buffer.from(value, 'base64').toString('utf8'),
   ]);
   return { ...Object.fromEntries(entries), ...found.stringData } as Record<string, string>;
+}
+
+/** The files that a Secret or ConfigMap makes in a volume: its values as bytes. */
+export async function filesOf(
+  reader: Reader,
+  pod: Pod,
+  { name, secret }: { name: string; secret: boolean },
+): Promise<Record<string, Uint8Array> | undefined> {
+  const namespace = pod.metadata.namespace ?? '';
+  const decoded = (values: Record<string, string> = {}, encoding: BufferEncoding) =>
+    Object.entries(values).map(([key, value]) => [key, Buffer.from(value, encoding)] as const);
+  if (secret) {
+    const found = await reader.get<Secret>({ type: kinds.Secret, namespace, name });
+    return (
+      found && Object.fromEntries([...decoded(found.data, 'base64'), ...decoded(found.stringData, 'utf8')])
+    );
+  }
+  const found = await reader.get<ConfigMap>({ type: kinds.ConfigMap, namespace, name });
+  return (
+    found && Object.fromEntries([...decoded(found.binaryData, 'base64'), ...decoded(found.data, 'utf8')])
+  );
 }
 
 function missing(what: string, container: Container): TagboatError {

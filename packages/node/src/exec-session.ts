@@ -2,8 +2,8 @@ import type { ExecSession } from '@tagboat/api';
 import { type AttachedProcess, type ProcessOptions, startProcess } from './attached-process.ts';
 
 /** Starts a process as a session; it is killed when the session is disposed or `ended` resolves. */
-export function execSession(options: ProcessOptions, ended: Promise<unknown>): ExecSession {
-  const started = startProcess(options);
+export async function execSession(options: ProcessOptions, ended: Promise<unknown>): Promise<ExecSession> {
+  const started = await startProcess(options);
   let over = false;
   const exitCode = started.exited.then((exit) => {
     over = true;

@@ -2,16 +2,18 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { kinds, type PersistentVolumeClaim, type Pod, type PodAccess } from '@tagboat/api';
-import type { Clock, Logger } from '@tagboat/base';
-import { Controller } from '@tagboat/controller';
+import { type Clock, type Logger, shortHash } from '@tagboat/base';
+import { Controller, EventRecorder } from '@tagboat/controller';
 import { mutateStatus, type ResourceStore } from '@tagboat/store';
 import { AddressPool } from './addresses.ts';
 import type { NodeContext } from './context.ts';
+import { ControlGroups } from './control-groups.ts';
 import type { ContainerDriver } from './driver.ts';
 import type { HostTools } from './host-tools.ts';
 import type { ImageSource } from './images.ts';
 import { NodeLayout } from './layout.ts';
 import { ContainerLogs } from './logs.ts';
+import { describeMachine, machineName } from './node-object.ts';
 import { NodePodAccess } from './pod-access.ts';
 import { PodReconciler } from './pod-controller.ts';
 import { ProcessDriver } from './process-driver.ts';
@@ -63,7 +65,13 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     options.driver === 'process'
       ? 'the process driver was asked for'
       : await probeSandbox(options.tools, join(layout.pods, 'probe'));
-  const driver = note === undefined ? new SandboxDriver(options.tools) : new ProcessDriver(options.tools);
+  const driver =
+    note === undefined
+      ? new SandboxDriver({ tools: options.tools, directory: layout.sandboxes })
+      : new ProcessDriver(options.tools);
+  const groups = await ControlGroups.detect(`tagboat-${shortHash([home])}`);
+  await groups.clean();
+  const nodeName = machineName();
   const context: NodeContext = {
     store,
     clock,
@@ -77,9 +85,18 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     environment: options.environment,
     addresses: new AddressPool(home),
     slots: new Slots(1000 * Math.max(2, availableParallelism())),
+    groups,
+    nodeName,
+    events: new EventRecorder({ store, clock, log, component: 'kubelet', host: nodeName }),
+    reap: async (uid) => {
+      // Elsewhere a pid namespace or a control group ends what is left.
+      if (driver.name === 'process' && groups.controllers.length === 0)
+        await reapLeftovers(new Set([uid]), log);
+    },
   };
-  const reconciler = new PodReconciler(context);
-  const pods = new Controller({
+  await describeMachine(context, '0.1.0');
+  const reconciler = new PodReconciler(context, (key) => pods.enqueue(key));
+  const pods: Controller = new Controller({
     name: 'pods',
     reader: store,
     type: kinds.Pod,
@@ -96,6 +113,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       await pods[Symbol.asyncDispose]();
       await claims[Symbol.asyncDispose]();
       await reconciler[Symbol.asyncDispose]();
+      await context.events.flush();
+      await groups[Symbol.asyncDispose]();
     },
   };
 }

@@ -16,6 +16,11 @@ export class NodeLayout {
     return join(this.home, 'volumes', 'pods');
   }
 
+  /** What all sandboxes share. */
+  get sandboxes(): string {
+    return join(this.home, 'volumes', 'sandboxes');
+  }
+
   claim(namespace: string, name: string): string {
     return join(this.home, 'volumes', 'claims', namespace, name);
   }

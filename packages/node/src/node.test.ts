@@ -134,6 +134,19 @@ describe.each([['process'], [undefined]] as const)('a node with the driver %s', 
     expect(late.status?.message).toBe('the step timed out');
   });
 
+  it('ends daemons that a step leaves, and opens its output by name', async () => {
+    await start(driver);
+    const pod = await run(
+      stepPod('daemon', {
+        one: '#!/bin/sh\nsetsid sh -c "echo \\$\\$ > /workspace/pid; exec sleep 600" & while [ ! -s /workspace/pid ]; do :; done; echo first > /dev/stdout',
+        two: '#!/bin/sh\ngrep -q "State:.[^Z]" /proc/$(cat /workspace/pid)/status 2>/dev/null && echo alive || echo gone',
+      }),
+    );
+    expect(pod.status?.phase).toBe('Succeeded');
+    expect(await logOf('daemon', 'step-one')).toBe('first\n');
+    expect(await logOf('daemon', 'step-two')).toBe('gone\n');
+  });
+
   it('names an image it cannot have', async () => {
     await start(driver);
     const pod = stepPod('image', { one: '#!/bin/sh\ntrue' });

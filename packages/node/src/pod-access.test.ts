@@ -139,7 +139,7 @@ describe.each([['process'], [undefined]] as const)('access to pods of the driver
         stdin: false,
         tty: false,
       });
-      expect(await textOf(inside.stdout)).toBe('sh CapBnd: 0000000000000000\n');
+      expect(await textOf(inside.stdout)).toBe('sh CapBnd: 00000000000004fb\n');
     }
   });
 

@@ -1,17 +1,22 @@
 import { keyText, kinds, type Pod, podStepsAnnotation, type ResourceKey } from '@tagboat/api';
+import { isReason } from '@tagboat/base';
 import type { Reconciler } from '@tagboat/controller';
+import { mutate } from '@tagboat/store';
 import type { NodeContext } from './context.ts';
+import { GeneralPodWorker, podFinalizer } from './general-pod-worker.ts';
 import type { PodWorker } from './pod-worker.ts';
-import { ServicePodWorker } from './service-pod-worker.ts';
 import { StepPodWorker } from './step-pod-worker.ts';
 
 /** Starts a worker for every pod that has none, and ends the workers of pods that are gone. */
 export class PodReconciler implements Reconciler, AsyncDisposable {
   readonly #context: NodeContext;
+  readonly #ended: (key: ResourceKey) => void;
   readonly #workers = new Map<string, { uid: string; worker: PodWorker }>();
 
-  constructor(context: NodeContext) {
+  /** @param ended called when a pod's worker has ended: the pod is to be looked at again */
+  constructor(context: NodeContext, ended: (key: ResourceKey) => void) {
     this.#context = context;
+    this.#ended = ended;
   }
 
   async reconcile(key: ResourceKey): Promise<void> {
@@ -22,18 +27,37 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
       this.#workers.delete(id);
       current.worker.stop();
     }
-    if (!pod || this.#workers.has(id) || pod.metadata.deletionTimestamp) return;
+    if (!pod) return;
+    if (pod.metadata.deletionTimestamp) return this.#terminate(key, pod);
+    if (this.#workers.has(id)) return;
     if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return;
     const worker = isStepPod(pod)
       ? new StepPodWorker(this.#context, pod)
-      : new ServicePodWorker(this.#context, pod);
+      : new GeneralPodWorker(this.#context, pod);
     const entry = { uid: pod.metadata.uid ?? '', worker };
     this.#workers.set(id, entry);
     void worker.done
       .catch((error: unknown) => this.#context.log.error('a pod worker failed', { key: id, error }))
       .finally(() => {
-        if (this.#workers.get(id) === entry && isStepPod(pod)) this.#workers.delete(id);
+        if (this.#workers.get(id) === entry) this.#workers.delete(id);
+        this.#ended(key);
       });
+  }
+
+  /** Ends a pod that is being deleted; its object goes when nothing of it runs any more. */
+  async #terminate(key: ResourceKey, pod: Pod): Promise<void> {
+    const current = this.#workers.get(keyText(key));
+    if (current) {
+      const { deletionGracePeriodSeconds: asked } = pod.metadata;
+      current.worker.stop(asked === undefined || asked === 0 ? undefined : asked);
+      return;
+    }
+    if (!pod.metadata.finalizers?.includes(podFinalizer)) return;
+    await mutate<Pod>(this.#context.store, key, (draft) => {
+      draft.metadata.finalizers = (draft.metadata.finalizers ?? []).filter((name) => name !== podFinalizer);
+    }).catch((error: unknown) => {
+      if (!isReason(error, 'NotFound')) throw error;
+    });
   }
 
   /** The worker of a pod that runs here. */
@@ -44,7 +68,7 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
   /** Kills what runs; pods keep their status and start over when the node starts again. */
   async [Symbol.asyncDispose](): Promise<void> {
     const workers = [...this.#workers.values()].map(({ worker }) => worker);
-    for (const worker of workers) worker.stop(2);
+    for (const worker of workers) worker.abandon();
     await Promise.all(workers.map((worker) => worker.done.catch(() => undefined)));
   }
 }

@@ -1,5 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import {
   type Container,
   type ContainerState,
@@ -14,18 +13,12 @@ import { describeError, isReason, TagboatError, timestamp } from '@tagboat/base'
 import { mutateStatus } from '@tagboat/store';
 import { Attachments } from './attachments.ts';
 import type { NodeContext } from './context.ts';
-import type { ContainerRequest, RunningContainer } from './driver.ts';
-import { expand, resolveEnvironment } from './environment.ts';
-import { type ImageConfig, type ResolvedImage, resolveImage } from './images.ts';
-import type { LogWriter } from './log-writer.ts';
-import { SecretMask } from './secret-mask.ts';
+import type { RunningContainer } from './driver.ts';
+import { driverConditions } from './driver-conditions.ts';
+import { type StartedContainer, startContainer } from './start-container.ts';
 import { PodVolumes } from './volumes.ts';
 
-export interface StartedContainer {
-  readonly running: RunningContainer;
-  readonly log: LogWriter;
-  readonly startedAt: string;
-}
+export type { StartedContainer } from './start-container.ts';
 
 export interface StartOptions {
   readonly command: readonly string[];
@@ -35,7 +28,16 @@ export interface StartOptions {
   readonly cmdTakesArgs?: boolean;
   /** Also gets the container's output. */
   readonly onOutput?: (stream: 'stdout' | 'stderr', data: Uint8Array) => void;
+  /** Where the container may leave a message about its end: the host's file. */
+  readonly terminationMessage?: string;
+  /** Called with each stage of the start. */
+  readonly stage?: (stage: StartStage) => void;
 }
+
+export type StartStage =
+  | { readonly kind: 'pulled'; readonly image: string; readonly milliseconds: number; readonly host: boolean }
+  | { readonly kind: 'created' }
+  | { readonly kind: 'started' };
 
 const defaultGracePeriod = 30;
 
@@ -83,14 +85,24 @@ export abstract class PodWorker {
   }
 
   /** Ends the pod's containers, within its grace period or the one given (seconds). */
-  stop(gracePeriodSeconds = this.pod.spec?.terminationGracePeriodSeconds ?? defaultGracePeriod): void {
+  stop(gracePeriodSeconds = this.gracePeriodSeconds): void {
     this.stopping.abort(new TagboatError('the pod is stopping', { reason: 'Cancelled' }));
     for (const container of this.containers.values()) container.stop(gracePeriodSeconds * 1000);
+  }
+
+  /** Ends the pod's containers soon and leaves its status as it is: the node's next life takes it up. */
+  abandon(): void {
+    this.stop(2);
+  }
+
+  protected get gracePeriodSeconds(): number {
+    return this.pod.spec?.terminationGracePeriodSeconds ?? defaultGracePeriod;
   }
 
   protected abstract run(): Promise<void>;
 
   async #guarded(): Promise<void> {
+    const { context, pod } = this;
     try {
       await this.run();
     } catch (error) {
@@ -98,8 +110,9 @@ export abstract class PodWorker {
     } finally {
       for (const container of this.containers.values()) container.stop(0);
       await Promise.all([...this.containers.values()].map(({ exited }) => exited));
-      await rm(this.context.layout.pod(this.pod.metadata.uid ?? ''), { recursive: true, force: true }).catch(
-        (error: unknown) => this.context.log.warn('a pod directory remains', { error }),
+      await context.reap(pod.metadata.uid ?? '');
+      await rm(context.layout.pod(pod.metadata.uid ?? ''), { recursive: true, force: true }).catch(
+        (error: unknown) => context.log.warn('a pod directory remains', { error }),
       );
     }
   }
@@ -109,41 +122,44 @@ export abstract class PodWorker {
     const { log } = this.context;
     if (!(error instanceof TagboatError))
       log.error('cannot run a pod', { pod: this.pod.metadata.name, error });
+    this.context.events.record(this.pod, {
+      type: 'Warning',
+      reason: 'Failed',
+      message: describeError(error),
+    });
     await this.report({ phase: 'Failed', reason, message: describeError(error) });
   }
 
   /** Writes the pod's status; a pod that is gone needs none. */
-  protected async report(change: Partial<PodStatus>): Promise<void> {
+  protected async report(
+    change: Partial<PodStatus> | ((before: PodStatus) => Partial<PodStatus>),
+  ): Promise<void> {
     const now = timestamp(this.context.clock);
+    const { spec } = this.pod;
+    const of = (containers: readonly Container[] = []) =>
+      containers.flatMap(({ name }) => this.statuses.get(name) ?? []);
     try {
       await mutateStatus<Pod>(this.context.store, keyOf(kinds.Pod, this.pod), (draft) => {
         if (draft.metadata.uid !== this.pod.metadata.uid) return false;
-        let conditions = change.conditions ?? draft.status?.conditions;
-        for (const condition of [...this.#driverConditions()])
-          conditions = withCondition(conditions, condition, now);
+        const changes = typeof change === 'function' ? change(draft.status ?? {}) : change;
+        const conditions = driverConditions(this.context, this.pod).reduce(
+          (all, condition) => withCondition(all, condition, now),
+          changes.conditions ?? draft.status?.conditions,
+        );
         draft.status = {
           hostIP: '127.0.0.1',
           ...draft.status,
           startTime: draft.status?.startTime ?? now,
-          ...change,
+          ...changes,
           ...(conditions ? { conditions } : {}),
-          containerStatuses: (this.pod.spec?.containers ?? []).flatMap(
-            ({ name }) => this.statuses.get(name) ?? [],
-          ),
+          ...(spec?.initContainers ? { initContainerStatuses: of(spec.initContainers) } : {}),
+          containerStatuses: of(spec?.containers),
         };
         return undefined;
       });
     } catch (error) {
       if (!isReason(error, 'NotFound')) throw error;
     }
-  }
-
-  #driverConditions() {
-    const { driver, driverNote } = this.context;
-    const scheduled = { type: 'PodScheduled', status: 'True' as const };
-    if (driver.name !== 'process') return [scheduled];
-    const message = `runs as a plain process of this host${driverNote ? `: ${driverNote}` : ''}`;
-    return [scheduled, { type: 'Sandboxed', status: 'False' as const, reason: 'ProcessDriver', message }];
   }
 
   protected setState(container: Container, state: ContainerState, more: Partial<ContainerStatus> = {}): void {
@@ -162,80 +178,27 @@ export abstract class PodWorker {
 
   /** Starts a container; its output goes to its log, masked. */
   protected async startContainer(container: Container, options: StartOptions): Promise<StartedContainer> {
-    const { context, pod } = this;
-    const image = await resolveImage(container.image, context.images);
-    const resolved = await resolveEnvironment(context.store, pod, container);
-    const mounts = await this.volumes.mounts(container);
-    const config: ImageConfig = image.config ?? {};
-    const environment = {
-      ...Object.fromEntries((config.Env ?? []).map((line) => splitPair(line))),
-      ...context.environment,
-      HOSTNAME: pod.metadata.name,
-      ...options.environment,
-      ...resolved.variables,
-    };
-    const words = commandOf(options, config).map((word) => expand(word, environment));
-    const log = await context.logs.open(
-      { namespace: pod.metadata.namespace ?? '', pod: pod.metadata.name, container: container.name },
-      new SecretMask([...this.volumes.secrets, ...resolved.secrets]),
+    const started = await startContainer(
+      {
+        context: this.context,
+        pod: this.view(),
+        volumes: this.volumes,
+        attachments: this.attachments(container.name),
+      },
+      container,
+      options,
     );
-    const request: ContainerRequest = {
-      podUid: pod.metadata.uid ?? '',
-      directory: join(context.layout.pod(pod.metadata.uid ?? ''), 'containers', container.name),
-      hostname: pod.metadata.name,
-      image,
-      command: words,
-      environment,
-      workingDir: container.workingDir ?? (config.WorkingDir || '/'),
-      mounts,
-      stdin: container.stdin ?? false,
-      tty: container.tty ?? false,
-      ...userOf(container, pod, image),
-    };
-    await mkdir(request.directory, { recursive: true });
-    const attachments = this.attachments(container.name);
-    const running = await context.driver.start(request, (stream, data) => {
-      attachments.output(stream, data);
-      options.onOutput?.(stream, data);
-      return log.write(stream, data);
-    });
-    this.containers.set(container.name, running);
-    const startedAt = timestamp(context.clock);
+    this.containers.set(container.name, started.running);
     this.setState(
       container,
-      { running: { startedAt } },
-      { imageID: image.kind === 'rootfs' ? image.digest : `host:${image.name}` },
+      { running: { startedAt: started.startedAt } },
+      { imageID: started.imageId, containerID: started.containerId },
     );
-    return { running, log, startedAt };
+    return started;
   }
-}
 
-function commandOf(options: StartOptions, config: ImageConfig): string[] {
-  const declared = config.Entrypoint?.length ? config.Entrypoint : options.cmdTakesArgs ? config.Cmd : [];
-  const command = options.command.length > 0 ? options.command : (declared ?? []);
-  if (options.cmdTakesArgs && !config.Entrypoint?.length)
-    return checkedCommand([...command, ...options.args]);
-  const args = options.args.length > 0 || options.command.length > 0 ? options.args : (config.Cmd ?? []);
-  return checkedCommand([...command, ...args]);
-}
-
-function checkedCommand(words: string[]): string[] {
-  if (words.length === 0)
-    throw new TagboatError('the container has no command, and its image names none', {
-      reason: 'ContainerCannotRun',
-      retryable: false,
-    });
-  return words;
-}
-
-function userOf(container: Container, pod: Pod, image: ResolvedImage): { user?: number } {
-  const asked = container.securityContext?.runAsUser ?? pod.spec?.securityContext?.runAsUser;
-  const own = image.kind === 'rootfs' ? Number.parseInt(image.config.User ?? '', 10) : Number.NaN;
-  const user = asked ?? (Number.isNaN(own) ? undefined : own);
-  return user === undefined ? {} : { user };
-}
-
-function splitPair(line: string): [string, string] {
-  const index = line.indexOf('=');
-  return index < 0 ? [line, ''] : [line.slice(0, index), line.slice(index + 1)];
+  /** The pod as its containers are told about it. */
+  protected view(): Pod {
+    return this.pod;
+  }
 }

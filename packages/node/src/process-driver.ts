@@ -21,6 +21,7 @@ import type { Mount } from './volumes.ts';
 export class ProcessDriver implements ContainerDriver {
   readonly name = 'process';
   readonly isolatesFiles = false;
+  readonly appliesLimits = false;
   readonly #tools: HostTools;
 
   constructor(tools: HostTools) {
@@ -49,8 +50,8 @@ export class ProcessDriver implements ContainerDriver {
     for (const mount of request.mounts) await rewriteScripts(mount, (text) => shell(rewrite(text)));
     const cwd = rewrite(request.workingDir);
     await mkdir(cwd, { recursive: true }).catch(() => undefined);
-    const running = spawnContainer({
-      command,
+    const running: RunningContainer = await spawnContainer({
+      command: inGroup(request, command),
       environment,
       cwd,
       output,
@@ -60,7 +61,7 @@ export class ProcessDriver implements ContainerDriver {
         execSession(
           {
             ...wanted,
-            command: wanted.command.map(rewrite) as [string, ...string[]],
+            command: inGroup(request, wanted.command.map(rewrite)),
             environment,
             cwd,
           },
@@ -124,6 +125,15 @@ async function rewriteScripts(mount: Mount, rewrite: (text: string) => string): 
 async function privateDirectory(path: string): Promise<string> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   return path;
+}
+
+/** The command, started in the container's control group; where memory runs out, it goes before the platform. */
+export function inGroup({ group }: ContainerRequest, command: readonly string[]): [string, ...string[]] {
+  const files = group?.processFiles ?? [];
+  if (files.length === 0) return command as [string, ...string[]];
+  const joins = files.map((file) => `echo 0 > ${shellQuote(file)};`).join(' ');
+  const script = `${joins} echo 1000 > /proc/self/oom_score_adj 2>/dev/null; exec "$@"`;
+  return ['/bin/sh', '-c', script, 'sh', ...command];
 }
 
 export const shellQuote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -8,8 +8,8 @@ export interface ContainerProcess extends ProcessOptions {
 }
 
 /** Starts a container's first process; its end is awaited by `exited`, which comes after all of its output. */
-export function spawnContainer(options: ContainerProcess): RunningContainer {
-  const started = startProcess(options);
+export async function spawnContainer(options: ContainerProcess): Promise<RunningContainer> {
+  const started = await startProcess(options);
   let ended = false;
   let killTimer: NodeJS.Timeout | undefined;
   const streams = [

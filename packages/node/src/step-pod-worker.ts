@@ -91,10 +91,10 @@ export class StepPodWorker extends PodWorker {
     const sidecars = await this.#startSidecars(prepared);
     const failure = await this.#runSteps(prepared);
     if (this.stopping.signal.aborted) return;
-    for (const { running, log } of sidecars) {
-      running.stop(1000);
-      await running.exited;
-      await log.close();
+    for (const sidecar of sidecars) {
+      sidecar.running.stop(1000);
+      await sidecar.running.exited;
+      await sidecar.close();
     }
     if (failure === undefined) await reuse?.keep();
     await this.report({
@@ -150,7 +150,7 @@ export class StepPodWorker extends PodWorker {
     await output.close();
     const { values, problem } = await this.#values(prepared, step);
     const tail = started.log.tail.findLast((line) => line.trim() !== '');
-    await started.log.close();
+    await started.close();
     const continued = end.exitCode !== 0 && step.onError === 'continue' && end.reason === undefined;
     await exitCode(end.exitCode);
     this.#ended(container, continued ? { ...end, reason: 'Continued' } : end, {

@@ -11,7 +11,7 @@ import {
 } from '@tagboat/api';
 import { safeJoin, TagboatError } from '@tagboat/base';
 import type { Reader } from '@tagboat/store';
-import { fieldOf, valuesOf } from './environment.ts';
+import { expand, fieldOf, filesOf, resourceField } from './environment.ts';
 import { staysInside } from './inside.ts';
 import type { NodeLayout } from './layout.ts';
 
@@ -50,11 +50,11 @@ export class PodVolumes {
     for (const volume of pod.spec?.volumes ?? [])
       this.#paths.set(volume.name, await this.#make(pod, volume, safeJoin(root, volume.name)));
     const token = join(root, 'token');
-    await mkdir(token, { recursive: true, mode: 0o700 });
+    await mkdir(token, { recursive: true });
     if (pod.spec?.automountServiceAccountToken === false) return;
     const text = this.#options.tokenFor(pod);
     this.secrets.push(text);
-    await writeFile(join(token, 'token'), text, { mode: 0o600 });
+    await writeFile(join(token, 'token'), text, { mode: 0o644 });
     await writeFile(join(token, 'namespace'), pod.metadata.namespace ?? '');
     this.#paths.set(serviceAccountVolume, token);
   }
@@ -76,9 +76,10 @@ export class PodVolumes {
   }
 
   /** What the container mounts, outermost first. */
-  async mounts(container: Container): Promise<Mount[]> {
+  async mounts(container: Container, environment: Readonly<Record<string, string>> = {}): Promise<Mount[]> {
     const mounts: Mount[] = [];
-    for (const { name, mountPath, subPath, readOnly } of container.volumeMounts ?? []) {
+    for (const { name, mountPath, subPath: plain, subPathExpr, readOnly } of container.volumeMounts ?? []) {
+      const subPath = subPathExpr === undefined ? plain : expand(subPathExpr, environment);
       const path = this.#paths.get(name);
       if (!path)
         throw failedMount(
@@ -104,14 +105,16 @@ export class PodVolumes {
   }
 
   async #make(pod: Pod, volume: Volume, path: string): Promise<string> {
-    const { persistentVolumeClaim, configMap, secret, projected, hostPath } = volume;
+    const { persistentVolumeClaim, configMap, secret, projected, downwardAPI } = volume;
     if (persistentVolumeClaim) return this.#claim(pod, persistentVolumeClaim.claimName);
-    if (hostPath) throw failedMount(`volume "${volume.name}" is a hostPath, which pods cannot use here`);
+    refuseUnknown(volume);
     await mkdir(path, { recursive: true, mode: 0o777 });
     await chmod(path, 0o777);
-    if (configMap) await this.#project(pod, path, { configMap });
-    if (secret) await this.#project(pod, path, { secret: { ...secret, name: secret.secretName } });
-    for (const source of projected?.sources ?? []) await this.#project(pod, path, source);
+    const into = { path, mode: (configMap ?? secret ?? projected ?? downwardAPI)?.defaultMode ?? 0o644 };
+    if (configMap) await this.#project(pod, into, { configMap });
+    if (secret) await this.#project(pod, into, { secret: { ...secret, name: secret.secretName } });
+    if (downwardAPI) await this.#project(pod, into, { downwardAPI });
+    for (const source of projected?.sources ?? []) await this.#project(pod, into, source);
     return path;
   }
 
@@ -126,27 +129,62 @@ export class PodVolumes {
     const path = this.#options.layout.claim(namespace, name);
     const shared = claim.metadata.annotations?.[sharedClaimAnnotation];
     if (shared) await linkShared(path, safeJoin(this.#options.layout.home, shared));
-    else await mkdir(path, { recursive: true });
+    else if (!(await exists(path))) {
+      await mkdir(path, { recursive: true });
+      // Whoever the pod runs as, it can write into its claim.
+      await chmod(path, 0o777);
+    }
     return path;
   }
 
-  async #project(pod: Pod, path: string, source: VolumeProjection): Promise<void> {
+  async #project(pod: Pod, into: Target, source: VolumeProjection): Promise<void> {
     const { secret, configMap, serviceAccountToken, downwardAPI } = source;
     const named = secret ?? configMap;
     if (named) {
-      const values = await valuesOf(this.#options.reader, pod, {
+      const files = await filesOf(this.#options.reader, pod, {
         name: named.name,
         secret: secret !== undefined,
       });
-      if (!values && !named.optional)
+      if (!files && !named.optional)
         throw failedMount(`${secret ? 'secret' : 'configmap'} "${named.name}" not found`);
-      if (secret) this.secrets.push(...Object.values(values ?? {}));
-      await writeValues(path, values ?? {}, named.items);
+      if (secret)
+        this.secrets.push(...Object.values(files ?? {}).map((data) => Buffer.from(data).toString('utf8')));
+      await writeValues(into, files ?? {}, { items: named.items, optional: named.optional ?? false });
     }
-    if (serviceAccountToken) await writeInside(path, serviceAccountToken.path, this.#options.tokenFor(pod));
-    for (const { path: file, fieldRef } of downwardAPI?.items ?? [])
-      await writeInside(path, file, fieldOf(pod, fieldRef.fieldPath));
+    if (serviceAccountToken) await writeInside(into, serviceAccountToken.path, this.#options.tokenFor(pod));
+    for (const { path, mode, fieldRef, resourceFieldRef } of downwardAPI?.items ?? []) {
+      const text = fieldRef
+        ? fieldOf(pod, fieldRef.fieldPath)
+        : resourceFieldRef
+          ? resourceField(pod, undefined, resourceFieldRef)
+          : '';
+      await writeInside({ ...into, mode: mode ?? into.mode }, path, text);
+    }
   }
+}
+
+/** Where a volume's files go, and their mode where an item names none. */
+interface Target {
+  readonly path: string;
+  readonly mode: number;
+}
+
+const volumeKinds = new Set([
+  'name',
+  'emptyDir',
+  'configMap',
+  'secret',
+  'projected',
+  'downwardAPI',
+  'persistentVolumeClaim',
+]);
+
+function refuseUnknown(volume: Volume): void {
+  const other = Object.keys(volume).find((field) => !volumeKinds.has(field));
+  if (other)
+    throw failedMount(
+      `volume "${volume.name}" is of kind ${other}, which pods cannot have here: expected one of ${[...volumeKinds].slice(1).join(', ')}`,
+    );
 }
 
 const serviceAccountVolume = 'kube-api-access';
@@ -165,22 +203,27 @@ async function linkShared(path: string, target: string): Promise<void> {
 }
 
 async function writeValues(
-  path: string,
-  values: Readonly<Record<string, string>>,
-  items: readonly KeyToPath[] | undefined,
+  into: Target,
+  values: Readonly<Record<string, Uint8Array>>,
+  { items, optional }: { items: readonly KeyToPath[] | undefined; optional: boolean },
 ): Promise<void> {
-  const wanted = items ?? Object.keys(values).map((key) => ({ key, path: key }));
+  const wanted: readonly KeyToPath[] = items ?? Object.keys(values).map((key) => ({ key, path: key }));
   for (const item of wanted) {
     const value = values[item.key];
-    if (value === undefined) throw failedMount(`references non-existent key: ${item.key}`);
-    await writeInside(path, item.path, value);
+    if (value !== undefined) await writeInside({ ...into, mode: item.mode ?? into.mode }, item.path, value);
+    else if (!optional) throw failedMount(`references non-existent config key: ${item.key}`);
   }
 }
 
-async function writeInside(root: string, path: string, text: string): Promise<void> {
+async function writeInside(
+  { path: root, mode }: Target,
+  path: string,
+  data: string | Uint8Array,
+): Promise<void> {
   const file = safeJoin(root, path);
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, text, { mode: 0o644 });
+  await writeFile(file, data);
+  await chmod(file, mode);
 }
 
 function failedMount(message: string): TagboatError {

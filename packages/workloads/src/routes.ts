@@ -51,7 +51,13 @@ export class RouteTable implements AsyncDisposable {
     }));
     const found = [...this.#pods.values()]
       .filter((pod) => pod.metadata.namespace === namespace && requirements.length > 0)
-      .filter((pod) => isReady(pod) && pod.status?.podIP && matchesLabels(pod.metadata.labels, requirements))
+      .filter(
+        (pod) =>
+          isReady(pod) &&
+          !pod.metadata.deletionTimestamp &&
+          pod.status?.podIP &&
+          matchesLabels(pod.metadata.labels, requirements),
+      )
       .map((pod) => ({
         pod: pod.metadata.name,
         host: pod.status!.podIP!,

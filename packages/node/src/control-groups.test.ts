@@ -1,0 +1,40 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { type ControlGroup, ControlGroups } from './control-groups.ts';
+
+const groups = await ControlGroups.detect(`tagboat-test-${process.pid}`);
+const able = groups.controllers.length === 3;
+
+describe.skipIf(!able)('ControlGroups (skipped where control groups cannot be made)', () => {
+  let group: ControlGroup;
+  afterEach(async () => {
+    await group.remove();
+    await groups.clean();
+  });
+  afterAll(() => groups[Symbol.asyncDispose]());
+
+  async function run(script: string): Promise<[number | null, NodeJS.Signals | null]> {
+    const enter = group.processFiles.map((file) => `echo $$ > ${file}`).join('; ');
+    const child = spawn('sh', ['-c', `${enter}; ${script}`], { stdio: 'ignore' });
+    return (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  }
+
+  it('ends what takes more memory than it may', async () => {
+    group = await groups.create('pod/memory', { memory: 30 * 2 ** 20 });
+    const [code, signal] = await run('exec python3 -c "bytearray(100 << 20)"');
+    expect(signal === 'SIGKILL' || code === 137).toBe(true);
+    expect(await group.outOfMemory()).toBe(true);
+  });
+
+  it('lets no more processes start than allowed', async () => {
+    group = await groups.create('pod/processes', { processes: 3 });
+    const [code] = await run('set -e; sleep 0.01 & sleep 0.01 & sleep 0.01 & sleep 0.01 & wait');
+    expect(code).not.toBe(0);
+    expect(await group.outOfMemory()).toBe(false);
+  });
+
+  it('knows what it cannot limit', () => {
+    expect(groups.missing({ memory: 1, cpu: 1, processes: 1 })).toEqual([]);
+  });
+});

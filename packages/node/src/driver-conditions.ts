@@ -1,0 +1,28 @@
+import type { Condition, Pod } from '@tagboat/api';
+import { limitsOf } from './container-limits.ts';
+import type { NodeContext } from './context.ts';
+
+/** What the pod must know about how it runs here. */
+export function driverConditions({ driver, driverNote, groups }: NodeContext, pod: Pod): Condition[] {
+  const conditions: Condition[] = [{ type: 'PodScheduled', status: 'True' }];
+  if (driver.name === 'process')
+    conditions.push({
+      type: 'Sandboxed',
+      status: 'False',
+      reason: 'ProcessDriver',
+      message: `runs as a plain process of this host, as its user and with its files${driverNote ? `: ${driverNote}` : ''}`,
+    });
+  if (driver.appliesLimits) return conditions;
+  const { initContainers = [], containers = [] } = pod.spec ?? {};
+  const missing = new Set(
+    [...initContainers, ...containers].flatMap((container) => groups.missing(limitsOf(container))),
+  );
+  if (missing.size > 0)
+    conditions.push({
+      type: 'ResourceLimitsApplied',
+      status: 'False',
+      reason: 'NoControlGroups',
+      message: `limits of ${[...missing].join(', ')} are not applied: this host lets no control groups be made`,
+    });
+  return conditions;
+}

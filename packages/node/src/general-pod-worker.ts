@@ -1,0 +1,401 @@
+import { join } from 'node:path';
+import {
+  type Container,
+  type ContainerStatus,
+  keyOf,
+  kinds,
+  type Pod,
+  type PodStatus,
+  type Service,
+} from '@tagboat/api';
+import { delay, describeError, isReason, timestamp } from '@tagboat/base';
+import type { EventText } from '@tagboat/controller';
+import { mutate } from '@tagboat/store';
+import type { PodAddress } from './addresses.ts';
+import { BackOff } from './back-off.ts';
+import { type ContainerHost, type ContainerRole, ContainerRunner } from './container-runner.ts';
+import { isSidecar, podConditions, podPhase, qosClass } from './pod-status.ts';
+import { PodWorker, type StartedContainer, type StartStage } from './pod-worker.ts';
+
+/** Keeps a pod's object while the pod ends. */
+export const podFinalizer = 'tagboat.dev/node';
+
+type Ending = Pick<PodStatus, 'phase' | 'reason' | 'message'>;
+
+/** Runs a pod as a kubelet does: init containers, then all containers, restarted as `restartPolicy` says. */
+export class GeneralPodWorker extends PodWorker {
+  readonly #runners: ContainerRunner[] = [];
+  readonly #finished = new AbortController();
+  #address: PodAddress | undefined;
+  /** Why the pod is over, where its containers' states do not say so. */
+  #ending: Ending | undefined;
+  #silent = false;
+  #dirty = false;
+  #reporting: Promise<void> | undefined;
+
+  protected async run(): Promise<void> {
+    const { addresses } = this.context;
+    if (!(await this.#claim())) return;
+    const { containers = [], initContainers = [] } = this.pod.spec ?? {};
+    const port = containers.flatMap(({ ports }) => ports ?? [])[0]?.containerPort ?? 8080;
+    this.#address = await addresses.take(port);
+    try {
+      this.#begin([...initContainers, ...containers]);
+      using _deadline = this.#deadline();
+      if (this.#ending || !(await this.#mount())) return;
+      const sidecars: Promise<number>[] = [];
+      if (await this.#initialize(sidecars))
+        await Promise.all(containers.map((container) => this.#runner(container, 'main').run()));
+      await this.#endSidecars(sidecars);
+    } finally {
+      this.#finished.abort();
+      await this.#settle();
+      addresses.release(this.#address.ip);
+    }
+  }
+
+  override stop(gracePeriodSeconds = this.gracePeriodSeconds): void {
+    if (this.stopping.signal.aborted) return;
+    this.stopping.abort();
+    void this.#stopContainers(gracePeriodSeconds * 1000);
+  }
+
+  override abandon(): void {
+    this.#silent = true;
+    this.stop(2);
+  }
+
+  /** Ends the pod for a reason of the node's own, such as a full disk. */
+  evict(reason: string, message: string): void {
+    this.context.events.record(this.pod, { type: 'Warning', reason, message });
+    this.#endWith({ phase: 'Failed', reason, message });
+  }
+
+  protected override view(): Pod {
+    const { pod } = this;
+    const ip = this.#address?.ip ?? '';
+    return {
+      ...pod,
+      spec: { ...pod.spec!, nodeName: this.context.nodeName },
+      status: {
+        ...pod.status,
+        podIP: ip,
+        podIPs: [{ ip }],
+        hostIP: '127.0.0.1',
+        hostIPs: [{ ip: '127.0.0.1' }],
+      },
+    };
+  }
+
+  /** Makes the pod this node's: it is removed only when nothing of it runs any more. @returns false where it is gone */
+  async #claim(): Promise<boolean> {
+    const { store, nodeName, events } = this.context;
+    const { pod } = this;
+    const claimed = await mutate<Pod>(store, keyOf(kinds.Pod, pod), (draft) => {
+      if (draft.metadata.uid !== pod.metadata.uid || draft.metadata.deletionTimestamp) return false;
+      draft.metadata.finalizers = [...new Set([...(draft.metadata.finalizers ?? []), podFinalizer])];
+      draft.spec!.nodeName = nodeName;
+      return undefined;
+    }).catch((error: unknown) => {
+      if (isReason(error, 'NotFound')) return undefined;
+      throw error;
+    });
+    if (claimed?.metadata.uid !== pod.metadata.uid || claimed?.metadata.deletionTimestamp) return false;
+    if (pod.spec?.nodeName === undefined)
+      events.record(pod, {
+        type: 'Normal',
+        reason: 'Scheduled',
+        message: `Successfully assigned ${pod.metadata.namespace}/${pod.metadata.name} to ${nodeName}`,
+      });
+    return true;
+  }
+
+  /** The states that containers have before they start; a pod taken up again has lost those of before. */
+  #begin(containers: readonly Container[]): void {
+    const { spec, status: old } = this.pod;
+    const before = new Map(
+      [...(old?.initContainerStatuses ?? []), ...(old?.containerStatuses ?? [])].map((status) => [
+        status.name,
+        status,
+      ]),
+    );
+    const initializing = (spec?.initContainers ?? []).length > 0;
+    for (const container of containers) {
+      const status = before.get(container.name);
+      const reason = initializing ? 'PodInitializing' : 'ContainerCreating';
+      const lost = status?.state?.running;
+      if (lost && spec?.restartPolicy === 'Never') this.#ending = lostPod;
+      this.setState(
+        container,
+        lost && this.#ending
+          ? lostState(lost.startedAt, timestamp(this.context.clock))
+          : { waiting: { reason } },
+        {
+          restartCount: status?.restartCount ?? 0,
+          ...(lost && !this.#ending
+            ? {
+                lastState: lostState(lost.startedAt, timestamp(this.context.clock)),
+              }
+            : {}),
+        },
+      );
+    }
+    this.#changed();
+  }
+
+  async #mount(): Promise<boolean> {
+    const waits = new BackOff({ first: 500, longest: 122_000 });
+    waits.next(0);
+    while (!this.stopping.signal.aborted) {
+      try {
+        await this.volumes.prepare(this.view());
+        return true;
+      } catch (error) {
+        if (!isReason(error, 'FailedMount')) throw error;
+        this.context.events.record(this.pod, {
+          type: 'Warning',
+          reason: 'FailedMount',
+          message: describeError(error),
+        });
+        await this.#configurationChanged(this.stopping.signal, waits.next(0));
+      }
+    }
+    return false;
+  }
+
+  /** Runs the init containers one after the other. @returns whether the others may start */
+  async #initialize(sidecars: Promise<number>[]): Promise<boolean> {
+    for (const container of this.pod.spec?.initContainers ?? []) {
+      if (this.stopping.signal.aborted) return false;
+      const runner = this.#runner(container, isSidecar(container) ? 'sidecar' : 'init');
+      if (runner.role === 'sidecar') {
+        sidecars.push(runner.run());
+        if (!(await runner.started)) return false;
+      } else if ((await runner.run()) !== 0) return false;
+    }
+    if ((this.pod.spec?.initContainers ?? []).length > 0)
+      for (const container of this.pod.spec?.containers ?? [])
+        this.setState(container, { waiting: { reason: 'ContainerCreating' } });
+    return !this.stopping.signal.aborted;
+  }
+
+  async #endSidecars(sidecars: readonly Promise<number>[]): Promise<void> {
+    for (const runner of this.#runners.filter(({ role }) => role === 'sidecar').reverse())
+      await runner.stop(this.gracePeriodSeconds * 1000);
+    await Promise.all(sidecars);
+  }
+
+  async #stopContainers(gracePeriod: number): Promise<void> {
+    const { clock } = this.context;
+    const began = clock.monotonic();
+    const others = this.#runners.filter(({ role }) => role !== 'sidecar');
+    await Promise.all(others.map((runner) => runner.stop(gracePeriod)));
+    for (const runner of this.#runners.filter(({ role }) => role === 'sidecar').reverse())
+      await runner.stop(Math.max(0, gracePeriod - (clock.monotonic() - began)));
+  }
+
+  #deadline(): Disposable | undefined {
+    const seconds = this.pod.spec?.activeDeadlineSeconds;
+    if (seconds === undefined) return undefined;
+    const { clock } = this.context;
+    const since = Date.parse(this.pod.status?.startTime ?? timestamp(clock));
+    return clock.after(Math.max(0, since + seconds * 1000 - clock.now()), () => {
+      const message = 'Pod was active on the node longer than the specified deadline';
+      this.context.events.record(this.pod, { type: 'Normal', reason: 'DeadlineExceeded', message });
+      this.#endWith({ phase: 'Failed', reason: 'DeadlineExceeded', message });
+    });
+  }
+
+  #endWith(ending: Ending): void {
+    this.#ending ??= ending;
+    this.stop();
+    this.#changed();
+  }
+
+  #runner(container: Container, role: ContainerRole): ContainerRunner {
+    const runner = new ContainerRunner(this.#host(), container, role);
+    this.#runners.push(runner);
+    return runner;
+  }
+
+  #host(): ContainerHost {
+    const { context, pod } = this;
+    return {
+      clock: context.clock,
+      pod,
+      start: (container) => this.#start(container),
+      status: (container) => this.statuses.get(container.name),
+      update: (container, change) => this.#update(container, change),
+      event: (text, container) => this.#event(text, container),
+      address: (port) => this.#reach(port),
+      configurationChanged: (signal) => this.#configurationChanged(signal, 60_000),
+    };
+  }
+
+  async #start(container: Container): Promise<StartedContainer> {
+    const { ip, port } = this.#address!;
+    const started = await this.startContainer(container, {
+      command: container.command ?? [],
+      args: container.args ?? [],
+      environment: { ...(await this.#serviceLinks()), HOST: ip, PORT: String(port), POD_IP: ip },
+      terminationMessage: join(
+        this.context.layout.pod(this.pod.metadata.uid ?? ''),
+        `message-${container.name}`,
+      ),
+      stage: (stage) => this.#event(stageEvent(stage, container), container),
+    });
+    this.#changed();
+    return started;
+  }
+
+  /** Variables that name the Services of the namespace (core/v1 `enableServiceLinks`). */
+  async #serviceLinks(): Promise<Record<string, string>> {
+    if (this.pod.spec?.enableServiceLinks === false) return {};
+    const { items } = await this.context.store.list<Service>(kinds.Service, {
+      namespace: this.pod.metadata.namespace ?? '',
+    });
+    const variables: Record<string, string> = {};
+    for (const { metadata, spec } of items) {
+      const [port] = spec?.ports ?? [];
+      if (!spec?.clusterIP || spec.clusterIP === 'None' || !port) continue;
+      const prefix = metadata.name.toUpperCase().replaceAll('-', '_');
+      variables[`${prefix}_SERVICE_HOST`] = spec.clusterIP;
+      variables[`${prefix}_SERVICE_PORT`] = String(port.port);
+      for (const { name, port: number } of spec.ports ?? [])
+        if (name)
+          variables[`${prefix}_SERVICE_PORT_${name.toUpperCase().replaceAll('-', '_')}`] = String(number);
+    }
+    return variables;
+  }
+
+  #update(container: Container, change: Partial<ContainerStatus>): void {
+    const before = this.statuses.get(container.name);
+    this.setState(container, change.state ?? before?.state ?? {}, change);
+    this.#changed();
+  }
+
+  #event(text: EventText, container: Container): void {
+    if (this.#silent) return;
+    const isInit = (this.pod.spec?.initContainers ?? []).includes(container);
+    const fieldPath = `spec.${isInit ? 'initContainers' : 'containers'}{${container.name}}`;
+    this.context.events.record(this.pod, { ...text, fieldPath });
+  }
+
+  /** Where the host's network is shared and the pod has another port than it declares, that one. */
+  #reach(port: number | string): { host: string; port: number } {
+    const { ip, port: own } = this.#address!;
+    const ports = (this.pod.spec?.containers ?? []).flatMap(({ ports: declared }) => declared ?? []);
+    const number =
+      typeof port === 'number'
+        ? port
+        : (ports.find(({ name }) => name === port)?.containerPort ?? Number(port));
+    return { host: ip, port: number === ports[0]?.containerPort ? own : number };
+  }
+
+  /** Resolves when a Secret, ConfigMap or claim of the namespace changes, or after a while. */
+  async #configurationChanged(signal: AbortSignal, longest: number): Promise<void> {
+    const { store, clock } = this.context;
+    const namespace = this.pod.metadata.namespace ?? '';
+    const enough = new AbortController();
+    const ended = AbortSignal.any([signal, enough.signal]);
+    const types = [kinds.Secret, kinds.ConfigMap, kinds.PersistentVolumeClaim];
+    const changes = types.map(async (type) => {
+      for await (const _ of store.watch(type, { namespace }, { signal: ended })) return;
+    });
+    await Promise.race([...changes, delay(clock, longest, ended)]);
+    enough.abort();
+    await Promise.allSettled(changes);
+  }
+
+  #changed(): void {
+    this.#dirty = true;
+    this.#reporting ??= this.#write();
+  }
+
+  /** Writes the status; changes that come meanwhile are written together. */
+  async #write(): Promise<void> {
+    await Promise.resolve();
+    try {
+      while (this.#dirty && !this.#silent) {
+        this.#dirty = false;
+        await this.report((before) => this.#status(before));
+      }
+    } catch (error) {
+      this.context.log.warn('cannot write a pod status', { pod: this.pod.metadata.name, error });
+    } finally {
+      this.#reporting = undefined;
+    }
+  }
+
+  async #settle(): Promise<void> {
+    this.#changed();
+    while (this.#reporting) await this.#reporting;
+  }
+
+  #status(before: PodStatus): Partial<PodStatus> {
+    const spec = this.pod.spec!;
+    const of = (containers: readonly Container[] = []) =>
+      containers.flatMap(({ name }) => this.statuses.get(name) ?? []);
+    const observed = {
+      spec,
+      init: of(spec.initContainers),
+      main: of(spec.containers),
+      conditions: before.conditions,
+      now: timestamp(this.context.clock),
+    };
+    const own = podPhase(observed);
+    // What has ended says so only when nothing of it runs any more.
+    const over = this.#finished.signal.aborted;
+    const phase =
+      this.#ending && over
+        ? this.#ending.phase!
+        : over || (own !== 'Succeeded' && own !== 'Failed')
+          ? own
+          : 'Running';
+    const { ip, port } = this.#address!;
+    return {
+      ...(this.#ending && over ? this.#ending : {}),
+      phase,
+      podIP: ip,
+      podIPs: [{ ip }],
+      hostIPs: [{ ip: '127.0.0.1' }],
+      qosClass: qosClass(spec),
+      ...(process.platform === 'linux' ? {} : { hostPort: port }),
+      conditions: podConditions(observed, phase),
+    };
+  }
+}
+
+const lostPod: Ending = {
+  phase: 'Failed',
+  reason: 'NodeRestarted',
+  message: 'the platform ended while the pod ran, and its restartPolicy is Never',
+};
+
+const lostState = (startedAt: string, finishedAt: string) => ({
+  terminated: {
+    exitCode: 137,
+    reason: 'ContainerStatusUnknown',
+    message: 'the platform ended while the container ran',
+    startedAt,
+    finishedAt,
+  },
+});
+
+function stageEvent(stage: StartStage, container: Container): EventText {
+  switch (stage.kind) {
+    case 'pulled':
+      return { type: 'Normal', reason: 'Pulled', message: pulledMessage(stage) };
+    case 'created':
+      return { type: 'Normal', reason: 'Created', message: `Created container: ${container.name}` };
+    case 'started':
+      return { type: 'Normal', reason: 'Started', message: `Started container ${container.name}` };
+  }
+}
+
+function pulledMessage({ image, milliseconds, host }: Extract<StartStage, { kind: 'pulled' }>): string {
+  if (host) return `Container image "${image}" is a toolbox: this machine's own tools stand in for it`;
+  return milliseconds < 100
+    ? `Container image "${image}" already present on machine`
+    : `Successfully pulled image "${image}" in ${(milliseconds / 1000).toFixed(3)}s`;
+}
