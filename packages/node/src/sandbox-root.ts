@@ -87,7 +87,11 @@ function boundRoot({ request, tools, root, bin, privilegeTool }: RootPlan, fstab
     terminalsCommand(root),
   ];
   const lines = [...bindLines(operations, root), ...commonLines(root, host ? undefined : privilegeTool)];
-  if (host) lines.push(...maskLines(root), ...shellInPlace(image).map((shell) => bindLine({ ...shell, readOnly: true }, root)));
+  if (host)
+    lines.push(
+      ...maskLines(root),
+      ...shellInPlace(image).map((shell) => bindLine({ ...shell, readOnly: true }, root)),
+    );
   // The base's own hosts file is the mount point.
   if (request.hostsFile && existsSync(join(host ? '/' : image.directory, 'etc/hosts')))
     lines.push(bindLine({ source: request.hostsFile, path: '/etc/hosts', readOnly: true }, root));
