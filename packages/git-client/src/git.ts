@@ -48,6 +48,11 @@ export function gitEnvironment(
     ['gc.auto', '0'],
     ['protocol.ext.allow', 'never'],
     ['init.defaultBranch', 'main'],
+    // Git LFS' content is fetched and put in place by us, whether or not the host has git-lfs.
+    ['filter.lfs.smudge', ''],
+    ['filter.lfs.clean', ''],
+    ['filter.lfs.process', ''],
+    ['filter.lfs.required', 'false'],
   ];
   if (options.credentials) {
     const { username, password } = options.credentials;

@@ -1,5 +1,12 @@
 export * from './commit.ts';
 export { type Credentials, checkUrl, git, gitEnvironment } from './git.ts';
+export {
+  fetchLfsObjects,
+  type LfsPointer,
+  largestPointer,
+  lfsPointers,
+  parseLfsPointer,
+} from './lfs.ts';
 export { readBranch } from './read-branch.ts';
 export { fetchMirror, lsRemote, parseRefs, type RemoteRefs } from './remote.ts';
 export * from './tree.ts';

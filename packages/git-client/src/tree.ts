@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { invalid, notFound, safeJoin, TagboatError } from '@tagboat/base';
 import { runCommand } from '@tagboat/process';
 import { git, gitEnvironment } from './git.ts';
+import { replacePointers } from './lfs.ts';
 
 export interface TreeFile {
   readonly path: string;
@@ -75,7 +76,8 @@ export class Commit {
   }
 
   /**
-   * Writes the given files (all by default) into an empty directory. Links that lead outside are refused.
+   * Writes the given files (all by default) into an empty directory; Git LFS files with their content, where the
+   * repository has it. Links that lead outside are refused.
    * @throws `Invalid`
    */
   async export(directory: string, paths?: readonly string[]): Promise<void> {
@@ -101,6 +103,8 @@ export class Commit {
     } finally {
       await rm(index, { force: true });
     }
+    const written = files.filter(({ path }) => !wanted || wanted.has(path));
+    await replacePointers(this.repository, directory, written);
   }
 
   async #checkLink(path: string): Promise<void> {

@@ -7,6 +7,7 @@ import { describeError, httpStatusOf, type Logger, notFound } from '@tagboat/bas
 import { gitEnvironment } from '@tagboat/git-client';
 import { signalGroup, tiedToParent } from '@tagboat/process';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { lfsRoutes } from './lfs.ts';
 import { answerProposals, type Proposal, type ProposalOutcome } from './proc-receive.ts';
 
 export interface SmartHttpOptions {
@@ -44,12 +45,13 @@ export async function smartHttp(app: FastifyInstance, options: SmartHttpOptions)
   // Bodies are streamed to git as they come.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-  app.setErrorHandler((error, _request, reply) =>
-    reply
-      .code(httpStatusOf(error))
-      .type('text/plain')
-      .send(`${describeError(error)}\n`),
-  );
+  app.setErrorHandler((error, request, reply) => {
+    const message = describeError(error);
+    return request.url.includes('/info/lfs/')
+      ? reply.code(httpStatusOf(error)).type('application/vnd.git-lfs+json').send(JSON.stringify({ message }))
+      : reply.code(httpStatusOf(error)).type('text/plain').send(`${message}\n`);
+  });
+  lfsRoutes(app, options);
   app.get<{ Params: Params; Querystring: { service?: string } }>(
     '/:namespace/:repository/info/refs',
     async (request, reply) => {

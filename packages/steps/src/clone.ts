@@ -1,12 +1,22 @@
-import { fetchMirror } from '@tagboat/git-client';
+import { fetchLfsObjects, fetchMirror, lfsPointers } from '@tagboat/git-client';
 import type { StepContext } from './context.ts';
 
 /** Fetches the repository into the workspace, bare; later steps take their files from it. */
 export async function clone(context: StepContext): Promise<void> {
   const url = context.get('TAGBOAT_REPOSITORY_URL');
-  await fetchMirror(url, context.repository, await context.credentialsFor(url));
+  const access = await context.credentialsFor(url);
+  await fetchMirror(url, context.repository, access);
   const commit = await context.commit();
   const [subject] = (await commit.message()).split('\n');
   context.say(`${commit.id.slice(0, 10)} ${subject}`);
+  const pointers = await lfsPointers(commit);
+  if (pointers.length > 0) {
+    const missing = await fetchLfsObjects(url, context.repository, { pointers, ...access });
+    const size = pointers.reduce((sum, pointer) => sum + pointer.size, 0);
+    context.say(`${pointers.length - missing.length} Git LFS files (${Math.ceil(size / 2 ** 20)} MiB)`);
+    const paths = new Map(pointers.map(({ oid, path }) => [oid, path]));
+    for (const { oid } of missing)
+      context.say(`warning: the content of ${paths.get(oid)} is not at ${url}: its pointer stands for it`);
+  }
   await context.result('commit', commit.id);
 }

@@ -1,7 +1,7 @@
 import { kinds, type PullRequest, type Repository } from '@tagboat/api';
-import { invalid, notFound } from '@tagboat/base';
+import { invalid, notFound, TagboatError } from '@tagboat/base';
 import type { Client } from '@tagboat/client';
-import { git } from '@tagboat/git-client';
+import { runCommand } from '@tagboat/process';
 import { defineCommand } from 'citty';
 import { ago, outputOption, say, show } from '../output.ts';
 import { connect, currentRepository } from '../session.ts';
@@ -163,9 +163,11 @@ const create = defineCommand({
       ...(args.title ? ['-o', `title=${args.title.replaceAll('\n', ' ')}`] : []),
       ...(args.body ? ['-o', `description=${args.body.replaceAll('\n', ' ')}`] : []),
     ];
-    await git(['push', ...options, here.remote, `HEAD:refs/for/${into}`], {
+    // The user's own git, with its hooks: those of Git LFS upload what the change needs.
+    const { code } = await runCommand('git', ['push', ...options, here.remote, `HEAD:refs/for/${into}`], {
       onOutput: (_stream, data) => process.stderr.write(data),
     });
+    if (code !== 0) throw new TagboatError('git push was refused; see above', { reason: 'GitFailed' });
   },
 });
 

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { extname } from 'node:path';
 import { notFound } from '@tagboat/base';
-import { gitEnvironment } from '@tagboat/git-client';
+import { gitEnvironment, largestPointer, parseLfsPointer } from '@tagboat/git-client';
 import { signalGroup, tiedToParent } from '@tagboat/process';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { sendObject } from '../lfs.ts';
+import { LfsStore } from '../lfs-store.ts';
 import { checkPath, type TreeEntry } from './git-reader.ts';
 import { type Opened, pageOf, queryOf, type RestContext, restOf } from './rest-api.ts';
 import { contentsShape, treeEntryShape } from './shapes.ts';
@@ -29,6 +31,20 @@ export function contentRoutes(app: FastifyInstance, context: RestContext): void 
     const entry = await opened.reader.entry(commit, path);
     if (entry?.type !== 'blob') throw notFound(`there is no file "${path}" at ${commit.slice(0, 10)}`);
     return sendBlob(opened, { request, reply, entry });
+  });
+  app.get(`${repo}/media/*`, async (request, reply) => {
+    const opened = await context.open(request);
+    const { commit } = await commitOf(opened, request);
+    const path = checkPath(restOf(request));
+    const entry = await opened.reader.entry(commit, path);
+    if (entry?.type !== 'blob') throw notFound(`there is no file "${path}" at ${commit.slice(0, 10)}`);
+    const pointer =
+      entry.size <= largestPointer
+        ? parseLfsPointer((await opened.reader.blob(entry.id, largestPointer)).toString('utf8'))
+        : undefined;
+    return pointer
+      ? sendObject(new LfsStore(opened.reader.directory), pointer.oid, { request, reply })
+      : sendBlob(opened, { request, reply, entry });
   });
   app.get<{ Params: { sha: string } }>(`${repo}/git/trees/:sha`, async (request) => {
     const { reader, links } = await context.open(request);
