@@ -8,8 +8,9 @@ import {
   type Model,
   type Release,
   readReleases,
+  releasedByAnnotation,
 } from '@tagboat/render';
-import { gitAccess } from './session.ts';
+import { gitAccessTo } from './session.ts';
 
 /** The deployment repository of a model, and how to reach it. */
 export interface Deployment {
@@ -21,13 +22,20 @@ export interface Deployment {
   readonly releases: ReadonlyMap<string, Release>;
 }
 
+/** Where a model's deployment repository is. */
+export async function deploymentUrlOf(client: Client, namespace: string, model: string): Promise<string> {
+  const name = deploymentRepositoryName(model);
+  const repository = await client.get<Repository>({ type: kinds.Repository, namespace, name });
+  return repository?.status?.url ?? repository?.spec?.url ?? `${client.url}/git/${namespace}/${name}.git`;
+}
+
 /** Reads a model's deployment repository. @throws `NotFound` where nothing was released yet */
 export async function readDeployment(client: Client, model: Model): Promise<Deployment> {
   const namespace = model.metadata.namespace ?? '';
   const name = deploymentRepositoryName(model.metadata.name);
   const repository = await client.get<Repository>({ type: kinds.Repository, namespace, name });
   const url = repository?.status?.url ?? repository?.spec?.url;
-  const access = url?.startsWith(client.url) ? gitAccess(client) : {};
+  const access = url ? await gitAccessTo(client, url) : {};
   const found =
     url &&
     (await readBranch({ url, branch: deploymentBranch, ...access }, async (head) => ({
@@ -38,6 +46,15 @@ export async function readDeployment(client: Client, model: Model): Promise<Depl
     })));
   if (!found) throw notFound(`nothing of ${model.metadata.name} is released yet`, { hint: 'push a tag' });
   return found;
+}
+
+/** Has the platform look at a model's deployment repository now, where it is on another server. */
+export async function lookNow(client: Client, model: Model, commit: string): Promise<void> {
+  const { namespace = '', name } = model.metadata;
+  const key = { type: kinds.Repository, namespace, name: deploymentRepositoryName(name) };
+  const repository = await client.get<Repository>(key);
+  if (repository?.spec?.url)
+    await client.patch(key, { metadata: { annotations: { [releasedByAnnotation]: commit } } });
 }
 
 /** The release of an environment. @throws `NotFound` */

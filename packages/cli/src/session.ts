@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { kinds, type Repository } from '@tagboat/api';
 import { notFound, slug, TagboatError } from '@tagboat/base';
 import { Client } from '@tagboat/client';
-import { git } from '@tagboat/git-client';
+import { type Credentials, git } from '@tagboat/git-client';
 import type { Model } from '@tagboat/render';
 import { defaultHome, ownerTokenFile } from '@tagboat/server';
 
@@ -16,6 +16,8 @@ export interface About {
   readonly tlsUrl?: string;
   readonly certificateAuthority?: string;
   readonly registry: string;
+  /** The outside git server, where one is configured. */
+  readonly code?: string;
   readonly home: string;
   readonly driver: string;
   readonly driverNote?: string;
@@ -55,6 +57,14 @@ export const consoleLink = ({ url, token }: { url: string; token: string }) => `
 export const gitAccess = (client: Client) => ({
   credentials: { username: 'tagboat', password: client.token },
 });
+
+/** What the platform knows of an outside repository's credentials; without any, git asks the user's own helpers. */
+export async function gitAccessTo(client: Client, url: string): Promise<{ credentials?: Credentials }> {
+  if (url.startsWith(`${client.url}/`)) return gitAccess(client);
+  const response = await client.request('GET', `/git-credentials?${new URLSearchParams({ url })}`);
+  const { username, password } = (await response.json()) as Partial<Credentials>;
+  return username && password ? { credentials: { username, password } } : {};
+}
 
 /** Project and repository that the current directory's git remotes name, if they are this platform's. */
 export async function currentRepository(

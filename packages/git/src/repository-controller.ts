@@ -21,6 +21,8 @@ import { mutateStatus, type ResourceStore } from '@tagboat/store';
 import type { Hosting } from './hosting.ts';
 
 export interface RepositoryControllerOptions {
+  /** How an outside repository is read; default: by the Secret that it names. */
+  readonly credentials?: (repository: Repository) => Promise<Credentials | undefined>;
   readonly store: ResourceStore;
   readonly hosting: Hosting;
   /** The URL of `/git` on the main port. */
@@ -58,7 +60,7 @@ async function observe(options: RepositoryControllerOptions, key: ResourceKey): 
   }
   const interval = (repository.spec?.intervalSeconds ?? defaultInterval) * 1000;
   try {
-    const credentials = await credentialsOf(store, repository);
+    const credentials = await (options.credentials ?? ((of) => credentialsOf(store, of)))(repository);
     const seen = await lsRemote(url, credentials ? { credentials } : {});
     await record(options, key, { ...seen, refs: followedRefs(seen.refs), url });
   } catch (error) {

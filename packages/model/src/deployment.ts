@@ -13,13 +13,17 @@ import { applySpec, type ResourceStore } from '@tagboat/store';
 export async function ensureDeployment(
   store: ResourceStore,
   model: Model,
-  repositoryUrl: (project: string, name: string) => string,
+  urls: {
+    readonly repositoryUrl: (project: string, name: string) => string;
+    readonly deploymentUrl: (project: string, model: string) => string;
+  },
 ): Promise<void> {
   const project = model.metadata.namespace ?? '';
   const { name } = model.metadata;
   const targets = model.spec?.deploy ?? [];
   if (targets.length === 0) return;
-  const outside = outsideDeployment(model.spec);
+  const url = outsideDeployment(model.spec) ?? urls.deploymentUrl(project, name);
+  const isHere = url === urls.repositoryUrl(project, deploymentRepositoryName(name));
   const repository: Repository = {
     apiVersion: 'tagboat.dev/v1alpha1',
     kind: 'Repository',
@@ -28,7 +32,7 @@ export async function ensureDeployment(
       namespace: project,
       labels: { [runLabels.model]: name },
     },
-    spec: { role: 'deployment', ...(outside ? { url: outside } : {}) },
+    spec: { role: 'deployment', ...(isHere ? {} : { url }) },
   };
   await applySpec(store, keyOf(kinds.Repository, repository), repository);
   for (const target of targets) {
@@ -37,7 +41,7 @@ export async function ensureDeployment(
       model: name,
       environment: target.environment,
       namespace: environmentNamespace(project, target),
-      repoUrl: target.repo ?? outside ?? repositoryUrl(project, deploymentRepositoryName(name)),
+      repoUrl: target.repo ?? url,
       ...(target.path ? { path: target.path } : {}),
     });
     await applySpec(store, keyOf(kinds.Application, application), application);

@@ -8,8 +8,9 @@ import {
 } from '@tagboat/api';
 import type { Clock, Logger } from '@tagboat/base';
 import { Controller } from '@tagboat/controller';
-import { type Model, runAnnotations, runLabels } from '@tagboat/render';
+import { runAnnotations, runLabels } from '@tagboat/render';
 import { createIfAbsent, type ResourceStore } from '@tagboat/store';
+import { lookAfterRelease } from './released.ts';
 
 /** Records each finished training or evaluation as an Experiment, which outlives its run. */
 export function experimentController(options: {
@@ -30,6 +31,7 @@ export function experimentController(options: {
 async function record(store: ResourceStore, key: ResourceKey): Promise<undefined> {
   const run = await store.get<PipelineRun>(key);
   const kind = run?.metadata.labels?.[runLabels.kind] ?? '';
+  if (run?.status?.completionTime) await lookAfterRelease(store, run);
   if (!run?.status?.completionTime || !['release', 'candidate', 'pull'].includes(kind)) return undefined;
   const experiment = await experimentOf(store, run);
   if (experiment) await createIfAbsent(store, keyOf(kinds.Experiment, experiment), experiment);
@@ -42,7 +44,6 @@ async function experimentOf(store: ResourceStore, run: PipelineRun): Promise<Exp
   if (!model) return undefined;
   const results = await taskResults(store, run);
   if (!results['train-model-digest']) return undefined;
-  const declared = await store.get<Model>({ type: kinds.Model, namespace, name: model });
   const succeeded = findCondition(run.status?.conditions, 'Succeeded');
   const optional = (value: string | undefined) => value || undefined;
   return {
@@ -56,10 +57,7 @@ async function experimentOf(store: ResourceStore, run: PipelineRun): Promise<Exp
         repository: labels[runLabels.repository] ?? '',
         commit: annotations[runAnnotations.commit] ?? '',
         tag: annotations[runAnnotations.tag],
-        parameters: Object.assign(
-          {},
-          ...(declared?.spec?.train?.steps ?? []).map(({ parameters }) => parameters),
-        ),
+        parameters: object(results['train-parameters']),
         metrics: object(results['evaluate-metrics']),
         data: object(results['train-data']),
         modelDigest: optional(results['train-model-digest']),

@@ -1,13 +1,7 @@
 import { findCondition, kinds, type PipelineRun, type ResourceKey, resultsOf } from '@tagboat/api';
 import { type Clock, type Logger, timestamp } from '@tagboat/base';
 import { Controller, type Result } from '@tagboat/controller';
-import {
-  deploymentRepositoryName,
-  type Model,
-  outsideDeployment,
-  retrainAnnotation,
-  runLabels,
-} from '@tagboat/render';
+import { type Model, outsideDeployment, retrainAnnotation, runLabels } from '@tagboat/render';
 import { mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
 import { ensureDeployment } from './deployment.ts';
 import { dueMinute, startRetraining, untilNext } from './retrain.ts';
@@ -19,6 +13,8 @@ export interface ModelRoomOptions {
   readonly registry: string;
   /** The URL of a repository that is hosted here. */
   readonly repositoryUrl: (project: string, name: string) => string;
+  /** Where a model's deployment repository is, unless its spec says. */
+  readonly deploymentUrl: (project: string, model: string) => string;
 }
 
 /** Keeps a model's deployment in place, and retrains it on its schedule and on request. */
@@ -49,7 +45,7 @@ async function reconcile(options: ModelRoomOptions, key: ResourceKey): Promise<R
   const { store, clock } = options;
   const model = await store.get<Model>(key);
   if (!model?.spec || model.metadata.deletionTimestamp) return undefined;
-  await ensureDeployment(store, model, options.repositoryUrl);
+  await ensureDeployment(store, model, options);
   await answerRequest(options, key, model);
   await reportRetraining(options, key, model);
   const schedule = model.spec.retrain.schedule;
@@ -65,7 +61,7 @@ function settingsFor(options: ModelRoomOptions, model: Model) {
   return {
     registry: options.registry,
     cloneUrl: options.repositoryUrl(project, model.spec?.repository ?? ''),
-    deploymentUrl: outside ?? options.repositoryUrl(project, deploymentRepositoryName(model.metadata.name)),
+    deploymentUrl: outside ?? options.deploymentUrl(project, model.metadata.name),
   };
 }
 

@@ -37,3 +37,6 @@ export const runAnnotations = {
   /** Runs with the same value wait for one another's turn. */
   queue: 'tagboat.dev/queue',
 } as const;
+
+/** On a deployment repository of another server: the run or commit that released to it last, so that it is looked at now. */
+export const releasedByAnnotation = 'tagboat.dev/released-by';

@@ -13,7 +13,7 @@ export interface Port {
 
 export const portNames = ['code', 'cluster', 'registry', 'tracking', 'metrics', 'identity'] as const;
 export type PortName = (typeof portNames)[number];
-const later: readonly PortName[] = ['code', 'cluster', 'tracking', 'metrics', 'identity'];
+const later: readonly PortName[] = ['cluster', 'tracking', 'metrics', 'identity'];
 
 /** What `tagboat.config.yaml` and the environment say. */
 export interface Configuration {
@@ -88,7 +88,7 @@ function readPorts(text: string, file: string): Partial<Record<PortName, Port>> 
     if (!portNames.includes(name as PortName))
       throw invalid(`unknown key "${name}"; expected ${portNames.join(', ')}`, { location });
     if (later.includes(name as PortName))
-      throw invalid(`an outside "${name}" is not acted on yet`, { location, hint: hintFor(name) });
+      throw invalid(`an outside "${name}" is not acted on yet`, { location, hint: 'remove the key' });
     const port = item as Partial<Port> | null;
     if (typeof port?.url !== 'string' || !URL.canParse(port.url))
       throw invalid(`expected a url below "${name}"`, { location });
@@ -96,11 +96,6 @@ function readPorts(text: string, file: string): Partial<Record<PortName, Port>> 
   }
   return ports;
 }
-
-const hintFor = (name: string) =>
-  name === 'code'
-    ? 'follow repositories of another server one by one: tagboat connect URL'
-    : 'remove the key';
 
 /** Username and password of an outside service. @throws `Invalid` */
 export async function credentialsOfPort(

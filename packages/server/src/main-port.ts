@@ -100,7 +100,7 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   );
   app.get<{ Querystring: { url?: string } }>('/git-credentials', async (request) => {
     const { identity, query } = request;
-    const namespace = identity?.kind === 'pod' ? identity.namespace : '';
+    const namespace = identity?.kind === 'pod' ? identity.namespace : undefined;
     return (await options.repositories().credentials(namespace, query.url ?? '')) ?? {};
   });
   app.register((scope) => registryPlugin(scope, { store: options.blobs, log, pushed: options.pushed }), {

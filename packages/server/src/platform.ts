@@ -28,7 +28,6 @@ import { RunMetrics } from '@tagboat/monitoring';
 import { type HostTools, hostEnvironment, type Node, startNode } from '@tagboat/node';
 import { createPipelineControllers } from '@tagboat/pipelines';
 import { BlobStore } from '@tagboat/registry';
-import { deploymentRepositoryName } from '@tagboat/render';
 import { inferenceServiceController } from '@tagboat/serving';
 import { type ObjectStore, openDiskStore } from '@tagboat/store';
 import { pullTriggerController, statusController, triggerController } from '@tagboat/triggers';
@@ -39,7 +38,7 @@ import { healthOf } from './health.ts';
 import { type Images, openImages } from './images.ts';
 import { mainPort } from './main-port.ts';
 import { Measurements } from './measurements.ts';
-import { ensureNamespace, Repositories } from './repositories.ts';
+import { type CodeServer, ensureNamespace, Repositories } from './repositories.ts';
 import { Sessions } from './sessions.ts';
 import { Shares } from './shares.ts';
 import { SignIn } from './sign-in.ts';
@@ -141,7 +140,13 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   rooms.gateway = gateway;
   stack.defer(() => gateway.close());
   const hosting = new Hosting(join(home, 'git'));
-  const repositories = new Repositories({ store, hosting, baseUrl: `${url}/git`, home });
+  const repositories = new Repositories({
+    store,
+    hosting,
+    baseUrl: `${url}/git`,
+    home,
+    code: await codeServer(configuration),
+  });
   rooms.repositories = repositories;
   await measurements.start(new URL(url).host);
   for (const namespace of ['default', 'argocd']) await ensureNamespace(store, namespace);
@@ -180,6 +185,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     store,
     hosting,
     baseUrl: `${url}/git`,
+    credentials: (repository) => repositories.credentialsFor(repository),
     clock,
     log: log.with({ part: 'git' }),
   });
@@ -214,6 +220,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     appsUrl,
     ...(tls ? { tlsUrl: tls.url, certificateAuthority: tls.authority } : {}),
     registry: registry.prefix,
+    ...(configuration.ports.code ? { code: configuration.ports.code.url.replace(/\/+$/, '') } : {}),
     home,
     driver: node.driver,
     driverNote: node.driverNote,
@@ -255,6 +262,7 @@ interface Composition {
 function roomControllers(parts: Composition): Controller[] {
   const { store, types, clock, registry, repositories } = parts;
   const repositoryUrl = (project: string, name: string) => `${parts.url}/git/${project}/${name}.git`;
+  const deploymentUrl = (project: string, model: string) => repositories.deploymentUrl(project, model);
   const log = (part: string) => parts.log.with({ part });
   const triggers = {
     store,
@@ -263,8 +271,7 @@ function roomControllers(parts: Composition): Controller[] {
     registry,
     mirrorOf: (repository: Repository) => repositories.mirrorOf(repository),
     cloneUrl: repositoryUrl,
-    deploymentUrl: (project: string, model: string) =>
-      repositoryUrl(project, deploymentRepositoryName(model)),
+    deploymentUrl,
   };
   return [
     triggerController(triggers),
@@ -288,9 +295,14 @@ function roomControllers(parts: Composition): Controller[] {
       repository: (url) => repositories.byUrl(url),
       onSync: (application, succeeded) => parts.metrics.synced(application, succeeded),
     }),
-    modelController({ store, clock, log: log('model'), registry, repositoryUrl }),
+    modelController({ store, clock, log: log('model'), registry, repositoryUrl, deploymentUrl }),
     experimentController({ store, clock, log: log('experiments') }),
   ];
+}
+
+async function codeServer({ ports }: Configuration): Promise<CodeServer | undefined> {
+  const { code } = ports;
+  return code && { url: code.url.replace(/\/+$/, ''), login: await credentialsOfPort(code) };
 }
 
 async function registrySettings(configuration: Configuration, url: string) {

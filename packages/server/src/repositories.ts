@@ -4,6 +4,7 @@ import { shortHash } from '@tagboat/base';
 import { credentialsOf, type Hosting } from '@tagboat/git';
 import { type Credentials, fetchMirror, gitEnvironment } from '@tagboat/git-client';
 import { runCommand } from '@tagboat/process';
+import { deploymentRepositoryName } from '@tagboat/render';
 import { createIfAbsent, type ResourceStore } from '@tagboat/store';
 
 interface RepositoryAccess {
@@ -12,6 +13,14 @@ interface RepositoryAccess {
   /** The URL of `/git`. */
   readonly baseUrl: string;
   readonly home: string;
+  /** The outside git server of `tagboat.config.yaml`, where there is one. */
+  readonly code?: CodeServer | undefined;
+}
+
+export interface CodeServer {
+  /** Repositories are below it, as `<url>/<project>/<name>.git`. */
+  readonly url: string;
+  readonly login: Credentials | undefined;
 }
 
 /** Where repositories are on this machine, whoever hosts them. */
@@ -22,14 +31,27 @@ export class Repositories {
     this.#access = access;
   }
 
+  /** Where a model's deployment repository is: on the outside git server where there is one, else here. */
+  deploymentUrl(project: string, model: string): string {
+    const { code, baseUrl } = this.#access;
+    return `${code?.url ?? baseUrl}/${project}/${deploymentRepositoryName(model)}.git`;
+  }
+
+  /** What a Repository says of its credentials, else those of the outside git server it is on. */
+  async credentialsFor(repository: Repository): Promise<Credentials | undefined> {
+    const { code, store } = this.#access;
+    const own = await credentialsOf(store, repository);
+    return own ?? (code && repository.spec?.url?.startsWith(`${code.url}/`) ? code.login : undefined);
+  }
+
   /** A bare clone of a Repository, up to date. */
   async mirrorOf(repository: Repository): Promise<string> {
     const { namespace = '', name } = repository.metadata;
-    const { hosting, store } = this.#access;
+    const { hosting } = this.#access;
     const url = repository.spec?.url;
     if (url === undefined) return hosting.ensure(namespace, name);
     const directory = hosting.path(namespace, name);
-    const credentials = await credentialsOf(store, repository);
+    const credentials = await this.credentialsFor(repository);
     await fetchMirror(url, directory, credentials ? { credentials } : {});
     return directory;
   }
@@ -45,11 +67,11 @@ export class Repositories {
     return directory;
   }
 
-  /** The credentials of an outside repository of this namespace. */
-  async credentials(namespace: string, url: string): Promise<Credentials | undefined> {
+  /** The credentials of an outside repository of this namespace, or of any for the owner. */
+  async credentials(namespace: string | undefined, url: string): Promise<Credentials | undefined> {
     const repository = await this.#repositoryAt(url, namespace);
     if (!repository) return undefined;
-    return (await credentialsOf(this.#access.store, repository)) ?? ownersCredentials(url);
+    return (await this.credentialsFor(repository)) ?? ownersCredentials(url);
   }
 
   /** The directory that a git client is served from; the owner's first push makes the repository. */

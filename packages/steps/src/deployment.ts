@@ -1,3 +1,4 @@
+import { isReason } from '@tagboat/base';
 import { readBranch } from '@tagboat/git-client';
 import { deploymentBranch, type ModelFile, type Release, readReleases } from '@tagboat/render';
 import type { StepContext } from './context.ts';
@@ -9,6 +10,10 @@ export async function deployedRelease(context: StepContext, model: ModelFile): P
   const source = { url, branch: deploymentBranch, ...(await context.credentialsFor(url)) };
   const releases = await readBranch(source, (head) =>
     readReleases({ read: (path) => head.readText(path) }, model.spec),
-  );
+  ).catch((error: unknown) => {
+    // Whoever only tries something may not have released anything yet.
+    if (context.optional('TAGBOAT_KIND') === 'try' && isReason(error, 'NotFound')) return undefined;
+    throw error;
+  });
   return releases?.get('production') ?? releases?.values().next().value;
 }

@@ -33,6 +33,8 @@ export async function train(context: StepContext): Promise<void> {
     'data',
     JSON.stringify(Object.fromEntries(data.map(({ source, digest }) => [source.name, digest]))),
   );
+  const parameters = (model.spec.train?.steps ?? []).map((step) => step.parameters);
+  await context.result('parameters', JSON.stringify(Object.assign({}, ...parameters)));
   if (!model.spec.train) return takeCommitted(context, commit, model);
   const { steps, outputs, reuse } = model.spec.train;
   const files = await inputFiles(commit, model, steps);

@@ -1,15 +1,19 @@
 import { findCondition, kinds, type Repository, type RepositorySpec } from '@tagboat/api';
 import { invalid, TagboatError } from '@tagboat/base';
-import { until } from '@tagboat/client';
+import { type Client, until } from '@tagboat/client';
 import { checkUrl } from '@tagboat/git-client';
 import { defineCommand } from 'citty';
 import { say } from '../output.ts';
-import { connect, ensureRepository, nameFrom } from '../session.ts';
+import { about, connect, ensureRepository, nameFrom } from '../session.ts';
 
 export default defineCommand({
   meta: { name: 'connect', description: 'Follows a repository of another git server: its new tags run here' },
   args: {
-    url: { type: 'positional', required: true, description: 'a git URL' },
+    url: {
+      type: 'positional',
+      required: true,
+      description: 'a git URL, or team/name on the configured git server',
+    },
     project: {
       type: 'string',
       alias: 'p',
@@ -25,7 +29,7 @@ export default defineCommand({
   },
   async run({ args }) {
     const client = await connect();
-    const url = checkUrl(args.url);
+    const url = checkUrl(await fullUrl(client, args.url));
     const name = nameFrom((url.replace(/\/+$/, '').split(/[/:]/).at(-1) ?? '').replace(/\.git$/, ''));
     const project = args.project ?? name;
     const repository: Repository = {
@@ -80,4 +84,15 @@ function forgeOf(type: string | undefined, webhookSecret: string | undefined): P
       ...(webhookSecret ? { webhookSecret: { secretName: webhookSecret } } : {}),
     },
   };
+}
+
+/** A name such as `team/prices` is a repository of the git server that `tagboat.config.yaml` names. */
+async function fullUrl(client: Client, url: string): Promise<string> {
+  if (!/^[\w.-]+(\/[\w.-]+)+$/.test(url)) return url;
+  const { code } = await about(client);
+  if (!code)
+    throw invalid(`"${url}" is not a git URL`, {
+      hint: 'give the whole URL, or name a git server under code in tagboat.config.yaml',
+    });
+  return `${code}/${url.replace(/\.git$/, '')}.git`;
 }

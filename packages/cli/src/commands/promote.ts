@@ -2,7 +2,7 @@ import { invalid } from '@tagboat/base';
 import { commitFiles } from '@tagboat/git-client';
 import { deploymentBranch, pinRelease, type Release, readRelease, releaseMessage } from '@tagboat/render';
 import { defineCommand } from 'citty';
-import { readDeployment, releaseIn } from '../deployments.ts';
+import { lookNow, readDeployment, releaseIn } from '../deployments.ts';
 import { betweenOptions, say } from '../output.ts';
 import { connect, findModel } from '../session.ts';
 
@@ -33,6 +33,7 @@ export default defineCommand({
         await pinRelease(tree, args.to, release);
       },
     });
+    if (changed) await lookNow(client, model, commit);
     const result = { model: model.metadata.name, environment: args.to, tag: release.tag, commit, changed };
     if (args.output === 'json') say(JSON.stringify(result, null, 2));
     else if (changed)

@@ -2,7 +2,7 @@ import { notFound } from '@tagboat/base';
 import { revertCommit } from '@tagboat/git-client';
 import { deploymentBranch } from '@tagboat/render';
 import { defineCommand } from 'citty';
-import { readDeployment, releaseIn } from '../deployments.ts';
+import { lookNow, readDeployment, releaseIn } from '../deployments.ts';
 import { modelOptions, say } from '../output.ts';
 import { connect, findModel } from '../session.ts';
 
@@ -39,6 +39,7 @@ export default defineCommand({
       commit: entry.commit,
       trailers: [`Tagboat-Rollback: ${environment} ${release.tag}`],
     });
+    await lookNow(client, model, commit);
     const now = (await readDeployment(client, model)).releases.get(environment);
     const result = {
       model: model.metadata.name,

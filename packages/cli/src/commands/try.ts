@@ -5,7 +5,6 @@ import { invalid, notFound, shortHash, TagboatError } from '@tagboat/base';
 import type { Client } from '@tagboat/client';
 import { git } from '@tagboat/git-client';
 import {
-  deploymentRepositoryName,
   environmentsClaimOf,
   type ModelFile,
   modelFileName,
@@ -16,6 +15,7 @@ import {
   runSpec,
 } from '@tagboat/render';
 import { defineCommand } from 'citty';
+import { deploymentUrlOf } from '../deployments.ts';
 import { failureOf, followRun, standardOutput } from '../live.ts';
 import { outputOption, say, show } from '../output.ts';
 import { about, connect, currentRepository, gitAccess } from '../session.ts';
@@ -70,7 +70,8 @@ async function tryRun(
 ): Promise<PipelineRun> {
   await client.createIfAbsent(kinds.PersistentVolumeClaim, environmentsClaimOf(here.project));
   const { registry } = await about(client);
-  const outside = outsideDeployment(model.spec);
+  const deploymentUrl =
+    outsideDeployment(model.spec) ?? (await deploymentUrlOf(client, here.project, model.name));
   return {
     apiVersion: 'tekton.dev/v1',
     kind: 'PipelineRun',
@@ -93,8 +94,7 @@ async function tryRun(
       sequence: 0,
       branch: 'main',
       registry,
-      deploymentUrl:
-        outside ?? `${client.url}/git/${here.project}/${deploymentRepositoryName(model.name)}.git`,
+      deploymentUrl,
     }),
   };
 }
