@@ -13,6 +13,7 @@ import {
   Loading,
 } from '../../components/index.ts';
 import { useAction } from '../../data/actions.ts';
+import { bytes } from '../../data/bytes.ts';
 import { client } from '../../data/client.ts';
 import { type Environment, numberText, shortDigest } from './model-data.ts';
 import {
@@ -192,16 +193,4 @@ function Code({ status }: { status: number }) {
       {status}
     </Label>
   );
-}
-
-/** Bytes for people. */
-export function bytes(count: number): string {
-  const units = ['B', 'kB', 'MB', 'GB'];
-  let value = count;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(value >= 100 ? 0 : 1)} ${units[unit]}`;
 }

@@ -1,9 +1,160 @@
-import { Loading, PageFrame } from '../../components/index.ts';
+import { FormSelect, FormSelectOption, FormSelectOptionGroup, Label } from '@patternfly/react-core';
+import { kinds, type PullRequest, type Repository } from '@tagboat/api';
+import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { lazy, Suspense, useMemo } from 'react';
+import { Command, Empty, Gate, Loading, PageFrame, PageTabs, useTab } from '../../components/index.ts';
+import { useList, useObject } from '../../data/use-list.ts';
+import { useRuns } from '../../data/use-runs.ts';
+import { byCommit, Context, type RepositoryContext, useRepository } from './context.ts';
+import './repository.css';
 
+const Files = lazy(() => import('./files.tsx').then(({ Files: component }) => ({ default: component })));
+const Commits = lazy(() =>
+  import('./commits.tsx').then(({ Commits: component }) => ({ default: component })),
+);
+const Refs = lazy(() => import('./refs.tsx').then(({ Refs: component }) => ({ default: component })));
+const Compare = lazy(() =>
+  import('./compare.tsx').then(({ Compare: component }) => ({ default: component })),
+);
+const Pulls = lazy(() => import('./pulls.tsx').then(({ Pulls: component }) => ({ default: component })));
+
+interface Search {
+  readonly tab?: string;
+  readonly ref?: string;
+  readonly commit?: string;
+}
+
+/** A repository: its files, history and refs, what they triggered, and proposed changes. */
 export default function RepositoryPage() {
+  const { project = '', repository: name = '' } = useParams({ strict: false });
+  const object = useObject<Repository>({ type: kinds.Repository, namespace: project, name });
+  const pulls = useList<PullRequest>(kinds.PullRequest, { namespace: project });
+  const open = pulls.items.filter(({ spec }) => spec?.repository === name && spec.state === 'open').length;
+  const tabs = [
+    { key: 'files', title: 'Files' },
+    { key: 'commits', title: 'Commits' },
+    { key: 'tags', title: 'Tags' },
+    { key: 'branches', title: 'Branches' },
+    { key: 'compare', title: 'Compare' },
+    { key: 'pulls', title: open > 0 ? `Pull requests (${open})` : 'Pull requests' },
+  ];
+  const url = object.object?.status?.url ?? object.object?.spec?.url;
   return (
-    <PageFrame title="Repository">
-      <Loading />
+    <PageFrame
+      title={name}
+      crumbs={[{ label: 'Projects', to: '/projects' }]}
+      badge={object.object && <Kind repository={object.object} />}
+      subtitle={`Repository of ${project}`}
+      actions={url && <Command text={`git clone ${url}`} />}
+      tabs={<PageTabs tabs={tabs} label="Parts of this page" />}
+    >
+      <Gate of={[object]} what={`There is no repository ${project}/${name}.`}>
+        {() => <Opened object={object.object!} tab={<Part tabs={tabs} />} />}
+      </Gate>
     </PageFrame>
+  );
+}
+
+function Kind({ repository: { spec } }: { repository: Repository }) {
+  if (spec?.role === 'deployment') return <Label color="purple">deployment</Label>;
+  return spec?.url ? <Label color="teal">followed</Label> : <Label color="blue">hosted here</Label>;
+}
+
+function Opened({ object, tab }: { object: Repository; tab: React.ReactNode }) {
+  const search: Search = useSearch({ strict: false });
+  const { namespace: project = '', name } = object.metadata;
+  const filter = useMemo(() => ({ project, repository: name }), [project, name]);
+  const { runs } = useRuns(filter, { limit: 500 });
+  const refs = object.status?.refs ?? {};
+  const defaultBranch = object.status?.defaultBranch ?? 'main';
+  const ref = search.ref ?? (refs[`refs/heads/${defaultBranch}`] ? defaultBranch : undefined);
+  const context: RepositoryContext = useMemo(
+    () => ({
+      repository: { project, name },
+      object,
+      ref,
+      defaultBranch,
+      runs: byCommit(runs),
+      page: (parameters) => {
+        const all = parameters.commit ? { tab: 'commits', ...parameters } : parameters;
+        const given = Object.entries(all).filter((entry): entry is [string, string] => Boolean(entry[1]));
+        return `/projects/${project}/${name}?${new URLSearchParams(given)}`;
+      },
+    }),
+    [project, name, object, ref, defaultBranch, runs],
+  );
+  if (ref === undefined)
+    return (
+      <Empty
+        title="Nothing is pushed yet"
+        actions={<Command text={`git push ${object.status?.url ?? ''} HEAD:${defaultBranch}`} />}
+      >
+        From a working copy:
+      </Empty>
+    );
+  return <Context value={context}>{tab}</Context>;
+}
+
+function Part({ tabs }: { tabs: readonly { key: string; title: string }[] }) {
+  const tab = useTab(tabs);
+  const search: Search = useSearch({ strict: false });
+  return (
+    <Suspense fallback={<Loading />}>
+      {search.commit || tab === 'commits' ? (
+        <Commits />
+      ) : tab === 'tags' || tab === 'branches' ? (
+        <Refs kind={tab} />
+      ) : tab === 'compare' ? (
+        <Compare />
+      ) : tab === 'pulls' ? (
+        <Pulls />
+      ) : (
+        <Files />
+      )}
+    </Suspense>
+  );
+}
+
+/** Chooses the branch or tag that is looked at. */
+export function RefSelect({
+  label,
+  value,
+  onChange,
+}: {
+  label: string;
+  value?: string;
+  onChange?: (ref: string) => void;
+}) {
+  const { object, ref } = useRepository();
+  const navigate = useNavigate();
+  const search: Search = useSearch({ strict: false });
+  const names = Object.keys(object.status?.refs ?? {});
+  const of = (prefix: string) =>
+    names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+  const chosen = value ?? ref ?? '';
+  const known = [...of('refs/heads/'), ...of('refs/tags/')];
+  const change =
+    onChange ?? ((next: string) => void navigate({ to: '.', search: { ...search, ref: next } as never }));
+  return (
+    <FormSelect
+      className="tb-narrow"
+      aria-label={label}
+      value={chosen}
+      onChange={(_event, next) => change(next)}
+    >
+      {!known.includes(chosen) && <FormSelectOption value={chosen} label={chosen.slice(0, 12)} />}
+      <FormSelectOptionGroup label="Branches">
+        {of('refs/heads/').map((name) => (
+          <FormSelectOption key={name} value={name} label={name} />
+        ))}
+      </FormSelectOptionGroup>
+      <FormSelectOptionGroup label="Tags">
+        {of('refs/tags/')
+          .reverse()
+          .map((name) => (
+            <FormSelectOption key={name} value={name} label={name} />
+          ))}
+      </FormSelectOptionGroup>
+    </FormSelect>
   );
 }
