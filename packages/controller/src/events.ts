@@ -38,6 +38,10 @@ interface Pending {
   count: number;
 }
 
+/** So many different messages of one kind about one object are told apart; more count as one (client-go `EventAggregator`). */
+const mostSimilar = 10;
+const similarFor = 10 * 60_000;
+
 /** Longer messages are cut (events.k8s.io/v1 `note`). */
 const longestMessage = 1024;
 
@@ -48,6 +52,7 @@ const longestMessage = 1024;
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #pending = new Map<string, Pending>();
+  readonly #similar = new Map<string, { since: number; messages: Set<string> }>();
   #writing: Promise<void> | undefined;
 
   constructor(options: EventRecorderOptions) {
@@ -55,7 +60,7 @@ export class EventRecorder {
   }
 
   record(object: KubernetesObject, text: EventText): void {
-    const event = this.#eventOf(object, text);
+    const event = this.#combined(this.#eventOf(object, text));
     const id = `${event.metadata.namespace}/${event.metadata.name}`;
     const waiting = this.#pending.get(id);
     if (waiting) waiting.count++;
@@ -66,6 +71,27 @@ export class EventRecorder {
   /** Resolves when all that was recorded is stored. */
   async flush(): Promise<void> {
     await this.#writing;
+  }
+
+  /** An event whose message changes each time must not fill the store: its later ones share one object. */
+  #combined(event: Event): Event {
+    const now = this.#options.clock.now();
+    const key = `${event.involvedObject.uid}/${event.type}/${event.reason}`;
+    let similar = this.#similar.get(key);
+    if (!similar || now - similar.since > similarFor) {
+      if (this.#similar.size > 5000) this.#similar.clear();
+      similar = { since: now, messages: new Set() };
+      this.#similar.set(key, similar);
+    }
+    if (similar.messages.size < mostSimilar) similar.messages.add(event.message);
+    if (similar.messages.has(event.message)) return event;
+    const { name } = event.metadata;
+    const shared = shortHash([key, 'similar'], 16);
+    return {
+      ...event,
+      metadata: { ...event.metadata, name: `${name.slice(0, name.lastIndexOf('.'))}.${shared}` },
+      message: `(combined from similar events): ${event.message}`,
+    };
   }
 
   async #write(): Promise<void> {
@@ -87,6 +113,7 @@ export class EventRecorder {
       await mutate<Event>(store, keyOf(kinds.Event, event), (draft) => {
         draft.count += count;
         draft.lastTimestamp = event.lastTimestamp;
+        draft.message = event.message;
       }).catch((failure: unknown) => log.debug('an event is lost', { error: failure }));
     }
   }

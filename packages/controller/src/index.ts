@@ -1,4 +1,5 @@
 export * from './controller.ts';
+export * from './event-expiry.ts';
 export * from './events.ts';
 export * from './garbage-collector.ts';
 export * from './inform.ts';

@@ -14,7 +14,7 @@ import {
   timestamp,
   writeFileAtomic,
 } from '@tagboat/base';
-import { type Controller, GarbageCollector, namespaceController } from '@tagboat/controller';
+import { type Controller, EventExpiry, GarbageCollector, namespaceController } from '@tagboat/controller';
 import {
   forgeController,
   Hosting,
@@ -213,6 +213,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   for (const controller of [git, pulls, forges, ...controllers, workbenches.controller()])
     stack.use(controller.start());
   stack.use(namespaceController({ store, types, clock, log: log.with({ part: 'namespaces' }) }).start());
+  stack.use(new EventExpiry({ store, clock, log: log.with({ part: 'events' }) }).start());
   stack.use(new GarbageCollector({ store, types, clock, log: log.with({ part: 'gc' }) }).start());
   Object.assign(about, {
     version: '0.1.0',
