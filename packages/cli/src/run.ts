@@ -25,6 +25,8 @@ const commands = {
   workbench: () => import('./commands/workbench.ts'),
   secret: () => import('./commands/secret.ts'),
   kubeconfig: () => import('./commands/kubeconfig.ts'),
+  backup: () => import('./commands/backup.ts'),
+  restore: () => import('./commands/restore.ts'),
   doctor: () => import('./commands/doctor.ts'),
   'git-credential': () => import('./commands/git-credential.ts'),
 } as const;

@@ -1,3 +1,4 @@
+export { backupStream } from './backup.ts';
 export {
   type Configuration,
   defaultHome,
@@ -8,4 +9,5 @@ export {
 export { type Engine, type EngineOptions, startEngine } from './engine.ts';
 export { check, type Finding, hostFindings } from './health.ts';
 export { type Platform, type PlatformOptions, startPlatform } from './platform.ts';
+export { type Restored, restore } from './restore.ts';
 export { ownerTokenFile } from './tokens.ts';

@@ -17,6 +17,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { accessHook, loopbackNames, mayWatch } from './access.ts';
 import { applicationRoutes } from './application-routes.ts';
 import { askServiceRoutes } from './ask-service.ts';
+import { maintenanceRoutes } from './backup.ts';
 import { serveConsole } from './console-files.ts';
 import type { Measurements } from './measurements.ts';
 import type { Repositories } from './repositories.ts';
@@ -28,6 +29,7 @@ import { registerWorkbenchRoutes } from './workbenches.ts';
 
 export interface MainPortOptions {
   readonly store: ObjectStore;
+  readonly home: string;
   readonly types: TypeRegistry;
   readonly resources: Resources;
   readonly log: Logger;
@@ -75,6 +77,7 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
     appsUrl: () => String(options.about().appsUrl ?? ''),
   });
   app.get('/tagboat', async () => options.about());
+  maintenanceRoutes(app, { store, home: options.home, clock: systemClock });
   app.get('/tagboat/health', async () => options.health());
   app.get<{ Querystring: RunQuery }>('/tagboat/runs', async ({ query }) => listRuns(store, query));
   const authorize = mayWatch(signIn, loopbackNames);

@@ -102,6 +102,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   );
   const app = mainPort({
     store,
+    home,
     types,
     resources,
     log: log.with({ part: 'http' }),

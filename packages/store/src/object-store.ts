@@ -207,6 +207,11 @@ export class ObjectStore implements ResourceStore {
     await this.#journal.backup(path);
   }
 
+  /** Reads everything that is on disk again. @returns what is wrong, nothing where all is well */
+  async check(): Promise<string[]> {
+    return (await this.#journal?.check?.()) ?? [];
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     while (this.#flushing) await this.#flushing;
     this.#history.close();

@@ -2,20 +2,19 @@ import { DatabaseSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import { TagboatError } from '@tagboat/base';
 import type { Secrets } from './encryption.ts';
+import { migrate } from './schema.ts';
 import type { Journal, JournalRecord } from './types.ts';
 
-/** Raised with every change of the tables; `migrations` leads from each version to the next. */
-const schemaVersion = 1;
-const migrations: readonly string[] = [
-  `CREATE TABLE objects (type TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, revision INTEGER NOT NULL, json TEXT NOT NULL,
-     PRIMARY KEY (type, namespace, name)) WITHOUT ROWID;
-   CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-   INSERT INTO counters VALUES ('revision', 1);`,
-];
 const secretType = '/secrets';
 
+interface Answer {
+  readonly id: number;
+  readonly error?: string;
+  readonly problems?: string[];
+}
+
 interface Waiter {
-  resolve: () => void;
+  resolve: (problems?: string[]) => void;
   reject: (error: Error) => void;
 }
 
@@ -53,17 +52,21 @@ export class SqliteJournal implements Journal {
     return this.#revision;
   }
 
-  append(records: readonly JournalRecord[]): Promise<void> {
+  async append(records: readonly JournalRecord[]): Promise<void> {
     const stored = records.map((record) =>
       record.type === secretType && record.json !== null
         ? { ...record, json: this.#secrets.encrypt(record.json) }
         : record,
     );
-    return this.#call({ append: stored });
+    await this.#call({ append: stored });
   }
 
-  backup(path: string): Promise<void> {
-    return this.#call({ backup: path });
+  async backup(path: string): Promise<void> {
+    await this.#call({ backup: path });
+  }
+
+  async check(): Promise<string[]> {
+    return (await this.#call({ check: true })) ?? [];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -72,10 +75,10 @@ export class SqliteJournal implements Journal {
   }
 
   async #ready(): Promise<void> {
-    this.#worker.on('message', ({ id, error }: { id: number; error?: string }) => {
+    this.#worker.on('message', ({ id, error, problems }: Answer) => {
       const waiter = this.#waiting.get(id);
       this.#waiting.delete(id);
-      if (error === undefined) waiter?.resolve();
+      if (error === undefined) waiter?.resolve(problems);
       else waiter?.reject(storeError(this.#path, error));
     });
     const fail = (error: Error) => {
@@ -88,7 +91,7 @@ export class SqliteJournal implements Journal {
     await this.#call({ open: true });
   }
 
-  #call(message: object): Promise<void> {
+  #call(message: object): Promise<string[] | undefined> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#worker.ref();
@@ -97,7 +100,7 @@ export class SqliteJournal implements Journal {
         then();
       };
       this.#waiting.set(id, {
-        resolve: () => settle(resolve),
+        resolve: (problems) => settle(() => resolve(problems)),
         reject: (error) => settle(() => reject(error)),
       });
       this.#worker.postMessage({ id, ...message });
@@ -128,17 +131,6 @@ function readAll(path: string, secrets: Secrets): { records: JournalRecord[]; re
   } finally {
     database?.close();
   }
-}
-
-function migrate(database: DatabaseSync, path: string): void {
-  const { user_version: found } = database.prepare('PRAGMA user_version').get() as { user_version: number };
-  if (found > schemaVersion)
-    throw new TagboatError(
-      `${path} was written by a newer Tagboat (schema ${found}; this one knows ${schemaVersion})`,
-      { reason: 'NewerSchema', hint: 'install the newer version again', retryable: false },
-    );
-  for (let version = found; version < schemaVersion; version++)
-    database.exec(`BEGIN IMMEDIATE; ${migrations[version]}; PRAGMA user_version = ${version + 1}; COMMIT`);
 }
 
 function storeError(path: string, message: string): TagboatError {

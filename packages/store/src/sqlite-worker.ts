@@ -1,5 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { problemsOf } from './schema.ts';
 import type { JournalRecord } from './types.ts';
 
 interface Request {
@@ -8,6 +9,7 @@ interface Request {
   readonly append?: readonly JournalRecord[];
   /** A file for a consistent copy; it must not exist. */
   readonly backup?: string;
+  readonly check?: true;
   readonly close?: true;
 }
 
@@ -58,6 +60,10 @@ function append(records: readonly JournalRecord[]): void {
 
 port.on('message', (request: Request) => {
   try {
+    if (request.check) {
+      port.postMessage({ id: request.id, problems: problemsOf(database) });
+      return;
+    }
     if (request.open) open();
     else if (request.append) append(request.append);
     else if (request.backup) database.prepare('VACUUM INTO ?').run(request.backup);

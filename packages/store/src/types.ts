@@ -113,4 +113,6 @@ export interface Journal extends AsyncDisposable {
   append(records: readonly JournalRecord[]): Promise<void>;
   /** Writes a consistent copy to a new file, between two appends. */
   backup?(path: string): Promise<void>;
+  /** Reads everything again. @returns what is wrong, nothing where all is well */
+  check?(): Promise<string[]>;
 }

@@ -1,4 +1,8 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isReason, TagboatError } from '@tagboat/base';
 import { check, defaultHome, hostFindings } from '@tagboat/server';
+import { openDiskStore } from '@tagboat/store';
 import { defineCommand } from 'citty';
 import { toolsOfHost } from '../host.ts';
 import { outputOption, show } from '../output.ts';
@@ -11,6 +15,7 @@ export default defineCommand({
     const home = defaultHome();
     const findings = [
       ...(await hostFindings(home, () => toolsOfHost(home))),
+      await check('store', () => storeState(home), 'restore a backup: tagboat restore FILE'),
       await check(
         'platform',
         async () => {
@@ -27,3 +32,28 @@ export default defineCommand({
     if (findings.some(({ state, what }) => state === 'missing' && what !== 'platform')) process.exitCode = 1;
   },
 });
+
+/** Reads the whole store again, through the running platform or by itself. @throws where something is wrong */
+async function storeState(home: string): Promise<string> {
+  const problems = await problemsOfStore(home);
+  if (problems === undefined) return 'none yet';
+  if (problems.length > 0) throw new TagboatError(problems.join('; '), { reason: 'Corrupt' });
+  return 'all objects can be read';
+}
+
+async function problemsOfStore(home: string): Promise<string[] | undefined> {
+  try {
+    const response = await (await connect()).request('POST', '/tagboat/check');
+    return ((await response.json()) as { problems: string[] }).problems;
+  } catch (error) {
+    if (!isReason(error, 'Unavailable')) throw error;
+  }
+  const directory = join(home, 'store');
+  const there = await access(join(directory, 'store.sqlite')).then(
+    () => true,
+    () => false,
+  );
+  if (!there) return undefined;
+  await using store = await openDiskStore({ directory, keyFile: join(home, 'config', 'store-key') });
+  return await store.check();
+}

@@ -1,0 +1,56 @@
+import { createWriteStream } from 'node:fs';
+import { rename, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { isReason, systemClock } from '@tagboat/base';
+import { backupStream, defaultHome } from '@tagboat/server';
+import { openDiskStore } from '@tagboat/store';
+import { defineCommand } from 'citty';
+import { say } from '../output.ts';
+import { connect } from '../session.ts';
+
+export default defineCommand({
+  meta: {
+    name: 'backup',
+    description:
+      'Writes every object and the keys to a tar, while the platform runs or not: tagboat backup FILE',
+  },
+  args: {
+    file: { type: 'positional', required: true, description: 'where to; holds secrets, keep it safe' },
+  },
+  async run({ args }) {
+    const file = resolve(args.file);
+    const partial = `${file}.partial`;
+    try {
+      await pipeline(await source(), createWriteStream(partial, { mode: 0o600 }));
+      await rename(partial, file);
+    } catch (error) {
+      await rm(partial, { force: true });
+      throw error;
+    }
+    const { size } = await stat(file);
+    say(`${file}: ${Math.ceil(size / 1024)} KiB: the store, its keys and the configuration`);
+    say(
+      `not in it: repositories, images, volumes and logs; copy ${defaultHome()}/{git,blobs,volumes,logs} for those`,
+    );
+  },
+});
+
+/** From the running platform, else from the store itself. */
+async function source(): Promise<Readable> {
+  try {
+    const response = await (await connect()).request('POST', '/tagboat/backup');
+    return Readable.fromWeb(response.body as never);
+  } catch (error) {
+    if (!isReason(error, 'Unavailable')) throw error;
+  }
+  const home = defaultHome();
+  const store = await openDiskStore({
+    directory: join(home, 'store'),
+    keyFile: join(home, 'config', 'store-key'),
+  });
+  const stream = backupStream({ store, home, clock: systemClock });
+  stream.on('close', () => void store[Symbol.asyncDispose]());
+  return stream;
+}

@@ -1,0 +1,28 @@
+import { resolve } from 'node:path';
+import { systemClock } from '@tagboat/base';
+import { defaultHome, restore } from '@tagboat/server';
+import { defineCommand } from 'citty';
+import { say } from '../output.ts';
+
+export default defineCommand({
+  meta: {
+    name: 'restore',
+    description:
+      'Puts the objects and keys of a backup in place, while the platform does not run: tagboat restore FILE',
+  },
+  args: {
+    file: { type: 'positional', required: true },
+    force: { type: 'boolean', description: 'replace what is there, which is kept under another name' },
+  },
+  async run({ args }) {
+    const home = defaultHome();
+    const { createdAt, revision, kept } = await restore({
+      home,
+      archive: resolve(args.file),
+      force: args.force ?? false,
+      clock: systemClock,
+    });
+    say(`${home} is as it was at ${createdAt} (revision ${revision})`);
+    for (const path of kept) say(`what was there before: ${path}`);
+  },
+});

@@ -1,0 +1,90 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { kinds, type Secret } from '@tagboat/api';
+import { systemClock } from '@tagboat/base';
+import { openDiskStore } from '@tagboat/store';
+import { pack } from 'tar-stream';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { backupStream } from './backup.ts';
+import { restore } from './restore.ts';
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'restore-'));
+});
+afterEach(() => rm(root, { recursive: true }));
+
+const open = (home: string) =>
+  openDiskStore({ directory: join(home, 'store'), keyFile: join(home, 'config', 'store-key') });
+const secret = (name: string): Secret => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name, namespace: 'demo' },
+  data: { password: 'b3Blbg==' },
+});
+const key = (name: string) => ({ type: kinds.Secret, namespace: 'demo', name });
+
+async function backedUp(): Promise<{ home: string; archive: string }> {
+  const home = join(root, 'home');
+  await mkdir(join(home, 'config'), { recursive: true });
+  await writeFile(join(home, 'config', 'token'), 'the-owner');
+  const store = await open(home);
+  await store.create(secret('kept'));
+  const archive = join(root, 'backup.tar');
+  await pipeline(backupStream({ store, home, clock: systemClock }), createWriteStream(archive));
+  await store.create(secret('later'));
+  await store[Symbol.asyncDispose]();
+  return { home, archive };
+}
+
+test('a backup made while the store is open comes back elsewhere, Secrets and all', async () => {
+  const { archive } = await backedUp();
+  const home = join(root, 'other');
+  const { kept } = await restore({ home, archive, force: false, clock: systemClock });
+  expect(kept).toEqual([]);
+  expect(await readFile(join(home, 'config', 'token'), 'utf8')).toBe('the-owner');
+  await using store = await open(home);
+  expect((await store.get<Secret>(key('kept')))?.data).toEqual({ password: 'b3Blbg==' });
+  expect(await store.get(key('later'))).toBeUndefined();
+});
+
+test('what is there is replaced only when that is said, never while it is open, and kept', async () => {
+  const { home, archive } = await backedUp();
+  const options = { home, archive, clock: systemClock };
+  await expect(restore({ ...options, force: false })).rejects.toMatchObject({ reason: 'AlreadyExists' });
+  const store = await open(home);
+  await expect(restore({ ...options, force: true })).rejects.toMatchObject({ reason: 'Locked' });
+  await store[Symbol.asyncDispose]();
+  const { kept } = await restore({ ...options, force: true });
+  expect(kept).toHaveLength(2);
+  await using again = await open(home);
+  expect(await again.get(key('later'))).toBeUndefined();
+});
+
+test('what is no backup, or a damaged one, changes nothing', async () => {
+  const home = join(root, 'other');
+  const text = join(root, 'text');
+  await writeFile(text, 'not a tar at all'.repeat(100));
+  await expect(restore({ home, archive: text, force: false, clock: systemClock })).rejects.toMatchObject({
+    reason: 'Invalid',
+  });
+  const escaping = pack();
+  escaping.entry({ name: 'config/../../escaped' }, 'x');
+  escaping.finalize();
+  const evil = join(root, 'evil.tar');
+  await pipeline(escaping, createWriteStream(evil));
+  await expect(restore({ home, archive: evil, force: false, clock: systemClock })).rejects.toThrow(
+    /which no backup has/,
+  );
+  const { archive } = await backedUp();
+  const bytes = await readFile(archive);
+  const at = bytes.indexOf('SQLite format 3');
+  bytes.fill(0x5a, at + 100, at + 6000);
+  await writeFile(archive, bytes);
+  await expect(restore({ home, archive, force: false, clock: systemClock })).rejects.toMatchObject({
+    reason: 'Corrupt',
+  });
+});

@@ -1,0 +1,122 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { access, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join, normalize } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { type Clock, invalid, TagboatError, timestamp } from '@tagboat/base';
+import { openDiskStore } from '@tagboat/store';
+import { extract } from 'tar-stream';
+import { manifestName, storeEntry } from './backup.ts';
+
+export interface RestoreOptions {
+  readonly home: string;
+  readonly archive: string;
+  /** Replaces what is there; it is kept beside, under another name. */
+  readonly force: boolean;
+  readonly clock: Clock;
+}
+
+export interface Restored {
+  readonly createdAt: string;
+  readonly revision: string;
+  /** Where the state that was there before is now. */
+  readonly kept: readonly string[];
+}
+
+/**
+ * Puts the store and configuration of a backup in place. Everything is unpacked and checked beside first; what was there
+ * is moved away, not deleted.
+ * @throws `Invalid` for a file that is no backup, `Corrupt`, `AlreadyExists` without `force`, `Locked` while a Tagboat runs
+ */
+export async function restore({ home, archive, force, clock }: RestoreOptions): Promise<Restored> {
+  const stored = join(home, 'store', 'store.sqlite');
+  const there = await exists(stored);
+  if (there && !force)
+    throw new TagboatError(`there is a store in ${home} already`, {
+      reason: 'AlreadyExists',
+      hint: 'restore to another TAGBOAT_HOME, or say --force: what is there is kept under another name',
+    });
+  if (there) await refuseWhileRunning(home);
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const directory = await mkdtemp(join(home, '.restore-'));
+  try {
+    await unpack(archive, directory);
+    const manifest = await readManifest(directory, archive);
+    await check(directory);
+    const suffix = `before-${timestamp(clock).replace(/[-:]/g, '')}`;
+    const kept: string[] = [];
+    for (const part of ['store', 'config']) {
+      const target = join(home, part);
+      if (await exists(target)) {
+        await rename(target, `${target}.${suffix}`);
+        kept.push(`${target}.${suffix}`);
+      }
+      await rename(join(directory, part), target);
+    }
+    return { ...manifest, kept };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+const exists = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** @throws `Locked` */
+async function refuseWhileRunning(home: string): Promise<void> {
+  const store = await openDiskStore({
+    directory: join(home, 'store'),
+    keyFile: join(home, 'config', 'store-key'),
+  });
+  await store[Symbol.asyncDispose]();
+}
+
+async function unpack(archive: string, directory: string): Promise<void> {
+  const entries = extract();
+  entries.on('entry', (header, stream, next) => {
+    // The same error ends the archive, where it is told.
+    stream.on('error', () => undefined);
+    const path = normalize(header.name);
+    const known = path === manifestName || path === storeEntry || path.startsWith('config/');
+    if (header.type !== 'file' || !known || path.includes('..')) {
+      next(invalid(`${archive} holds "${header.name.slice(0, 100)}", which no backup has`));
+      return;
+    }
+    const target = join(directory, path);
+    mkdir(dirname(target), { recursive: true, mode: 0o700 })
+      .then(() => pipeline(stream, createWriteStream(target, { mode: 0o600 })))
+      .then(() => next(), next);
+  });
+  try {
+    await pipeline(createReadStream(archive), entries);
+  } catch (cause) {
+    if (cause instanceof TagboatError) throw cause;
+    throw invalid(`${archive} cannot be read as a backup: ${(cause as Error).message}`);
+  }
+}
+
+async function readManifest(
+  directory: string,
+  archive: string,
+): Promise<{ createdAt: string; revision: string }> {
+  const text = await readFile(join(directory, manifestName), 'utf8').catch(() => undefined);
+  if (text === undefined) throw invalid(`${archive} is no backup of Tagboat: it has no ${manifestName}`);
+  const manifest = JSON.parse(text) as { version: number; createdAt: string; revision: string };
+  if (manifest.version !== 1)
+    throw invalid(`${archive} was written by a newer Tagboat (format ${manifest.version}; this one knows 1)`);
+  return manifest;
+}
+
+/** Opens the unpacked store with its key, which reads and decrypts everything. @throws `Corrupt` */
+async function check(directory: string): Promise<void> {
+  const store = await openDiskStore({
+    directory: join(directory, 'store'),
+    keyFile: join(directory, 'config', 'store-key'),
+  });
+  const problems = await store.check();
+  await store[Symbol.asyncDispose]();
+  if (problems.length > 0)
+    throw new TagboatError(`the store in the backup is damaged: ${problems[0]}`, { reason: 'Corrupt' });
+}
