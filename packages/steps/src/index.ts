@@ -20,6 +20,7 @@ const steps: Readonly<Record<string, (server: string) => Promise<Step>>> = {
   },
   release: async () => (await import('./release.ts')).release,
   check: async () => (await import('./check.ts')).check,
+  'elyra-node': async () => (await import('./elyra-node.ts')).elyraNode,
   workbench: async () => (await import('./workbench.ts')).workbench,
   'workbench-snapshot': async () => (await import('./workbench-snapshot.ts')).workbenchSnapshot,
   candidate: async () => (await import('./candidate.ts')).candidate,

@@ -123,7 +123,7 @@ async function takeCommitted(context: StepContext, commit: Commit, model: ModelF
   await context.result('key', '');
 }
 
-async function pushNotebooks(context: StepContext, directory: string): Promise<string | undefined> {
+export async function pushNotebooks(context: StepContext, directory: string): Promise<string | undefined> {
   const names = await readdir(directory).catch(() => []);
   if (names.length === 0) return undefined;
   const run = context.optional('TAGBOAT_RUN');

@@ -19,7 +19,7 @@ export interface KernelEnvironment {
 const dataScience = ['ipykernel', 'ipywidgets', 'matplotlib', 'pandas', 'scikit-learn', 'scipy', 'seaborn'];
 
 /** The environments that are made by themselves, by name. */
-const definitions: Readonly<Record<string, readonly string[]>> = {
+export const definitions: Readonly<Record<string, readonly string[]>> = {
   minimal: ['ipykernel', 'ipywidgets'],
   'data-science': dataScience,
   tensorflow: [...dataScience, 'tensorflow'],

@@ -8,8 +8,10 @@ import { checkNotebook, compareRuns, type Finding, parseNotebook } from '@tagboa
 import { defaultHome } from '@tagboat/server';
 import { prepareNotebook, StepContext } from '@tagboat/steps';
 import { defineCommand } from 'citty';
+import { isElyraFile, runElyra } from '../elyra.ts';
 import { factsOf } from '../notebook-facts.ts';
 import { outputOption, say, show } from '../output.ts';
+import { connect } from '../session.ts';
 import { snapshot } from '../snapshot.ts';
 import { pairsOf, valuesOf } from '../words.ts';
 
@@ -61,7 +63,7 @@ const run = defineCommand({
     description: 'Runs a notebook as the pipeline would: same environment, same files, same parameters',
   },
   args: {
-    notebook: { type: 'positional', required: true },
+    notebook: { type: 'positional', required: true, description: 'or an Elyra .pipeline' },
     parameter: { type: 'string', alias: 'p', description: 'NAME=value (YAML); repeatable' },
     output: {
       type: 'string',
@@ -71,6 +73,11 @@ const run = defineCommand({
     artifacts: { type: 'string', description: 'a directory for the model file that it writes' },
   },
   async run({ args, rawArgs }) {
+    if (isElyraFile(args.notebook)) {
+      const given = pairsOf(valuesOf(rawArgs, '--parameter', '-p'), 'a parameter');
+      await runElyra(await connect(), args.notebook, given);
+      return;
+    }
     await using place = await placeOf(args.notebook, say);
     const texts = pairsOf(valuesOf(rawArgs, '--parameter', '-p'), 'a parameter');
     const parameters = Object.fromEntries(

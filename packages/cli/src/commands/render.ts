@@ -16,12 +16,14 @@ import {
 } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { stringify } from 'yaml';
+import { isElyraFile, renderElyra } from '../elyra.ts';
 import { nameFrom } from '../session.ts';
 
 export default defineCommand({
   meta: {
     name: 'render',
-    description: 'Prints what tagboat.yaml means as Tekton, Argo CD and Kubernetes files',
+    description:
+      'Prints what tagboat.yaml, or an Elyra .pipeline, means as Tekton, Argo CD and Kubernetes files',
   },
   args: {
     directory: { type: 'positional', required: false, default: '.' },
@@ -39,6 +41,11 @@ export default defineCommand({
     },
   },
   async run({ args }) {
+    if (isElyraFile(args.directory)) {
+      const project = args.project ?? nameFrom(basename(resolve(args.directory, '..')));
+      process.stdout.write(await renderElyra(args.directory, { ...args, project }));
+      return;
+    }
     const path = join(args.directory, modelFileName);
     const text = await readFile(path, 'utf8').catch(() => {
       throw notFound(`there is no ${path}`, { hint: 'propose one with: tagboat init' });

@@ -1,0 +1,2 @@
+export { type ElyraNode, type ElyraParameter, type ElyraPipeline, parseElyra } from './parse.ts';
+export { type ElyraContext, elyraPipeline, nodeNames, variablePrefix } from './to-tekton.ts';
