@@ -2,6 +2,7 @@ import { existsSync, statSync, utimesSync } from 'node:fs';
 import { access, constants, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { canonicalJson, hexOf, sha256 } from '@tagboat/base';
+import { runChecked } from '@tagboat/process';
 import { installation, isSource, selfCommand } from './paths.ts';
 
 const entry = 'main.js';
@@ -33,12 +34,11 @@ export async function stepCommand(home: string): Promise<StepCommand> {
 }
 
 async function makeBundle(directory: string): Promise<string> {
-  const { absolutePlaces, bundle } = await import('./bundle.ts');
   const temporary = `${directory}.${process.pid}`;
   await mkdir(dirname(directory), { recursive: true });
   try {
-    const main = join(installation, 'packages', 'cli', 'src', 'main.ts');
-    await bundle({ entries: { main }, directory: temporary, ...absolutePlaces });
+    const bundler = join(installation, 'packages', 'cli', 'src', 'bundle-steps.ts');
+    await runChecked(process.execPath, ['--disable-warning=ExperimentalWarning', bundler, temporary]);
     await rename(temporary, directory).catch((error: NodeJS.ErrnoException) => {
       // Another start made the same bundle meanwhile.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
