@@ -1,2 +1,9 @@
 export { BlobStore } from './blob-store.ts';
+export {
+  describeRepository,
+  type LayerDescription,
+  listRepositories,
+  type ManifestDescription,
+  type RepositorySummary,
+} from './listing.ts';
 export { type RegistryOptions, registryPlugin } from './plugin.ts';

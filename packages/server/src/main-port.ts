@@ -19,6 +19,7 @@ import { applicationRoutes } from './application-routes.ts';
 import { askServiceRoutes } from './ask-service.ts';
 import { maintenanceRoutes } from './backup.ts';
 import { serveConsole } from './console-files.ts';
+import { imageRoutes } from './image-routes.ts';
 import type { Measurements } from './measurements.ts';
 import type { Repositories } from './repositories.ts';
 import { listRuns, type RunQuery } from './run-list.ts';
@@ -92,6 +93,7 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
       repository: (url) => options.repositories().byUrl(url),
     }),
   );
+  app.register(async (scope) => imageRoutes(scope, options.blobs));
   app.register(async (scope) => askServiceRoutes(scope, () => String(options.about().appsUrl ?? '')));
   app.register(async (scope) =>
     shareRoutes(scope, {

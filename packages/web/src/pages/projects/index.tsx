@@ -108,7 +108,13 @@ const columns: readonly DataColumn<Row>[] = [
     grows: true,
     cell: ({ repository }) => {
       const url = repository.status?.url ?? repository.spec?.url;
-      return url ? <Equivalent text={`git clone ${url}`} /> : '';
+      return url ? (
+        <span className="tb-clone">
+          <Equivalent text={`git clone ${url}`} />
+        </span>
+      ) : (
+        ''
+      );
     },
   },
 ];

@@ -2,7 +2,16 @@ import { FormSelect, FormSelectOption, FormSelectOptionGroup, Label } from '@pat
 import { kinds, type PullRequest, type Repository } from '@tagboat/api';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { lazy, Suspense, useMemo } from 'react';
-import { Command, Empty, Gate, Loading, PageFrame, PageTabs, useTab } from '../../components/index.ts';
+import {
+  Command,
+  Empty,
+  Equivalent,
+  Gate,
+  Loading,
+  PageFrame,
+  PageTabs,
+  useTab,
+} from '../../components/index.ts';
 import { useList, useObject } from '../../data/use-list.ts';
 import { useRuns } from '../../data/use-runs.ts';
 import { byCommit, Context, type RepositoryContext, useRepository } from './context.ts';
@@ -45,7 +54,13 @@ export default function RepositoryPage() {
       crumbs={[{ label: 'Projects', to: '/projects' }]}
       badge={object.object && <Kind repository={object.object} />}
       subtitle={`Repository of ${project}`}
-      actions={url && <Command text={`git clone ${url}`} />}
+      actions={
+        url && (
+          <span className="tb-clone tb-clone--head">
+            <Equivalent text={`git clone ${url}`} />
+          </span>
+        )
+      }
       tabs={<PageTabs tabs={tabs} label="Parts of this page" />}
     >
       <Gate of={[object]} what={`There is no repository ${project}/${name}.`}>

@@ -1,0 +1,120 @@
+import { Label } from '@patternfly/react-core';
+import { type Experiment, type KubernetesObject, kinds } from '@tagboat/api';
+import { useSearch } from '@tanstack/react-router';
+import { Ago, type DataColumn, DataTable, Empty, Failed, Gate, Loading, To } from '../../components/index.ts';
+import { bytes } from '../../data/bytes.ts';
+import { useJson } from '../../data/query.ts';
+import { useList } from '../../data/use-list.ts';
+import { shortDigest } from '../model/model-data.ts';
+import { compareLayers, kindOf, type Manifest, madeBy, newBytes, usesOf } from './image-data.ts';
+import { ImageDetail } from './image-detail.tsx';
+
+interface Manifests {
+  readonly total: number;
+  readonly items: readonly Manifest[];
+}
+
+/** The manifests of one repository; the chosen one below, in detail. */
+export function RepositoryImages({ repository, registry }: { repository: string; registry: string }) {
+  const search: { digest?: string } = useSearch({ strict: false });
+  const manifests = useJson<Manifests>(`/tagboat/images?${new URLSearchParams({ repository })}`);
+  const experiments = useList<Experiment>(kinds.Experiment);
+  const services = useList<KubernetesObject>(kinds.InferenceService);
+  const deployments = useList<KubernetesObject>(kinds.Deployment);
+  if (manifests.error) return <Failed error={manifests.error} retry={() => void manifests.refetch()} />;
+  if (!manifests.data) return <Loading />;
+  const { items, total } = manifests.data;
+  if (items.length === 0) return <Empty title="Nothing is in this repository" />;
+  const users = [...services.items, ...deployments.items.filter(({ metadata }) => !metadata.ownerReferences)];
+  const chosen = items.find(({ digest }) => digest === search.digest) ?? items[0]!;
+  return (
+    <Gate of={[experiments, services, deployments]}>
+      {() => (
+        <div className="tb-stack">
+          <DataTable
+            label="Manifests"
+            columns={columnsFor({ repository, items, users, experiments: experiments.items })}
+            rows={items}
+            keyOf={({ digest }) => digest}
+            isSelected={({ digest }) => digest === chosen.digest}
+          />
+          {total > items.length && (
+            <p className="tb-quiet">
+              The newest {items.length} of {total}.
+            </p>
+          )}
+          <ImageDetail
+            key={chosen.digest}
+            manifest={chosen}
+            before={earlier(items, chosen)}
+            repository={repository}
+            registry={registry}
+            uses={usesOf(chosen.digest, users)}
+            made={madeBy(chosen.digest, experiments.items)}
+            referrers={items.filter(({ subject }) => subject === chosen.digest)}
+          />
+        </div>
+      )}
+    </Gate>
+  );
+}
+
+const earlier = (items: readonly Manifest[], one: Manifest) =>
+  items.slice(items.indexOf(one) + 1).find(({ artifactType }) => artifactType === one.artifactType);
+
+interface ColumnInputs {
+  readonly repository: string;
+  readonly items: readonly Manifest[];
+  readonly users: readonly KubernetesObject[];
+  readonly experiments: readonly Experiment[];
+}
+
+function columnsFor({ repository, items, users, experiments }: ColumnInputs): DataColumn<Manifest>[] {
+  const page = (digest: string) => `/images?${new URLSearchParams({ repository, digest })}`;
+  return [
+    {
+      title: 'Digest',
+      cell: ({ digest }) => (
+        <To page={page(digest)} className="tb-mono" title={digest}>
+          {shortDigest(digest)}
+        </To>
+      ),
+    },
+    {
+      title: 'Tags',
+      grows: true,
+      cell: ({ tags, digest }) => (
+        <span className="tb-row">
+          {tags.map((tag) => (
+            <Label key={tag} isCompact color="blue">
+              {tag.length > 40 ? `${tag.slice(0, 12)}…` : tag}
+            </Label>
+          ))}
+          {madeBy(digest, experiments)
+            .flatMap(({ spec }) => spec?.tag ?? [])
+            .filter((tag) => !tags.includes(tag))
+            .map((tag) => (
+              <Label key={tag} isCompact variant="outline">
+                made for {tag}
+              </Label>
+            ))}
+        </span>
+      ),
+    },
+    { title: 'What', cell: kindOf },
+    { title: 'Size', align: 'right', cell: ({ size }) => bytes(size) },
+    {
+      title: 'New bytes',
+      align: 'right',
+      cell: (manifest) => {
+        const before = earlier(items, manifest);
+        return before ? bytes(newBytes(compareLayers(manifest, before))) : '';
+      },
+    },
+    {
+      title: 'Runs in',
+      cell: ({ digest }) => [...new Set(usesOf(digest, users).map(({ namespace }) => namespace))].join(', '),
+    },
+    { title: 'Pushed', cell: ({ pushed }) => <Ago at={pushed} /> },
+  ];
+}
