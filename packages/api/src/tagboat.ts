@@ -8,6 +8,8 @@ export interface RepositorySpec {
   /** How often to look at an outside URL without being nudged; default 60 s. */
   intervalSeconds?: number;
   credentialsFrom?: { secretName: string };
+  /** At most so many of its runs at once; others wait for their turn. */
+  concurrencyLimit?: number;
   /** The forge that hosts `url`: its pull requests are followed, and commit statuses are written back. */
   forge?: ForgeSpec;
 }

@@ -30,12 +30,14 @@ export const runAnnotations = {
   author: 'tagboat.dev/author',
   /** Which commit statuses the tasks of the run stand for: names of tasks to contexts, as JSON. */
   contexts: 'tagboat.dev/contexts',
-  /** Runs of one group that are of the same ref: a newer one ends those that are not finished. */
+  /** A group: a newer run of the same group and ref ends those that are not finished. */
   cancelInProgress: 'tagboat.dev/cancel-in-progress',
   /** A number; among runs that wait the higher starts first. */
   priority: 'tagboat.dev/priority',
   /** Runs with the same value wait for one another's turn. */
   queue: 'tagboat.dev/queue',
+  /** How many of the runs with the same `queue` may run at once. */
+  queueLimit: 'tagboat.dev/queue-limit',
 } as const;
 
 /** On a deployment repository of another server: the run or commit that released to it last, so that it is looked at now. */

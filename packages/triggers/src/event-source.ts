@@ -36,6 +36,7 @@ export async function eventOf(source: EventSource): Promise<{ event: TriggerEven
     repositoryUrl,
     cloneUrl: source.cloneUrl ?? repositoryUrl,
     defaultBranch: status?.defaultBranch ?? 'main',
+    ...(spec?.concurrencyLimit ? { concurrencyLimit: spec.concurrencyLimit } : {}),
     message: await commit.message(),
     author: { name, email },
     files: byKind((await changedPaths(mirror, { from, to: commit.id })).slice(0, mostPaths)),

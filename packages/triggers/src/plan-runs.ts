@@ -61,7 +61,13 @@ const priorities: Readonly<Record<RunKind, number>> = {
 /** Labels and annotations of every run that is made for an event. */
 export function runMetadata(
   event: TriggerEvent,
-  about: { name: string; kind?: RunKind | undefined; labels?: Readonly<Record<string, string>> },
+  about: {
+    name: string;
+    kind?: RunKind | undefined;
+    labels?: Readonly<Record<string, string>>;
+    /** Whether it ends older runs of its name and ref; default: what was pushed again makes older checks pointless. */
+    cancelsOlder?: boolean;
+  },
 ): { labels: Record<string, string>; annotations: Record<string, string> } {
   const { ref, pull } = event;
   const kind = about.kind ?? kindOfRef[ref.kind];
@@ -86,10 +92,16 @@ export function runMetadata(
       [runAnnotations.tag]: ref.short,
       [runAnnotations.name]: about.name,
       [runAnnotations.author]: senderOf(event),
-      [runAnnotations.queue]: event.repository,
       [runAnnotations.priority]: String(priorities[kind]),
-      // What was pushed again makes the check of what was there before pointless; a tag never does.
-      ...(ref.kind === 'branch' || ref.kind === 'pull' ? { [runAnnotations.cancelInProgress]: 'true' } : {}),
+      ...(event.concurrencyLimit
+        ? {
+            [runAnnotations.queue]: event.repository,
+            [runAnnotations.queueLimit]: String(event.concurrencyLimit),
+          }
+        : {}),
+      ...((about.cancelsOlder ?? (ref.kind === 'branch' || ref.kind === 'pull'))
+        ? { [runAnnotations.cancelInProgress]: about.name }
+        : {}),
     },
   };
 }

@@ -180,8 +180,7 @@ describe('pull requests', () => {
     expect(run?.metadata).toMatchObject({
       labels: { 'tagboat.dev/kind': 'pull', 'tagboat.dev/pull-request': '1', 'tagboat.dev/model': 'm' },
       annotations: {
-        'tagboat.dev/cancel-in-progress': 'true',
-        'tagboat.dev/queue': 'r',
+        'tagboat.dev/cancel-in-progress': 'm',
         'tagboat.dev/priority': '60',
       },
     });

@@ -46,6 +46,8 @@ export interface TriggerEvent {
   readonly repositoryUrl: string;
   readonly cloneUrl: string;
   readonly defaultBranch: string;
+  /** At most so many of the repository's runs at once; absent: as the platform has it. */
+  readonly concurrencyLimit?: number;
   readonly message: string;
   readonly author: { readonly name: string; readonly email: string };
   readonly files: ChangedFiles;

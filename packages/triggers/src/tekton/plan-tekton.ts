@@ -148,7 +148,10 @@ async function complete(
   const name = nameOf(object);
   const spec = await resolveRun(run, sources);
   if (event.pull?.untrusted) refuseSecrets(spec, run);
-  const own = runMetadata(event, { name, kind: event.ref.kind === 'tag' ? 'release' : undefined });
+  const own = runMetadata(event, {
+    name,
+    cancelsOlder: object.metadata.annotations?.[annotationNames.cancel] === 'true',
+  });
   const strings = (record: Readonly<Record<string, unknown>> = {}) =>
     Object.fromEntries(Object.entries(record).map(([key, value]) => [key, String(value)]));
   return {
