@@ -6,6 +6,7 @@ import type { NodeContext } from './context.ts';
 import { GeneralPodWorker, podFinalizer } from './general-pod-worker.ts';
 import type { PodWorker } from './pod-worker.ts';
 import { StepPodWorker } from './step-pod-worker.ts';
+import { holdBack, isUntrusted } from './untrusted.ts';
 
 /** Starts a worker for every pod that has none, and ends the workers of pods that are gone. */
 export class PodReconciler implements Reconciler, AsyncDisposable {
@@ -31,6 +32,7 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
     if (pod.metadata.deletionTimestamp) return this.#terminate(key, pod);
     if (this.#workers.has(id)) return;
     if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return;
+    if (isUntrusted(pod) && this.#context.driver.name !== 'container') return holdBack(this.#context, pod);
     const worker = isStepPod(pod)
       ? new StepPodWorker(this.#context, pod)
       : new GeneralPodWorker(this.#context, pod);

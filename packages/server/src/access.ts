@@ -39,7 +39,7 @@ export function accessHook(signIn: SignIn, hosts: ReadonlySet<string>, shares?: 
     const answered = await signIn.answer(request, reply);
     if (answered) return answered;
     if (!identity) return isOpen(request, path) ? undefined : unauthorized(request, reply);
-    if (identity.kind === 'pod' && !mayPod(identity.namespace, path)) return forbidden(path, reply);
+    if (identity.kind === 'pod' && !mayPod(identity, request)) return forbidden(path, reply);
     return undefined;
   };
 }
@@ -87,9 +87,15 @@ const refusal = (reason: 'Unauthorized' | 'Forbidden', message: string) =>
   statusOf(new TagboatError(message, { reason }));
 
 /** A run's pod reaches the repositories and images of its own project, and nothing else. */
-function mayPod(namespace: string, path: string): boolean {
+export function mayPod(
+  { namespace, onlyReads }: Extract<Identity, { kind: 'pod' }>,
+  { method, url }: Pick<FastifyRequest, 'method' | 'url'>,
+): boolean {
+  const [path = '', query = ''] = url.split('?');
   const decoded = decodeURIComponent(path);
   if (decoded.includes('..')) return false;
+  if (onlyReads !== undefined)
+    return mayRead(`/git/${namespace}/${onlyReads}`, { method, path: decoded, query });
   return (
     decoded === '/v2/' ||
     decoded === '/v2' ||
@@ -97,5 +103,21 @@ function mayPod(namespace: string, path: string): boolean {
     decoded.startsWith(`/v2/${namespace}/`) ||
     decoded.startsWith(`/git/${namespace}/`) ||
     decoded.startsWith(`/git/api/v1/repos/${namespace}/`)
+  );
+}
+
+/** A fetch of one repository, with its Git LFS content. */
+function mayRead(
+  repository: string,
+  { method, path, query }: { method: string; path: string; query: string },
+): boolean {
+  const rest = [`${repository}.git/`, `${repository}/`].find((start) => path.startsWith(start));
+  if (rest === undefined) return false;
+  const asked = `${method} ${path.slice(rest.length)}`;
+  if (asked === 'GET info/refs') return query === 'service=git-upload-pack';
+  return (
+    asked === 'POST git-upload-pack' ||
+    asked === 'POST info/lfs/objects/batch' ||
+    asked.startsWith('GET info/lfs/objects/')
   );
 }

@@ -1,13 +1,20 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { kinds, type Pod } from '@tagboat/api';
+import { runLabels } from '@tagboat/render';
 import type { Reader } from '@tagboat/store';
 import { sameSecret, secretFile } from './secrets.ts';
 
 /** Who asks. A run's pod may do less than the owner, and only in its own namespace. */
 export type Identity =
   | { readonly kind: 'owner' }
-  | { readonly kind: 'pod'; readonly namespace: string; readonly pod: string }
+  | {
+      readonly kind: 'pod';
+      readonly namespace: string;
+      readonly pod: string;
+      /** The only repository that may be read, and nothing else: the pod runs an outside contributor's code. */
+      readonly onlyReads?: string;
+    }
   /** Whoever has a share link: sees what `/shared/<namespace>/<model>` shows, and nothing else. */
   | { readonly kind: 'share'; readonly namespace: string; readonly model: string };
 
@@ -57,9 +64,14 @@ export class Tokens {
     const [uid, namespace, name] = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as string[];
     const pod = await this.#reader.get<Pod>({ type: kinds.Pod, namespace: namespace!, name: name! });
     const over = ['Succeeded', 'Failed'].includes(pod?.status?.phase ?? '');
-    return pod?.metadata.uid === uid && !over
-      ? { kind: 'pod', namespace: namespace!, pod: name! }
-      : undefined;
+    if (!pod || pod.metadata.uid !== uid || over) return undefined;
+    const { labels = {} } = pod.metadata;
+    return {
+      kind: 'pod',
+      namespace: namespace!,
+      pod: name!,
+      ...(labels[runLabels.untrusted] === 'true' ? { onlyReads: labels[runLabels.repository] ?? '' } : {}),
+    };
   }
 
   #sign(payload: string): string {

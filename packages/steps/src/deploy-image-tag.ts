@@ -46,7 +46,7 @@ export function withImage(
     throw invalid(`${about.path} has no ImageStream, Job or Deployment "${about.name}"`, {
       hint: 'correct deploy.image-name in .aicoe-ci.yaml',
     });
-  return documents.map((document) => document.toString()).join('');
+  return documents.map((document) => document.toString({ lineWidth: 0 })).join('');
 }
 
 function rewrite(

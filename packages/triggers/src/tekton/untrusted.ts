@@ -31,7 +31,7 @@ export function refuseSecrets(spec: NonNullable<PipelineRun['spec']>, run: Found
   const found = search(spec, ['spec']);
   if (found)
     throw invalid(
-      `code from outside the project may not use ${refused[String(found.at(-1))]} (${found.join('.')})`,
+      `code from outside the project may not use ${refused[String(found.at(-1))] ?? 'labels of the platform'} (${found.join('.')})`,
       {
         location: run.locate(found),
         hint: 'a member of the project can push the change to a branch of this repository',
@@ -52,6 +52,7 @@ function search(value: unknown, path: (string | number)[]): (string | number)[] 
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [key, item] of Object.entries(value)) {
     const here = [...path, Array.isArray(value) ? Number(key) : key];
+    if (key.startsWith('tagboat.dev/')) return here;
     if (!Array.isArray(value) && key in refused && item !== undefined && item !== false && item !== null)
       return here;
     const found = search(item, here);

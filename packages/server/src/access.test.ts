@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest';
+import { mayPod } from './access.ts';
+
+const pod = { kind: 'pod', namespace: 'demo', pod: 'p' } as const;
+
+it("a run's pod reaches its own project alone", () => {
+  const may = (url: string, method = 'GET') => mayPod(pod, { method, url });
+  expect(may('/git/demo/app.git/info/refs?service=git-receive-pack')).toBe(true);
+  expect(may('/git/api/v1/repos/demo/app/pulls')).toBe(true);
+  expect(may('/v2/demo/app/manifests/v1', 'PUT')).toBe(true);
+  for (const url of [
+    '/git/other/app.git/info/refs',
+    '/git/api/v1/repos/other/app',
+    '/git/demo/..%2fother/app.git/info/refs',
+    '/api/v1/namespaces/demo/secrets',
+  ])
+    expect(may(url), url).toBe(false);
+});
+
+it("a pod of an outside contributor's run reads its repository, and does nothing else", () => {
+  const may = (url: string, method = 'GET') => mayPod({ ...pod, onlyReads: 'app' }, { method, url });
+  expect(may('/git/demo/app.git/info/refs?service=git-upload-pack')).toBe(true);
+  expect(may('/git/demo/app.git/git-upload-pack', 'POST')).toBe(true);
+  expect(may('/git/demo/app.git/info/lfs/objects/batch', 'POST')).toBe(true);
+  for (const [url, method] of [
+    ['/git/demo/app.git/info/refs?service=git-receive-pack', 'GET'],
+    ['/git/demo/app.git/git-receive-pack', 'POST'],
+    ['/git/demo/app.git/info/lfs/objects/x', 'PUT'],
+    ['/git/demo/app-secret.git/git-upload-pack', 'POST'],
+    ['/git/api/v1/repos/demo/app/contents/x', 'PUT'],
+    ['/git-credentials?url=https://x', 'GET'],
+    ['/v2/demo/app/manifests/v1', 'GET'],
+  ] as const)
+    expect(may(url, method), url).toBe(false);
+});
