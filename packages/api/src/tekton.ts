@@ -280,8 +280,21 @@ export interface TaskRunStatus {
   retriesStatus?: TaskRunStatus[];
   artifacts?: Artifacts;
   provenance?: Provenance;
+  timing?: StepTiming;
   /** What a cluster would refuse, and other things to know about this run. */
   annotations?: Record<string, string>;
+}
+
+/** When a TaskRun's steps ran, to the millisecond; not part of Tekton's status. */
+export interface StepTiming {
+  /** Of the first step. */
+  startedAt: string;
+  /** Of the last step that ran. */
+  finishedAt: string;
+  /** In steps. */
+  runSeconds: number;
+  /** When the TaskRun was known to be over. */
+  completedAt?: string;
 }
 
 export type TaskRun = KubernetesObject<TaskRunSpec, TaskRunStatus>;

@@ -9,13 +9,22 @@ export interface StepEnd {
 /** A container's state after its step, with what Tekton's entrypoint would leave in the termination message. */
 export function terminatedStep(
   { exitCode, reason }: StepEnd,
-  facts: { startedAt: string; finishedAt: string; results: readonly RunResult[] },
+  facts: {
+    startedAt: string;
+    finishedAt: string;
+    results: readonly RunResult[];
+    /** To the millisecond, since an object's own times are whole seconds. */
+    exact?: { startedAt: number; finishedAt: number };
+  },
 ): ContainerState {
-  const { startedAt, finishedAt, results } = facts;
+  const { startedAt, finishedAt, results, exact } = facts;
   const continued = reason === 'Continued';
   const internal: RunResult[] = [
     ...results,
-    { key: 'StartedAt', value: startedAt, type: 3 },
+    { key: 'StartedAt', value: exact ? new Date(exact.startedAt).toISOString() : startedAt, type: 3 },
+    ...(exact
+      ? [{ key: 'FinishedAt', value: new Date(exact.finishedAt).toISOString(), type: 3 as const }]
+      : []),
     ...(reason && !continued ? [{ key: 'Reason', value: reason, type: 3 as const }] : []),
     ...(continued ? [{ key: 'ExitCode', value: String(exitCode), type: 3 as const }] : []),
   ];

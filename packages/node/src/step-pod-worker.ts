@@ -144,9 +144,11 @@ export class StepPodWorker extends PodWorker {
     }
     const output = await openStepOutput(step, (path) => this.#hostPath(prepared, path, container));
     const ready = await this.#containerFor(prepared, { container, step, index });
+    const began = this.context.clock.now();
     const started = await this.#startStep(ready, output);
     await this.report({ phase: 'Running' });
     const end = await this.#await(started, step);
+    const ended = this.context.clock.now();
     await output.close();
     const { values, problem } = await this.#values(prepared, step);
     const tail = started.log.tail.findLast((line) => line.trim() !== '');
@@ -156,6 +158,7 @@ export class StepPodWorker extends PodWorker {
     this.#ended(container, continued ? { ...end, reason: 'Continued' } : end, {
       startedAt: started.startedAt,
       values,
+      exact: { startedAt: began, finishedAt: ended },
     });
     if (problem) throw problem;
     if (end.exitCode === 0 || continued) return undefined;
@@ -327,10 +330,17 @@ export class StepPodWorker extends PodWorker {
     }
   }
 
-  #ended(container: Container, end: StepEnd, more: { startedAt: string; values?: StepValues }): void {
+  #ended(
+    container: Container,
+    end: StepEnd,
+    more: { startedAt: string; values?: StepValues; exact?: { startedAt: number; finishedAt: number } },
+  ): void {
     const finishedAt = timestamp(this.context.clock);
-    const { startedAt, values = nothing } = more;
-    this.setState(container, terminatedStep(end, { startedAt, finishedAt, results: values.results }));
+    const { startedAt, values = nothing, exact } = more;
+    this.setState(
+      container,
+      terminatedStep(end, { startedAt, finishedAt, results: values.results, ...(exact ? { exact } : {}) }),
+    );
   }
 
   /** A task whose work was done before: its steps did not run, its results are those of then. */

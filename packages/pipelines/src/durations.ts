@@ -38,7 +38,11 @@ export function pipelineTimeouts(
   };
 }
 
-/** When a limit that began at `start` is reached (milliseconds since the epoch); never, where there is none. */
+/**
+ * When a limit that began at `start` is reached (milliseconds since the epoch); never, where there is none. Times of
+ * objects are whole seconds, cut off: a limit must not be reached before its time.
+ */
 export function deadline(start: string | undefined, limit: number | undefined): number {
-  return start && limit ? Date.parse(start) + limit : Number.POSITIVE_INFINITY;
+  if (!start || !limit) return Number.POSITIVE_INFINITY;
+  return Date.parse(start) + limit + (start.includes('.') ? 0 : 1000);
 }

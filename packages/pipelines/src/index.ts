@@ -8,6 +8,7 @@ import { PipelineRunReconciler, pipelineRunOf } from './pipeline-run-controller.
 import { RunQueue } from './run-queue.ts';
 import { TaskRunReconciler, taskRunOfPod } from './task-run-controller.ts';
 
+export { claimName as claimNameOf } from './children.ts';
 export { childName } from './names.ts';
 export type { Problem } from './problems.ts';
 export { rerunOfAnnotation, takenFromAnnotation } from './rerun.ts';

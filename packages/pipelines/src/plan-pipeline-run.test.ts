@@ -179,7 +179,7 @@ describe('stopping', () => {
       reason: 'PipelineRunTimeout',
       message: 'PipelineRun "r" failed to finish within "1m0s"',
     });
-    expect(plan(spec, going, { spec: { timeouts: { pipeline: '1m' } }, after: 20_000 }).again).toBe(40_000);
+    expect(plan(spec, going, { spec: { timeouts: { pipeline: '1m' } }, after: 20_000 }).again).toBe(41_000);
   });
 
   it('tasks timeout: cancels tasks, runs finally, then fails', () => {

@@ -20,7 +20,7 @@ import type { Reconciler, Result } from '@tagboat/controller';
 import { createIfAbsent, deleteIfPresent, mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
 import { claimName } from './children.ts';
 import { decodedRun, decodeTaskRunSpec, decodeTaskSpec } from './decode.ts';
-import { defaultTimeout, goDuration } from './durations.ts';
+import { deadline, defaultTimeout, goDuration } from './durations.ts';
 import type { RunEvents } from './events.ts';
 import { podNameFor } from './names.ts';
 import { featureFlags } from './pipeline-run-controller.ts';
@@ -106,7 +106,13 @@ export class TaskRunReconciler implements Reconciler {
     }
     await this.#record(taskRun, (status) => {
       const next = { ...status, ...outcome.status, conditions: [this.#condition(status, outcome.condition)] };
-      return outcome.done ? { ...next, completionTime: timestamp(this.#clock) } : next;
+      if (!outcome.done) return next;
+      const completedAt = new Date(this.#clock.now()).toISOString();
+      return {
+        ...next,
+        completionTime: timestamp(this.#clock),
+        ...(next.timing ? { timing: { ...next.timing, completedAt } } : {}),
+      };
     });
     return outcome.done;
   }
@@ -284,10 +290,7 @@ export class TaskRunReconciler implements Reconciler {
   }
 
   #timeLeft(taskRun: TaskRun): number {
-    const timeout = timeoutOf(taskRun);
-    const start = taskRun.status?.startTime;
-    if (timeout === 0 || !start) return Number.POSITIVE_INFINITY;
-    return Date.parse(start) + timeout - this.#clock.now();
+    return deadline(taskRun.status?.startTime, timeoutOf(taskRun)) - this.#clock.now();
   }
 
   async #pend(taskRun: TaskRun): Promise<undefined> {

@@ -22,7 +22,10 @@ import { stepContainerName } from './task-variables.ts';
 /** What a pod's status says about the TaskRun it runs. */
 export interface PodOutcome {
   readonly condition: Condition;
-  readonly status: Pick<TaskRunStatus, 'steps' | 'sidecars' | 'results' | 'artifacts' | 'annotations'>;
+  readonly status: Pick<
+    TaskRunStatus,
+    'steps' | 'sidecars' | 'results' | 'artifacts' | 'annotations' | 'timing'
+  >;
   readonly done: boolean;
 }
 
@@ -61,7 +64,29 @@ export function outcomeOfPod(taskRun: TaskRun, spec: TaskSpec, pod: Pod): PodOut
       ...(sidecars.length > 0 ? { sidecars } : {}),
       ...(results.length > 0 ? { results } : {}),
       ...(artifacts ? { artifacts } : {}),
+      ...stepTiming([...statuses.values()]),
       ...annotationsOf(pod, condition),
+    },
+  };
+}
+
+function stepTiming(statuses: readonly ContainerStatus[]): Pick<TaskRunStatus, 'timing'> {
+  const spans = statuses.flatMap((status) => {
+    const value = (name: string) =>
+      termination(status).find(({ key, type }) => type === 3 && key === name)?.value;
+    const [startedAt, finishedAt] = [value('StartedAt'), value('FinishedAt')];
+    return startedAt && finishedAt ? [{ startedAt, finishedAt }] : [];
+  });
+  if (spans.length === 0) return {};
+  const run = spans.reduce((sum, span) => sum + Date.parse(span.finishedAt) - Date.parse(span.startedAt), 0);
+  return {
+    timing: {
+      startedAt: spans.map(({ startedAt }) => startedAt).sort()[0]!,
+      finishedAt: spans
+        .map(({ finishedAt }) => finishedAt)
+        .sort()
+        .at(-1)!,
+      runSeconds: run / 1000,
     },
   };
 }
@@ -149,7 +174,7 @@ function stepState(container: string, name: string, status: ContainerStatus): St
     terminated: {
       ...other,
       ...(rest.length > 0 ? { message: JSON.stringify(rest) } : {}),
-      ...(startedAt ? { startedAt } : {}),
+      ...(startedAt ? { startedAt: `${startedAt.slice(0, 19)}Z` } : {}),
       ...(exitCode === undefined ? {} : { exitCode: Number(exitCode) }),
     },
     terminationReason: reason ?? (exitCode === undefined ? (terminated.reason ?? 'Completed') : 'Continued'),

@@ -18,7 +18,7 @@ export const run = (spec: PipelineRun['spec'] = {}, status: PipelineRun['status'
   kind: 'PipelineRun',
   metadata: { name: 'r', namespace: 'n', uid: 'u' },
   spec,
-  status: { startTime: new Date(start).toISOString(), ...status },
+  status: { startTime: '2026-01-01T00:00:00Z', ...status },
 });
 
 interface TaskRunFacts {

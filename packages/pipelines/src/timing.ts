@@ -55,16 +55,11 @@ const seconds = (milliseconds: number) =>
 
 function spanOf(runs: readonly Child[]): Span | undefined {
   const spans = runs.flatMap(({ status }) => {
-    const { startTime, completionTime, steps = [], annotations } = (status ?? {}) as TaskRunStatus;
+    const { startTime, completionTime, timing, annotations } = (status ?? {}) as TaskRunStatus;
     if (!startTime || !completionTime || annotations?.['tagboat.dev/taken-from']) return [];
-    const began = steps.map(({ terminated }) => time(terminated?.startedAt)).filter(Number.isFinite);
-    const ran = steps.reduce((sum, { terminated }) => {
-      const length = time(terminated?.finishedAt) - time(terminated?.startedAt);
-      return sum + (Number.isFinite(length) && length > 0 ? length : 0);
-    }, 0);
-    const start = Math.max(time(startTime), began.length > 0 ? Math.min(...began) : time(startTime));
-    const end = Math.max(time(completionTime), start);
-    return [{ start, end, run: Math.min(ran, end - start) }];
+    const start = time(timing?.startedAt ?? startTime);
+    const end = Math.max(time(timing?.completedAt ?? completionTime), start);
+    return [{ start, end, run: Math.min((timing?.runSeconds ?? 0) * 1000, end - start) }];
   });
   if (spans.length === 0) return undefined;
   const longest = spans.reduce((a, b) => (b.run > a.run ? b : a));

@@ -1,0 +1,257 @@
+import { mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import {
+  findCondition,
+  type KubernetesObject,
+  keyOf,
+  kinds,
+  type PersistentVolumeClaim,
+  type PipelineRun,
+  type TaskRun,
+  TypeRegistry,
+  type WorkspaceBinding,
+} from '@tagboat/api';
+import { invalid, isReason } from '@tagboat/base';
+import { NodeLayout } from '@tagboat/node';
+import { startEngine } from '@tagboat/server';
+import { defineCommand } from 'citty';
+import pc from 'picocolors';
+import { followTree } from '../follow-tree.ts';
+import { toolsOfHost } from '../host.ts';
+import { standardOutput } from '../live.ts';
+import { outputOption, say } from '../output.ts';
+import { clientSource, engineSource, type RunSource } from '../run-source.ts';
+import { about, connect } from '../session.ts';
+import {
+  alphaFeatures,
+  declarationsOf,
+  paramValue,
+  readTektonFiles,
+  type TektonFiles,
+} from '../tekton-files.ts';
+
+export default defineCommand({
+  meta: {
+    name: 'run',
+    description: 'Runs Tekton YAML on this machine; without a platform if none is up',
+  },
+  args: {
+    file: { type: 'positional', required: true, description: 'a file, a directory, or - for standard input' },
+    param: { type: 'string', alias: 'p', valueHint: 'name=value', description: 'a param; may be repeated' },
+    workspace: {
+      type: 'string',
+      alias: 'w',
+      valueHint: 'name=path',
+      description: 'a directory as a workspace; may be repeated',
+    },
+    name: { type: 'string', description: 'which run, Pipeline or Task of the files' },
+    project: { type: 'string', description: 'where to run it on a platform that is up', default: 'default' },
+    local: { type: 'boolean', description: 'in this process, whether a platform is up or not' },
+    ...outputOption,
+  },
+  async run({ args, rawArgs }) {
+    const files = await readTektonFiles(args.file, args.name);
+    const options: RunOptions = {
+      files,
+      params: pairs(rawArgs, ['-p', '--param']),
+      workspaces: pairs(rawArgs, ['-w', '--workspace']),
+      quiet: args.output === 'json',
+    };
+    for (const feature of alphaFeatures(files))
+      process.stderr.write(`${pc.yellow('note')}: ${feature} is alpha in Tekton; a cluster may refuse it\n`);
+    const runs = await runSomewhere(options, { local: args.local ?? false, project: args.project });
+    if (args.output === 'json') say(JSON.stringify(runs.length === 1 ? runs[0] : runs, null, 2));
+    else for (const run of runs) report(run);
+    const failed = runs.find((run) => findCondition(run.status?.conditions, 'Succeeded')?.status !== 'True');
+    if (failed) process.exitCode = exitCodeOf(failed);
+  },
+});
+
+interface RunOptions {
+  readonly files: TektonFiles;
+  readonly params: readonly [string, string][];
+  readonly workspaces: readonly [string, string][];
+  readonly quiet: boolean;
+}
+
+/** 124 as `timeout` has it, 130 as a shell has it after Ctrl-C, else 1. */
+function exitCodeOf(run: PipelineRun | TaskRun): number {
+  const reason = findCondition(run.status?.conditions, 'Succeeded')?.reason ?? '';
+  if (/Timeout/.test(reason)) return 124;
+  return /Cancelled/.test(reason) ? 130 : 1;
+}
+
+function pairs(rawArgs: readonly string[], names: readonly string[]): [string, string][] {
+  const found: [string, string][] = [];
+  for (const [index, arg] of rawArgs.entries()) {
+    const name = names.find((option) => arg === option || arg.startsWith(`${option}=`));
+    if (!name) continue;
+    const text = arg === name ? (rawArgs[index + 1] ?? '') : arg.slice(name.length + 1);
+    const at = text.indexOf('=');
+    if (at < 1) throw invalid(`expected ${name} name=value, found "${text}"`);
+    found.push([text.slice(0, at), text.slice(at + 1)]);
+  }
+  return found;
+}
+
+async function runSomewhere(options: RunOptions, { local, project }: { local: boolean; project: string }) {
+  const platform = local ? undefined : await platformThatIsUp();
+  if (platform) return runAll(options, { ...platform, namespace: project });
+  const home = await mkdtemp(join(tmpdir(), 'tagboat-run-'));
+  try {
+    await using engine = await startEngine({ home, tools: await toolsOfHost(home) });
+    if (engine.node.driverNote && !options.quiet)
+      process.stderr.write(`${pc.yellow('note')}: steps run as plain processes: ${engine.node.driverNote}\n`);
+    return await runAll(options, { source: engineSource(engine), home, namespace: 'default' });
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+async function platformThatIsUp(): Promise<{ source: RunSource; home: string } | undefined> {
+  try {
+    const client = await connect();
+    return { source: clientSource(client), home: (await about(client)).home };
+  } catch (error) {
+    if (isReason(error, 'Unavailable')) return undefined;
+    throw error;
+  }
+}
+
+interface Place {
+  readonly source: RunSource;
+  readonly home: string;
+  readonly namespace: string;
+}
+
+async function runAll(options: RunOptions, place: Place): Promise<(PipelineRun | TaskRun)[]> {
+  const types = new TypeRegistry();
+  await ensure(place, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: place.namespace } }, types);
+  for (const object of options.files.objects) await ensure(place, object, types);
+  const finished: (PipelineRun | TaskRun)[] = [];
+  for (const run of options.files.runs) {
+    const prepared = await prepare(run, options, place);
+    const created = await place.source.create(types.of(prepared), prepared);
+    finished.push(await follow(created, options, place));
+  }
+  return finished;
+}
+
+/** Creates an object, or gives the one of its name this content. */
+async function ensure(
+  { source, namespace }: Place,
+  object: KubernetesObject,
+  types: TypeRegistry,
+): Promise<void> {
+  const type = types.of(object);
+  const { status: _, ...declared } = object;
+  const placed = { ...declared, metadata: { ...object.metadata, ...(type.namespaced ? { namespace } : {}) } };
+  try {
+    await source.create(type, placed);
+  } catch (error) {
+    if (!isReason(error, 'AlreadyExists')) throw error;
+    if (object.spec !== undefined)
+      await source.replace(keyOf(type, placed), (draft) => {
+        draft.spec = object.spec;
+      });
+  }
+}
+
+async function prepare(
+  run: PipelineRun | TaskRun,
+  options: RunOptions,
+  place: Place,
+): Promise<PipelineRun | TaskRun> {
+  const declared = declarationsOf(run, options.files.objects);
+  const params = new Map((run.spec?.params ?? []).map((param) => [param.name, param.value]));
+  for (const [name, text] of options.params) params.set(name, paramValue(name, text, declared.params));
+  const bindings = new Map((run.spec?.workspaces ?? []).map((binding) => [binding.name, binding]));
+  for (const [name, path] of options.workspaces)
+    bindings.set(name, await directoryBinding(name, path, place));
+  for (const { name, optional } of declared.workspaces) {
+    if (bindings.has(name) || optional) continue;
+    if (!options.quiet)
+      process.stderr.write(
+        `${pc.yellow('note')}: workspace "${name}" is an empty directory; bind it with -w ${name}=path\n`,
+      );
+    bindings.set(name, emptyBinding(name));
+  }
+  const { status: _, ...rest } = run;
+  return {
+    ...rest,
+    metadata: { ...run.metadata, namespace: place.namespace },
+    spec: {
+      ...run.spec,
+      ...(params.size > 0 ? { params: [...params].map(([name, value]) => ({ name, value })) } : {}),
+      ...(bindings.size > 0 ? { workspaces: [...bindings.values()] } : {}),
+    },
+  } as PipelineRun | TaskRun;
+}
+
+/** Shared by all tasks of the run, as people expect of a workspace. */
+const emptyBinding = (name: string): WorkspaceBinding => ({
+  name,
+  volumeClaimTemplate: {
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  },
+});
+
+/** A claim whose directory is the given one. */
+async function directoryBinding(
+  name: string,
+  path: string,
+  { source, home, namespace }: Place,
+): Promise<WorkspaceBinding> {
+  const directory = await realpath(path).catch(() => {
+    throw invalid(`there is no directory "${path}" for the workspace "${name}"`);
+  });
+  const claimName = `local-${name.toLowerCase()}-${Date.now().toString(36)}`;
+  const claim: PersistentVolumeClaim = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: claimName, namespace },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  };
+  const link = new NodeLayout(home).claim(namespace, claimName);
+  await mkdir(dirname(link), { recursive: true });
+  await symlink(directory, link);
+  await source.create(kinds.PersistentVolumeClaim, claim);
+  return { name, persistentVolumeClaim: { claimName } };
+}
+
+async function follow(run: PipelineRun | TaskRun, { quiet }: RunOptions, { source }: Place) {
+  const key = keyOf(run.kind === 'TaskRun' ? kinds.TaskRun : kinds.PipelineRun, run);
+  let asked = false;
+  const stop = () => {
+    if (asked) process.exit(130);
+    asked = true;
+    if (!quiet) process.stderr.write('\ncancelling; Ctrl-C again to leave at once\n');
+    void source.replace<KubernetesObject<{ status?: string }>>(key, (draft) => {
+      draft.spec = {
+        ...draft.spec,
+        status: run.kind === 'TaskRun' ? 'TaskRunCancelled' : 'CancelledRunFinally',
+      };
+    });
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  try {
+    return await followTree(source, key, standardOutput({ quiet }));
+  } finally {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+}
+
+function report(run: PipelineRun | TaskRun): void {
+  const condition = findCondition(run.status?.conditions, 'Succeeded');
+  for (const { name, value } of run.status?.results ?? [])
+    say(
+      `${pc.dim(name)} ${typeof value === 'string' ? value.trimEnd().slice(0, 500) : JSON.stringify(value)}`,
+    );
+  const warning = (run as TaskRun).status?.annotations?.['tagboat.dev/warnings'];
+  if (warning) say(`${pc.yellow('note')}: ${warning}`);
+  const text = `${condition?.reason ?? 'Unknown'}: ${condition?.message ?? ''}`;
+  say(condition?.status === 'True' ? pc.green(text) : pc.red(text));
+}
