@@ -19,14 +19,26 @@ export interface AdmissionOptions {
   readonly warn: (message: string) => void;
 }
 
+/**
+ * What a kind's own room refuses, as a validating webhook does on a cluster.
+ * @returns why the request is denied, in the webhook's words, or undefined
+ */
+export type Validator = (object: KubernetesObject, before?: KubernetesObject) => string | undefined;
+
 /** Decides whether an object may be written, and brings it into the shape that is stored. */
 export class Admission {
+  readonly #validators: Validator[] = [];
   readonly #kinds: Kinds;
   readonly #reader: Reader;
 
   constructor(kinds: Kinds, reader: Reader) {
     this.#kinds = kinds;
     this.#reader = reader;
+  }
+
+  /** From now on, what this refuses is refused. */
+  use(validator: Validator): void {
+    this.#validators.push(validator);
   }
 
   /** A body as the object that the path means. @throws `BadRequest` */
@@ -66,6 +78,7 @@ export class Admission {
     delete object.metadata.managedFields;
     this.#shape(type, object, options);
     this.#refuse(type, object, [...metadataCauses(type, object), ...kindCauses(type, object)]);
+    this.#ask(object);
     await this.#namespaceTakes(type, object);
   }
 
@@ -82,6 +95,7 @@ export class Admission {
       ...kindCauses(type, next),
       ...updateCauses(type, this.#kinds.present(type, current), next),
     ]);
+    if (!next.metadata.deletionTimestamp) this.#ask(next, current);
   }
 
   /** The status subresource changes status alone: nothing else of the object is judged. */
@@ -110,6 +124,13 @@ export class Admission {
     this.#refuse(type, object, causes);
     const warning = this.#kinds.custom(type)?.deprecationWarning;
     if (warning) options.warn(warning);
+  }
+
+  #ask(object: KubernetesObject, before?: KubernetesObject): void {
+    for (const validator of this.#validators) {
+      const denied = validator(object, before);
+      if (denied !== undefined) throw badRequest(denied);
+    }
   }
 
   #refuse(type: ResourceType, object: KubernetesObject, causes: readonly Cause[]): void {

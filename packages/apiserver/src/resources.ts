@@ -8,7 +8,7 @@ import {
 } from '@tagboat/api';
 import { type Clock, isReason, systemClock, type TagboatError, timestamp } from '@tagboat/base';
 import { type DeleteOptions, jsonEquals, type ObjectStore, type Query } from '@tagboat/store';
-import { Admission, type AdmissionOptions } from './admission.ts';
+import { Admission, type AdmissionOptions, type Validator } from './admission.ts';
 import { duplicateFields, readBody } from './body.ts';
 import { mutableCopy } from './copy.ts';
 import { Kinds } from './kinds.ts';
@@ -67,6 +67,11 @@ export class Resources {
     this.#clock = clock;
     this.kinds = new Kinds(types);
     this.#admission = new Admission(this.kinds, store);
+  }
+
+  /** From now on, writes that this refuses are refused. */
+  refuseWhere(validator: Validator): void {
+    this.#admission.use(validator);
   }
 
   async get(path: ResourcePath): Promise<KubernetesObject> {

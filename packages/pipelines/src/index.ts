@@ -13,7 +13,7 @@ export { childName } from './names.ts';
 export type { Problem } from './problems.ts';
 export { rerunOfAnnotation, takenFromAnnotation } from './rerun.ts';
 export { queueAnnotations, queueLabels } from './run-queue.ts';
-export { problemError, validateTekton } from './validate.ts';
+export { problemError, tektonDenial, validateTekton } from './validate.ts';
 
 export interface PipelineOptions {
   readonly store: ResourceStore;

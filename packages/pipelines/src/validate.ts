@@ -8,7 +8,7 @@ import type {
   TaskRun,
   WorkspaceBinding,
 } from '@tagboat/api';
-import { invalid, parseDuration, type TagboatError } from '@tagboat/base';
+import { canonicalJson, invalid, parseDuration, type TagboatError } from '@tagboat/base';
 import { decodePipelineRunSpec, decodePipelineSpec, decodeTaskRunSpec, decodeTaskSpec } from './decode.ts';
 import { goDuration, pipelineTimeouts } from './durations.ts';
 import { type Problem, Problems } from './problems.ts';
@@ -59,6 +59,43 @@ export function problemError(
   return invalid(`${object.kind} ${name}: ${problem.message}: ${problem.field}`, {
     ...(document ? { location: document.locate(problem.path) } : {}),
   });
+}
+
+const webhook =
+  'admission webhook "validation.webhook.pipeline.tekton.dev" denied the request: validation failed: ';
+
+/** What Tekton's validating webhook answers where it denies a write; undefined where it allows it. */
+export function tektonDenial(object: KubernetesObject, before?: KubernetesObject): string | undefined {
+  if (!object.apiVersion?.startsWith('tekton.dev/')) return undefined;
+  const update = before && updateProblem(object, before);
+  if (update) return `${webhook}${update}`;
+  // What is stored already was let in before: labels and status of it may change.
+  if (before && canonicalJson(before.spec) === canonicalJson(object.spec)) return undefined;
+  const problems = validateTekton(object);
+  return problems.length > 0
+    ? `${webhook}${problems.map(({ message, field }) => `${message}: ${field}`).join('\n')}`
+    : undefined;
+}
+
+/** A run that has started changes in nothing but how it is to be stopped. */
+function updateProblem(object: KubernetesObject, before: KubernetesObject): string | undefined {
+  if (object.kind !== 'PipelineRun' && object.kind !== 'TaskRun') return undefined;
+  const status = (before as PipelineRun).status;
+  const same = (ignored: readonly string[]) => {
+    const rest = (spec: unknown) =>
+      canonicalJson(
+        Object.fromEntries(Object.entries((spec ?? {}) as object).filter(([key]) => !ignored.includes(key))),
+      );
+    return rest(object.spec) === rest(before.spec);
+  };
+  if (status?.completionTime)
+    return same([])
+      ? undefined
+      : `invalid value: Once the ${object.kind} is complete, no updates are allowed: spec`;
+  const only = object.kind === 'TaskRun' ? 'status and statusMessage' : 'status';
+  return same(['status', 'statusMessage'])
+    ? undefined
+    : `invalid value: Once the ${object.kind} has started, only ${only} updates are allowed: spec`;
 }
 
 function validateTaskRun(problems: Problems, run: TaskRun): void {

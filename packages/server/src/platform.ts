@@ -26,7 +26,7 @@ import { applicationController } from '@tagboat/gitops';
 import { experimentController, modelController } from '@tagboat/model';
 import { RunMetrics } from '@tagboat/monitoring';
 import { type HostTools, hostEnvironment, type Node, startNode } from '@tagboat/node';
-import { createPipelineControllers } from '@tagboat/pipelines';
+import { createPipelineControllers, tektonDenial } from '@tagboat/pipelines';
 import { BlobStore } from '@tagboat/registry';
 import { inferenceServiceController } from '@tagboat/serving';
 import { type ObjectStore, openDiskStore } from '@tagboat/store';
@@ -80,6 +80,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     }),
   );
   const resources = new Resources(store, types, clock);
+  resources.refuseWhere(tektonDenial);
   const customLog = log.with({ part: 'custom resources' });
   stack.use(await CustomResources.start({ store, kinds: resources.kinds, clock, log: customLog }));
   const tokens = await Tokens.open(home, store);

@@ -47,7 +47,7 @@ const taskSpec: Fields = {
   params: namedList('The parameters that a run of the task must or may give.'),
   steps: list('The containers that run one after another, each with an image and a command or script.'),
   stepTemplate: open('What all steps have in common.'),
-  sidecars: namedList('Containers that run beside the steps.'),
+  sidecars: list('Containers that run beside the steps.'),
   volumes: namedList('Volumes that the steps may mount.'),
   workspaces: namedList('The directories that a run of the task must provide.'),
   results: namedList('What the task tells later tasks: each result is a file at /tekton/results/<name>.'),
