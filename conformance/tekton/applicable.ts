@@ -1,4 +1,4 @@
-import type { KubernetesObject, PipelineRun, TaskRun } from '@tagboat/api';
+import { type KubernetesObject, kinds, type PipelineRun, type TaskRun } from '@tagboat/api';
 import type { Engine } from '@tagboat/server';
 
 /** Kinds that a cluster may enforce and that change nothing here. */
@@ -23,9 +23,8 @@ export function notServed({ apiVersion, kind }: KubernetesObject): string | unde
  * remote resolver, a host on the network, another operating system.
  */
 export async function notOffline(
-  _engine: Engine,
-  run: KubernetesObject,
-  reason: string,
+  engine: Engine,
+  { run, reason, source }: { run: KubernetesObject; reason: string; source: string },
 ): Promise<string | undefined> {
   const text = JSON.stringify(run);
   if (/"kubernetes\.io\/os":"windows"|"values":\["windows"\]/.test(text)) return 'needs a Windows node';
@@ -37,6 +36,14 @@ export async function notOffline(
     )
   )
     return `needs the network: ${reason.slice(0, 200)}`;
+  const output = await outputOf(engine, run);
+  const unknown = /^.*could not resolve host.*$/im.exec(output)?.[0];
+  if (unknown) return `a step needs the network: ${unknown}`;
+  const missing = await sidecarWithoutProgram(engine, run);
+  if (missing) return missing;
+  if (/is of kind (gitRepo|csi)\b/.test(reason)) return `needs a kind of volume of a cluster: ${reason}`;
+  if (/has not been bound/.test(reason) && /config-defaults/.test(source))
+    return `needs settings of the cluster that the file does not hold (config-defaults): ${reason}`;
   if (/git resolver needs a url|cannot get API token/.test(reason)) return reason.slice(0, 200);
   if (/not found/.test(reason) && usesResolver(run, 'cluster'))
     return `refers to an object that the file does not hold: ${reason.slice(0, 160)}`;
@@ -49,4 +56,55 @@ function usesResolver(run: KubernetesObject, resolver: string): boolean {
   const { taskRef } = (run as TaskRun).spec ?? {};
   const { pipelineRef } = (run as PipelineRun).spec ?? {};
   return (taskRef ?? pipelineRef)?.resolver === resolver;
+}
+
+/** What the steps and sidecars of a run that failed wrote. */
+async function outputOf(engine: Engine, run: KubernetesObject): Promise<string> {
+  const texts: string[] = [];
+  for (const { metadata, status } of await failedTasks(engine, run))
+    for (const { container } of [...(status?.steps ?? []), ...(status?.sidecars ?? [])])
+      texts.push(
+        await logOf(engine, { namespace: metadata.namespace ?? '', pod: status?.podName, container }),
+      );
+  return texts.join('');
+}
+
+async function logOf(
+  engine: Engine,
+  { namespace, pod, container }: { namespace: string; pod?: string | undefined; container: string },
+): Promise<string> {
+  if (!pod) return '';
+  try {
+    const pieces = engine.node.access.logs({ namespace, pod, container, follow: false });
+    let text = '';
+    for await (const piece of pieces) text += piece;
+    return text;
+  } catch {
+    return '';
+  }
+}
+
+async function failedTasks(engine: Engine, run: KubernetesObject): Promise<TaskRun[]> {
+  if (run.kind === 'TaskRun') return [run as TaskRun];
+  const names = ((run as PipelineRun).status?.childReferences ?? []).map(({ name }) => name);
+  const namespace = run.metadata.namespace ?? '';
+  const children = await Promise.all(
+    names.map((name) => engine.store.get<TaskRun>({ type: kinds.TaskRun, namespace, name })),
+  );
+  return children.filter((child) => child?.status?.conditions?.[0]?.status === 'False') as TaskRun[];
+}
+
+/** A sidecar that a step needs has a program in its image that no toolbox has. */
+async function sidecarWithoutProgram(engine: Engine, run: KubernetesObject): Promise<string | undefined> {
+  for (const { metadata, status } of await failedTasks(engine, run))
+    for (const { name, container } of status?.sidecars ?? []) {
+      const log = await logOf(engine, {
+        namespace: metadata.namespace ?? '',
+        pod: status?.podName,
+        container,
+      });
+      const line = /^.*: not found$/m.exec(log)?.[0];
+      if (line) return `needs a program of the image of sidecar ${name}: ${line}`;
+    }
+  return undefined;
 }

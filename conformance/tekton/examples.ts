@@ -41,7 +41,8 @@ export async function runExample(
   timeout: number,
 ): Promise<Outcome> {
   try {
-    const documents = parseYaml(await readFile(file, 'utf8'), file);
+    const source = await readFile(file, 'utf8');
+    const documents = parseYaml(source, file);
     const runs: Run[] = [];
     await engine.store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
     const isRun = ({ value }: SourceDocument) =>
@@ -60,7 +61,8 @@ export async function runExample(
       if (isRun(document)) runs.push(created as Run);
     }
     if (runs.length === 0) return { kind: 'not applicable', reason: 'it holds no TaskRun or PipelineRun' };
-    return await verdict(engine, await Promise.all(runs.map((run) => finished(engine, run, timeout))));
+    const ended = await Promise.all(runs.map((run) => finished(engine, run, timeout)));
+    return await verdict(engine, ended, source);
   } catch (error) {
     return { kind: 'failed', reason: describeError(error) };
   }
@@ -85,12 +87,12 @@ async function finished(engine: Engine, run: Run, timeout: number): Promise<Run>
   return last;
 }
 
-async function verdict(engine: Engine, runs: readonly Run[]): Promise<Outcome> {
+async function verdict(engine: Engine, runs: readonly Run[], source: string): Promise<Outcome> {
   for (const run of runs) {
     const condition = findCondition(run.status?.conditions, 'Succeeded');
     if (condition?.status === 'True') continue;
     const reason = await explain(engine, run);
-    const offline = await notOffline(engine, run, reason);
+    const offline = await notOffline(engine, { run, reason, source });
     if (offline) return { kind: 'not applicable', reason: offline };
     return { kind: 'failed', reason: `${run.kind} ${run.metadata.name}: ${reason}` };
   }

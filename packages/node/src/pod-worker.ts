@@ -50,6 +50,7 @@ export abstract class PodWorker {
   protected readonly statuses = new Map<string, ContainerStatus>();
   protected readonly volumes: PodVolumes;
   readonly #attachments = new Map<string, Attachments>();
+  readonly #started = new Set<StartedContainer>();
   readonly #done: Promise<void>;
 
   constructor(context: NodeContext, pod: Pod) {
@@ -110,6 +111,7 @@ export abstract class PodWorker {
     } finally {
       for (const container of this.containers.values()) container.stop(0);
       await Promise.all([...this.containers.values()].map(({ exited }) => exited));
+      for (const started of this.#started) if (!started.log.closed) await started.close();
       await context.reap(pod.metadata.uid ?? '');
       await rm(context.layout.pod(pod.metadata.uid ?? ''), { recursive: true, force: true }).catch(
         (error: unknown) => context.log.warn('a pod directory remains', { error }),
@@ -189,6 +191,8 @@ export abstract class PodWorker {
       options,
     );
     this.containers.set(container.name, started.running);
+    for (const before of this.#started) if (before.log.closed) this.#started.delete(before);
+    this.#started.add(started);
     this.setState(
       container,
       { running: { startedAt: started.startedAt } },

@@ -7,7 +7,7 @@ import { cpuOfPod } from './slots.ts';
 import { type Credentials, copyToHome, readCredentials, writeCredentials } from './step-credentials.ts';
 import { makeDirectories, type TektonDirectories } from './step-directories.ts';
 import { type StepEnd, terminatedStep } from './step-end.ts';
-import { openStepOutput } from './step-output.ts';
+import { openStepOutput, type StepOutput } from './step-output.ts';
 import { StepReuseCache } from './step-reuse.ts';
 import { sidecarReady } from './step-sidecars.ts';
 import { EarlierSteps, readValues, type StepValues, tektonLimit } from './step-values.ts';
@@ -142,14 +142,9 @@ export class StepPodWorker extends PodWorker {
       );
       return undefined;
     }
-    const output = await openStepOutput(step, (path) => this.#hostPath(prepared, path, container));
     const ready = await this.#containerFor(prepared, { container, step, index });
-    const began = this.context.clock.now();
-    const started = await this.#startStep(ready, output);
-    await this.report({ phase: 'Running' });
-    const end = await this.#await(started, step);
-    const ended = this.context.clock.now();
-    await output.close();
+    const output = await openStepOutput(step, (path) => this.#hostPath(prepared, path, container));
+    const { started, end, began, ended } = await this.#toItsEnd(ready, step, output);
     const { values, problem } = await this.#values(prepared, step);
     const tail = started.log.tail.findLast((line) => line.trim() !== '');
     await started.close();
@@ -234,16 +229,21 @@ export class StepPodWorker extends PodWorker {
     await copyToHome(directory, target, user);
   }
 
-  async #startStep(
-    container: Container,
-    output: { write(stream: 'stdout' | 'stderr', data: Uint8Array): void },
-  ): Promise<StartedContainer> {
-    return this.startContainer(container, {
-      command: container.command ?? [],
-      args: container.args ?? [],
-      cmdTakesArgs: true,
-      onOutput: (stream, data) => output.write(stream, data),
-    });
+  async #toItsEnd(container: Container, step: PodStep, output: StepOutput) {
+    try {
+      const began = this.context.clock.now();
+      const started = await this.startContainer(container, {
+        command: container.command ?? [],
+        args: container.args ?? [],
+        cmdTakesArgs: true,
+        onOutput: (stream, data) => output.write(stream, data),
+      });
+      await this.report({ phase: 'Running' });
+      const end = await this.#await(started, step);
+      return { started, end, began, ended: this.context.clock.now() };
+    } finally {
+      await output.close();
+    }
   }
 
   async #startSidecars({ plan, containers, earlier }: Prepared): Promise<StartedContainer[]> {
