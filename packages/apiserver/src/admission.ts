@@ -76,8 +76,8 @@ export class Admission {
   async create(type: ResourceType, object: KubernetesObject, options: AdmissionOptions): Promise<void> {
     if (type.subresources.includes('status')) delete object.status;
     delete object.metadata.managedFields;
-    this.#shape(type, object, options);
-    this.#refuse(type, object, [...metadataCauses(type, object), ...kindCauses(type, object)]);
+    const causes = this.#shape(type, object, options);
+    this.#refuse(type, object, [...causes, ...metadataCauses(type, object), ...kindCauses(type, object)]);
     this.#ask(object);
     await this.#namespaceTakes(type, object);
   }
@@ -88,8 +88,9 @@ export class Admission {
     options: AdmissionOptions,
   ): void {
     const { current, next } = change;
-    this.#shape(type, next, options);
+    const causes = this.#shape(type, next, options);
     this.#refuse(type, next, [
+      ...causes,
       ...metadataCauses(type, next),
       ...metadataUpdateCauses(current, next),
       ...kindCauses(type, next),
@@ -100,12 +101,13 @@ export class Admission {
 
   /** The status subresource changes status alone: nothing else of the object is judged. */
   status(type: ResourceType, object: KubernetesObject, options: AdmissionOptions): void {
-    this.#shape(type, object, options);
+    this.#refuse(type, object, this.#shape(type, object, options));
   }
 
-  #shape(type: ResourceType, object: KubernetesObject, options: AdmissionOptions): void {
+  /** @returns what the schema finds wrong; values of wrong types are refused here, since nothing else expects them */
+  #shape(type: ResourceType, object: KubernetesObject, options: AdmissionOptions): Cause[] {
     const { schema, native } = this.#kinds.schemaOf(type);
-    const walk = new SchemaWalk(this.#kinds.schemas.definitions);
+    const walk = new SchemaWalk(this.#kinds.schemas.definitions, { uniqueItems: !native });
     walk.walk(object, schema);
     const { causes, unknown } = walk.findings;
     const strange = [
@@ -120,10 +122,11 @@ export class Admission {
     if (options.fieldValidation === 'Warn') for (const message of strange) options.warn(message);
     const mistyped = causes.filter(({ reason }) => reason === 'FieldValueTypeInvalid');
     if (native && mistyped.length > 0) throw undecodable(type, mistyped);
+    if (mistyped.length > 0) this.#refuse(type, object, causes);
     setDefaults(type, object);
-    this.#refuse(type, object, causes);
     const warning = this.#kinds.custom(type)?.deprecationWarning;
     if (warning) options.warn(warning);
+    return causes;
   }
 
   #ask(object: KubernetesObject, before?: KubernetesObject): void {

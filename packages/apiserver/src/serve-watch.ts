@@ -70,7 +70,7 @@ export class WatchServer {
     timers.use(clock.after(length, () => output.end()));
     if (isTrue(call.query.allowWatchBookmarks)) {
       const again = () => {
-        if (output.waiting === 0) output.write(this.#bookmark(call, member.revision, false));
+        if (output.waiting < 2 ** 16) output.write(this.#bookmark(call, member.revision, false));
         timer = clock.after(bookmarkInterval, again);
       };
       let timer = clock.after(bookmarkInterval, again);

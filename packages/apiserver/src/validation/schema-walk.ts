@@ -23,9 +23,12 @@ interface Place {
 export class SchemaWalk {
   readonly findings: Findings = { causes: [], unknown: [] };
   readonly #definitions: Definitions;
+  readonly #uniqueItems: boolean;
 
-  constructor(definitions: Definitions) {
+  /** Kubernetes' own kinds may repeat the keys of their lists: there `uniqueItems` is false. */
+  constructor(definitions: Definitions, { uniqueItems }: { uniqueItems: boolean }) {
     this.#definitions = definitions;
+    this.#uniqueItems = uniqueItems;
   }
 
   /** @returns the value, or the default that stands for it */
@@ -118,6 +121,7 @@ export class SchemaWalk {
   }
 
   #unique(value: readonly unknown[], schema: Schema, field: string): void {
+    if (!this.#uniqueItems) return;
     const keys = mapKeys(schema);
     if (!keys && schema['x-kubernetes-list-type'] !== 'set') return;
     const seen = new Set<string>();
@@ -135,7 +139,7 @@ export class SchemaWalk {
 
   #combinations(value: unknown, schema: Schema, place: Place): void {
     const passes = (part: Schema) => {
-      const walk = new SchemaWalk(this.#definitions);
+      const walk = new SchemaWalk(this.#definitions, { uniqueItems: this.#uniqueItems });
       walk.walk(
         structuredClone(value),
         { ...part, 'x-kubernetes-preserve-unknown-fields': true },
