@@ -57,6 +57,7 @@ export function openWorkbenches(options: WorkbenchesOptions): Workbenches {
     passes,
     followLog,
     clock,
+    gitUser: hostGitUser,
     registry: () => urls().registry,
     workbenchesUrl: () => withHost(urls().appsUrl, workbenchesHost),
   };
@@ -85,6 +86,14 @@ export function openWorkbenches(options: WorkbenchesOptions): Workbenches {
       await table[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Who the owner of this machine is to git. */
+async function hostGitUser(): Promise<{ name: string; email: string } | undefined> {
+  const read = async (key: string) =>
+    (await runCommand('git', ['config', '--get', key])).stdout.toString('utf8').trim();
+  const [name, email] = [await read('user.name'), await read('user.email')];
+  return name && email ? { name, email } : undefined;
 }
 
 /** Bytes below a directory; 0 where there is none yet. */

@@ -35,6 +35,7 @@ function page<Path extends string>(path: Path, load: () => Promise<{ default: ()
 
 const routes = [
   page('/', () => import('./pages/home/index.tsx')),
+  page('/workbenches', () => import('./pages/workbenches/index.tsx')),
   page('/runs', () => import('./pages/runs/index.tsx')),
   page('/runs/$project/$run', () => import('./pages/run/index.tsx')),
   page('/pipelines', () => import('./pages/pipelines/index.tsx')),

@@ -26,6 +26,8 @@ export interface WorkbenchRoutesOptions {
   readonly clock: Clock;
   /** Of the apps port, under the host name that workbenches have. */
   readonly workbenchesUrl: () => string;
+  /** Who commits in a workbench that names nobody. */
+  readonly gitUser: () => Promise<WorkbenchRequest['user']>;
   /** Where snapshots go. */
   readonly registry: () => string;
 }
@@ -47,7 +49,8 @@ export async function workbenchRoutes(
     profileList: await profilesOf(store, query.namespace ?? ''),
   }));
   scope.post<{ Body: WorkbenchRequest }>('/', async (request, reply) => {
-    const notebook = await create(store, request.body);
+    const user = request.body.user ?? (await options.gitUser());
+    const notebook = await create(store, { ...request.body, ...(user ? { user } : {}) });
     return reply.code(201).send(notebook);
   });
   scope.post<Named>('/:namespace/:name/start', async ({ params }) => {

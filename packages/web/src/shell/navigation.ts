@@ -4,6 +4,7 @@ import CogIcon from '@patternfly/react-icons/dist/esm/icons/cog-icon';
 import CubesIcon from '@patternfly/react-icons/dist/esm/icons/cubes-icon';
 import FlaskIcon from '@patternfly/react-icons/dist/esm/icons/flask-icon';
 import HomeIcon from '@patternfly/react-icons/dist/esm/icons/home-icon';
+import LaptopCodeIcon from '@patternfly/react-icons/dist/esm/icons/laptop-code-icon';
 import ProjectDiagramIcon from '@patternfly/react-icons/dist/esm/icons/project-diagram-icon';
 import ServerIcon from '@patternfly/react-icons/dist/esm/icons/server-icon';
 import TachometerAltIcon from '@patternfly/react-icons/dist/esm/icons/tachometer-alt-icon';
@@ -21,6 +22,7 @@ export interface Place {
 export const places: readonly Place[] = [
   { to: '/', label: 'Home', icon: HomeIcon, key: 'h' },
   { to: '/projects', label: 'Projects', icon: CodeBranchIcon, key: 'p' },
+  { to: '/workbenches', label: 'Workbenches', icon: LaptopCodeIcon, key: 'w' },
   { to: '/runs', label: 'Runs', icon: TachometerAltIcon, key: 'r' },
   { to: '/models', label: 'Models', icon: FlaskIcon, key: 'm' },
   { to: '/images', label: 'Images', icon: CubesIcon, key: 'i' },
