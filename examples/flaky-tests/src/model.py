@@ -14,12 +14,20 @@ import numpy as np
 
 import features
 import flakiness
+from testgrid import NO_RESULT, PASS
 
 FORMAT = "flaky-tests/1"
 NOISE = -1
 MIN_RESULTS = 10
 FLAKIEST = 50
 PICTURE_STEPS = 160
+
+# Of each flaky test's history, so many of the newest results; trends are read from so many equal parts of a history,
+# of at most so many tests (evenly chosen: reading all of a large grid would take longer than training on it).
+HISTORY = 120
+PARTS = 10
+TREND_TESTS = 200
+TREND_CLUSTERS = 5
 
 # DBSCAN keeps all neighbours of all rows in memory: beyond this many rows, look at coarser ones.
 MOST_ROWS = 8000
@@ -95,6 +103,7 @@ def build(grid, rows, fitted, parameters):
         "clusters": _clusters(matrix[index], row_labels, scores),
         "picture": _picture(project(model, matrix), labels, np.bincount(index, minlength=len(matrix))),
         "flakiest": _flakiest(grid, rows, scores, row_labels),
+        "trends": _trends(grid, rows, row_labels),
     }
     # By way of JSON: no number type or shared object of this process gets into the file.
     model.update(json.loads(json.dumps(facts)))
@@ -178,6 +187,58 @@ def _flakiest(grid, rows, scores, labels):
             "flips": scores[place].flips,
             "considered": scores[place].considered,
             "cluster": int(labels[place]),
+            "history": _newest(grid.sequences[rows[place].sequence], HISTORY),
+            "pass_rates": [
+                round(float(np.mean(part == PASS)), 6) for part in _parts(grid.sequences[rows[place].sequence])
+            ],
         }
         for place in ranked[:FLAKIEST]
     ]
+
+
+def _newest(sequence, most):
+    """The newest `most` results as [count, value] pairs, newest first."""
+    pairs, left = [], most
+    for count, value in sequence:
+        if left <= 0:
+            break
+        pairs.append([min(count, left), value])
+        left -= count
+    return pairs
+
+
+def _parts(sequence):
+    """Equal parts of the results that there are, oldest first."""
+    codes = features.expand(sequence)[::-1]
+    codes = codes[codes != NO_RESULT]
+    return [part for part in np.array_split(codes, min(PARTS, max(1, len(codes) // 3))) if len(part)]
+
+
+def _trends(grid, rows, labels):
+    """How each feature went from the oldest part of the histories to the newest: means per large cluster."""
+    sizes = defaultdict(int)
+    for label in labels.tolist():
+        sizes[label] += 1
+    largest = sorted(sizes, key=lambda label: (-sizes[label], label))[:TREND_CLUSTERS]
+    return [
+        {"label": label, "tests": sizes[label], "features": _trend(grid, [
+            row.sequence for row, found in zip(rows, labels.tolist()) if found == label
+        ])}
+        for label in largest
+    ]
+
+
+def _trend(grid, sequences):
+    used = sorted(set(sequences))
+    step = max(1, len(used) // TREND_TESTS)
+    by_part = [[] for _ in range(PARTS)]
+    for sequence in used[::step][:TREND_TESTS]:
+        parts = _parts(grid.sequences[sequence])
+        if len(parts) < PARTS:
+            continue
+        for place in range(PARTS):
+            by_part[place].append(features.of_codes(parts[place][::-1]))
+    means = [np.mean(part, axis=0) for part in by_part if part]
+    return {
+        name: [round(float(mean[place]), 6) for mean in means] for place, name in enumerate(features.NAMES)
+    }

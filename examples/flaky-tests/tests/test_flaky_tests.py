@@ -16,6 +16,7 @@ import features
 import flakiness
 import make_grid
 import model as model_file
+import page as html_page
 import predict
 import testgrid
 
@@ -99,7 +100,24 @@ class ModelTest(unittest.TestCase):
             steady, flaky = predictor.predict([{"results": ["PASS"] * 30}, {"name": "x", "results": [1, 12] * 15}])
             self.assertEqual(steady["flakiness"], 0)
             self.assertGreater(flaky["flakiness"], 0.3)
-            self.assertIn("<svg", predictor.page())
+            page = predictor.page()
+            self.assertIn("<svg", page)
+            self.assertIn("How the features went", page)
+            first = built["flakiest"][0]
+            self.assertLessEqual(sum(count for count, _ in first["history"]), 120)
+            self.assertTrue(all(0 <= rate <= 1 for rate in first["pass_rates"]))
+            self.assertEqual(set(built["trends"][0]["features"]), set(built["features"]))
+
+    def test_the_page_shows_old_models_and_escapes_names(self):
+        with tempfile.TemporaryDirectory() as directory:
+            built, _ = small_model(directory, tests=30, jobs=2)
+            built["flakiest"][0]["test"] = "<script>alert(1)</script>"
+            for key in ("history", "pass_rates"):
+                built["flakiest"][0].pop(key)
+            built.pop("trends")
+            page = html_page.render(built)
+            self.assertNotIn("<script>alert", page)
+            self.assertNotIn("How the features went", page)
 
     def test_equal_data_gives_an_equal_file(self):
         with tempfile.TemporaryDirectory() as directory:

@@ -49,7 +49,7 @@ const routes = [
   page('/images', () => import('./pages/images/index.tsx')),
   page('/deployments', () => import('./pages/deployments/index.tsx')),
   page('/deployments/$application', () => import('./pages/deployment/index.tsx')),
-  page('/flaky-tests', () => import('./pages/flaky-tests/index.tsx')),
+  page('/insights', () => import('./pages/insights/index.tsx')),
   page('/shared/$project/$model', () => import('./pages/shared/index.tsx')),
 ] as const;
 

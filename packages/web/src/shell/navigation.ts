@@ -27,7 +27,7 @@ export const places: readonly Place[] = [
   { to: '/models', label: 'Models', icon: FlaskIcon, key: 'm' },
   { to: '/images', label: 'Images', icon: CubesIcon, key: 'i' },
   { to: '/deployments', label: 'Deployments', icon: ServerIcon, key: 'd' },
-  { to: '/flaky-tests', label: 'Flaky tests', icon: ChartLineIcon, key: 'f' },
+  { to: '/insights', label: 'Insights', icon: ChartLineIcon, key: 'f' },
   { to: '/pipelines', label: 'Pipelines', icon: ProjectDiagramIcon, key: 'l' },
   { to: '/settings', label: 'Settings', icon: CogIcon, key: 's' },
 ];

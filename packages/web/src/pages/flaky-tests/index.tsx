@@ -1,9 +1,0 @@
-import { Loading, PageFrame } from '../../components/index.ts';
-
-export default function FlakyPage() {
-  return (
-    <PageFrame title="Flaky tests">
-      <Loading />
-    </PageFrame>
-  );
-}
