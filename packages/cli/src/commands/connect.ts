@@ -88,7 +88,7 @@ function forgeOf(type: string | undefined, webhookSecret: string | undefined): P
 
 /** A name such as `team/prices` is a repository of the git server that `tagboat.config.yaml` names. */
 async function fullUrl(client: Client, url: string): Promise<string> {
-  if (!/^[\w.-]+(\/[\w.-]+)+$/.test(url)) return url;
+  if (!/^\w[\w.-]*(\/[\w.-]+)+$/.test(url)) return url;
   const { code } = await about(client);
   if (!code)
     throw invalid(`"${url}" is not a git URL`, {

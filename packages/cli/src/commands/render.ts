@@ -5,6 +5,7 @@ import { notFound } from '@tagboat/base';
 import {
   applicationFor,
   environmentNamespace,
+  environmentsClaimOf,
   inferenceService,
   type ModelFile,
   modelFileName,
@@ -80,6 +81,7 @@ function objectsOf({ name, spec }: ModelFile, places: Places): KubernetesObject[
   });
   const kinds = ['release', 'check', 'retrain', 'candidate'] as const;
   return [
+    environmentsClaimOf(places.project),
     ...kinds.map((kind) => pipelineObject(kind, `${name}-${kind}`, spec) as KubernetesObject),
     {
       apiVersion: 'tekton.dev/v1',
