@@ -228,17 +228,39 @@ export interface ReplicaSetSpec {
 
 export type ReplicaSet = KubernetesObject<
   ReplicaSetSpec,
-  { observedGeneration?: number; replicas: number; readyReplicas?: number; availableReplicas?: number }
+  {
+    observedGeneration?: number;
+    replicas: number;
+    fullyLabeledReplicas?: number;
+    readyReplicas?: number;
+    availableReplicas?: number;
+    /** Pods that are ending. */
+    terminatingReplicas?: number;
+  }
 >;
 
 export interface ServiceSpec {
   selector?: Record<string, string>;
-  ports?: { name?: string; port: number; targetPort?: number | string; protocol?: string }[];
+  ports?: {
+    name?: string;
+    port: number;
+    targetPort?: number | string;
+    protocol?: string;
+    nodePort?: number;
+  }[];
   type?: string;
   clusterIP?: string;
+  clusterIPs?: string[];
+  externalName?: string;
+  sessionAffinity?: string;
+  publishNotReadyAddresses?: boolean;
+  [field: string]: unknown;
 }
 
-export type Service = KubernetesObject<ServiceSpec>;
+export type Service = KubernetesObject<
+  ServiceSpec,
+  { loadBalancer?: { ingress?: { ip: string }[] }; conditions?: Condition[] }
+>;
 export type ConfigMap = KubernetesObject & {
   data?: Record<string, string>;
   binaryData?: Record<string, string>;

@@ -6,4 +6,5 @@ export type * from './pod-access.ts';
 export * from './selector.ts';
 export * from './tagboat.ts';
 export * from './tekton.ts';
+export type * from './workloads.ts';
 export * from './yaml.ts';

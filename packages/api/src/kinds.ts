@@ -79,6 +79,7 @@ export const kinds = {
   Route: define('route.openshift.io/v1', 'Route'),
   Node: define('v1', 'Node', { namespaced: false, shortNames: ['no'] }),
   Endpoints: define('v1', 'Endpoints', { plural: 'endpoints', shortNames: ['ep'], subresources: [] }),
+  EndpointSlice: define('discovery.k8s.io/v1', 'EndpointSlice', { subresources: [] }),
   /** Accepted so that manifests apply; their status says that nothing acts on them. */
   StatefulSet: define('apps/v1', 'StatefulSet', {
     shortNames: ['sts'],

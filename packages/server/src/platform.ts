@@ -31,7 +31,7 @@ import { BlobStore } from '@tagboat/registry';
 import { inferenceServiceController } from '@tagboat/serving';
 import { type ObjectStore, openDiskStore } from '@tagboat/store';
 import { pullTriggerController, statusController, triggerController } from '@tagboat/triggers';
-import { createWorkloadControllers, Gateway, RouteTable } from '@tagboat/workloads';
+import { createWorkloadControllers, Gateway, RouteTable, type Startable } from '@tagboat/workloads';
 import type { FastifyInstance } from 'fastify';
 import { type Configuration, credentialsOfPort } from './configuration.ts';
 import { healthOf } from './health.ts';
@@ -262,7 +262,7 @@ interface Composition {
   readonly appsUrl: string;
 }
 
-function roomControllers(parts: Composition): Controller[] {
+function roomControllers(parts: Composition): Startable[] {
   const { store, types, clock, registry, repositories } = parts;
   const repositoryUrl = (project: string, name: string) => `${parts.url}/git/${project}/${name}.git`;
   const deploymentUrl = (project: string, model: string) => repositories.deploymentUrl(project, model);
@@ -288,7 +288,7 @@ function roomControllers(parts: Composition): Controller[] {
       mirrorOf: (project, name) => repositories.open(project, name, { push: false, mayCreate: false }),
     }),
     ...createPipelineControllers({ store, clock, log: log('pipelines') }),
-    ...createWorkloadControllers({ store, clock, log: log('workloads') }),
+    ...createWorkloadControllers({ store, clock, log: log('workloads'), appsUrl: parts.appsUrl }),
     inferenceServiceController({ store, clock, log: log('serving'), appsUrl: parts.appsUrl }),
     applicationController({
       store,

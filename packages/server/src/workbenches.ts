@@ -111,14 +111,16 @@ function withHost(url: string, host: string): string {
 /** The apps port: workbenches, and everything else that a user's code serves. */
 export function appsPort(rooms: { gateway: () => Gateway; gate: WorkbenchGate }): Server {
   const server = createServer((request, response) => {
-    if (!checkHost(request.headers.host, loopbackNames))
+    if (rooms.gateway().servesHost(request.headers.host)) rooms.gateway().handle(request, response);
+    else if (!checkHost(request.headers.host, loopbackNames))
       response.writeHead(403).end('this host name is not served here\n');
     else if (toOtherHost(request, response)) return;
     else if (isWorkbenchPath(request.url)) rooms.gate.handle(request, response);
     else rooms.gateway().handle(request, response);
   });
   server.on('upgrade', (request, socket, head) => {
-    if (!checkHost(request.headers.host, loopbackNames)) socket.destroy();
+    if (rooms.gateway().servesHost(request.headers.host)) rooms.gateway().upgrade(request, socket, head);
+    else if (!checkHost(request.headers.host, loopbackNames)) socket.destroy();
     else if (isWorkbenchPath(request.url)) rooms.gate.upgrade(request, socket, head);
     else rooms.gateway().upgrade(request, socket, head);
   });

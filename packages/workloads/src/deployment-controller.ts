@@ -11,32 +11,29 @@ import {
   withCondition,
 } from '@tagboat/api';
 import { canonicalJson, shortened, shortHash, timestamp } from '@tagboat/base';
-import { Controller, type Result } from '@tagboat/controller';
+import { Controller, type EventRecorder, type Result } from '@tagboat/controller';
 import { createIfAbsent, deleteIfPresent, mutate, mutateStatus } from '@tagboat/store';
-import { planRollout, rolloutBounds } from './plan-rollout.ts';
-import type { WorkloadOptions } from './replica-set-controller.ts';
+import { rolloutStatus, sameStatus } from './deployment-status.ts';
+import { ownerKeys, recorder, type WorkloadOptions } from './owned-pods.ts';
+import { planRollout } from './plan-rollout.ts';
 
 const revisionAnnotation = 'deployment.kubernetes.io/revision';
 const hashLabel = 'pod-template-hash';
 
 /** Rolls Deployments out through ReplicaSets (kubernetes pkg/controller/deployment). */
 export function deploymentController(options: WorkloadOptions): Controller {
+  const events = recorder(options, 'deployment-controller');
   return new Controller({
     name: 'deployment',
     reader: options.store,
     type: kinds.Deployment,
     clock: options.clock,
     log: options.log,
-    reconciler: { reconcile: (key) => new Rollout(options, key).reconcile() },
+    reconciler: { reconcile: (key) => new Rollout(options, events, key).reconcile() },
     watches: [
       {
         type: kinds.ReplicaSet,
-        keys: (set) => {
-          const owner = controllerOf(set);
-          return owner?.kind === 'Deployment'
-            ? [{ type: kinds.Deployment, namespace: set.metadata.namespace ?? '', name: owner.name }]
-            : [];
-        },
+        keys: ownerKeys(kinds.Deployment),
       },
     ],
   });
@@ -44,10 +41,12 @@ export function deploymentController(options: WorkloadOptions): Controller {
 
 class Rollout {
   readonly #options: WorkloadOptions;
+  readonly #events: EventRecorder;
   readonly #key: ResourceKey;
 
-  constructor(options: WorkloadOptions, key: ResourceKey) {
+  constructor(options: WorkloadOptions, events: EventRecorder, key: ResourceKey) {
     this.#options = options;
+    this.#events = events;
     this.#key = key;
   }
 
@@ -59,15 +58,22 @@ class Rollout {
     const current = await this.#current(deployment, sets);
     const old = sets.filter((set) => set.metadata.name !== current.metadata.name);
     for (const [name, replicas] of planRollout(deployment, current, old))
-      await mutate<ReplicaSet>(
-        store,
-        { type: kinds.ReplicaSet, namespace: this.#key.namespace, name },
-        (draft) => {
-          draft.spec!.replicas = replicas;
-        },
-      );
+      await this.#scale(deployment, sets.find((set) => set.metadata.name === name) ?? current, replicas);
     await this.#prune(deployment, old);
     return this.#report(deployment, await this.#sets(deployment), current.metadata.name);
+  }
+
+  async #scale(deployment: Deployment, set: ReplicaSet, replicas: number): Promise<void> {
+    const before = set.spec?.replicas ?? 0;
+    await mutate<ReplicaSet>(this.#options.store, keyOf(kinds.ReplicaSet, set), (draft) => {
+      draft.spec!.replicas = replicas;
+    });
+    const direction = replicas > before ? 'up' : 'down';
+    this.#events.record(deployment, {
+      type: 'Normal',
+      reason: 'ScalingReplicaSet',
+      message: `Scaled ${direction} replica set ${set.metadata.name} from ${before} to ${replicas}`,
+    });
   }
 
   async #sets(deployment: Deployment): Promise<ReplicaSet[]> {
@@ -94,7 +100,7 @@ class Rollout {
         name,
         namespace: this.#key.namespace,
         labels: { ...template.metadata?.labels, [hashLabel]: hash },
-        annotations: { [revisionAnnotation]: String(revision) },
+        annotations: { ...passedOn(deployment), [revisionAnnotation]: String(revision) },
         ownerReferences: [ownedBy(deployment)],
       },
       spec: {
@@ -116,12 +122,10 @@ class Rollout {
     };
     const key = keyOf(kinds.ReplicaSet, set);
     const stored = found ?? (await createIfAbsent(store, key, set));
-    if (revisionOf(stored) !== revision)
+    const annotations = { ...passedOn(deployment), [revisionAnnotation]: String(revision) };
+    if (Object.entries(annotations).some(([name, value]) => stored.metadata.annotations?.[name] !== value))
       await mutate<ReplicaSet>(store, key, (draft) => {
-        draft.metadata.annotations = {
-          ...draft.metadata.annotations,
-          [revisionAnnotation]: String(revision),
-        };
+        draft.metadata.annotations = { ...draft.metadata.annotations, ...annotations };
       });
     if (deployment.metadata.annotations?.[revisionAnnotation] !== String(revision))
       await mutate<Deployment>(store, this.#key, (draft) => {
@@ -142,83 +146,29 @@ class Rollout {
 
   async #report(deployment: Deployment, sets: readonly ReplicaSet[], currentName: string): Promise<Result> {
     const { store, clock } = this.#options;
-    const sum = (of: (set: ReplicaSet) => number | undefined) =>
-      sets.reduce((total, set) => total + (of(set) ?? 0), 0);
     const current = sets.find((set) => set.metadata.name === currentName);
-    const replicas = deployment.spec!.replicas ?? 1;
-    const available = sum((set) => set.status?.availableReplicas);
-    const counts = {
-      observedGeneration: deployment.metadata.generation ?? 0,
-      replicas: sum((set) => set.status?.replicas),
-      updatedReplicas: current?.status?.replicas ?? 0,
-      readyReplicas: sum((set) => set.status?.readyReplicas),
-      availableReplicas: available,
-      unavailableReplicas: Math.max(0, replicas - available),
-    };
-    const complete =
-      counts.updatedReplicas === replicas &&
-      counts.replicas === replicas &&
-      (current?.status?.availableReplicas ?? 0) >= replicas;
-    const deadline = (deployment.spec!.progressDeadlineSeconds ?? 600) * 1000;
-    const before = deployment.status?.conditions?.find(({ type }) => type === 'Progressing') as
-      | (Condition & { lastUpdateTime?: string })
-      | undefined;
-    const moved =
-      canonicalJson({ ...counts, observedGeneration: 0 }) !==
-      canonicalJson({ ...countsOf(deployment.status), observedGeneration: 0 });
-    const since = Date.parse(before?.lastUpdateTime ?? timestamp(clock));
-    const late = !complete && !moved && before !== undefined && clock.now() - since >= deadline;
-    const progressing: Condition & { lastUpdateTime: string } = {
-      type: 'Progressing',
-      status: late ? 'False' : 'True',
-      reason: late ? 'ProgressDeadlineExceeded' : complete ? 'NewReplicaSetAvailable' : 'ReplicaSetUpdated',
-      message: late
-        ? `ReplicaSet "${currentName}" has timed out progressing.`
-        : complete
-          ? `ReplicaSet "${currentName}" has successfully progressed.`
-          : `ReplicaSet "${currentName}" is progressing.`,
-      lastUpdateTime: moved || !before ? timestamp(clock) : (before.lastUpdateTime ?? timestamp(clock)),
-    };
-    const minimum = replicas - rolloutBounds(deployment).unavailable;
-    const enough = available >= minimum;
-    const condition: Condition = {
-      type: 'Available',
-      status: enough ? 'True' : 'False',
-      reason: enough ? 'MinimumReplicasAvailable' : 'MinimumReplicasUnavailable',
-      message: enough
-        ? 'Deployment has minimum availability.'
-        : 'Deployment does not have minimum availability.',
-    };
-    const now = timestamp(clock);
-    const status: DeploymentStatus = {
-      ...counts,
-      conditions: withCondition(
-        withCondition(deployment.status?.conditions, condition, now),
-        progressing,
-        now,
-      ),
-    };
-    if (canonicalJson(status) !== canonicalJson(deployment.status ?? {}))
+    const { status, complete, late, deadline } = rolloutStatus({
+      deployment,
+      sets,
+      current,
+      now: timestamp(clock),
+    });
+    if (!sameStatus(deployment.status, status))
       await mutateStatus<Deployment>(store, this.#key, (draft) => {
         draft.status = status;
       });
-    return complete || late
+    return complete || late || deployment.spec!.paused
       ? undefined
-      : { again: Math.max(1000, Math.min(deadline, since + deadline - clock.now())) };
+      : { again: Math.max(1000, deadline - clock.now()) };
   }
-}
-
-function countsOf(status: DeploymentStatus | undefined): Record<string, number> {
-  const names = [
-    'replicas',
-    'updatedReplicas',
-    'readyReplicas',
-    'availableReplicas',
-    'unavailableReplicas',
-  ] as const;
-  return Object.fromEntries(names.map((name) => [name, status?.[name] ?? 0]));
 }
 
 function revisionOf(set: ReplicaSet): number {
   return Number(set.metadata.annotations?.[revisionAnnotation] ?? 0);
+}
+
+/** What a Deployment's annotations say about a revision, such as its change cause, is kept with the revision. */
+function passedOn({ metadata }: Deployment): Record<string, string> {
+  const own = new Set([revisionAnnotation, 'kubectl.kubernetes.io/last-applied-configuration']);
+  return Object.fromEntries(Object.entries(metadata.annotations ?? {}).filter(([name]) => !own.has(name)));
 }

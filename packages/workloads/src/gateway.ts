@@ -1,14 +1,15 @@
 import {
   Agent,
   request as ask,
-  type IncomingHttpHeaders,
   type IncomingMessage,
   type RequestOptions,
   type ServerResponse,
 } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type Clock, delay, type Logger } from '@tagboat/base';
+import type { Clock, Logger } from '@tagboat/base';
+import { endToEnd, forwarded } from './gateway-headers.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
+import { RequestBody } from './request-body.ts';
 import type { Backend, RouteTable } from './routes.ts';
 
 export interface GatewayOptions {
@@ -41,27 +42,18 @@ interface Target {
   readonly name: string;
   /** Path and query below the service's prefix. */
   readonly path: string;
+  /** What was taken off the path; absent where a host name leads to the service. */
+  readonly prefix?: string;
+  /** Of the Service. */
+  readonly port?: number | string | undefined;
 }
 
-const hopByHop = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'host',
-]);
 /** Milliseconds: a service that answered within `recently` is waited for, for `patience`. */
 const recently = 30_000;
 const patience = 10_000;
 
 const idOf = ({ namespace, name }: Target) => `${namespace}/${name}`;
 
-/** Bodies up to this size are kept until the answer begins, so that a request can go to another pod. */
-const replayable = 1 << 20;
 /** Bytes of a request's content that an observer may have. */
 const mostInput = 4096;
 
@@ -83,11 +75,15 @@ export class Gateway {
     this.#started = options.clock.monotonic();
   }
 
+  /** True where an Ingress or Route names this host: it is served here though it is none of the machine's own names. */
+  servesHost(host: string | undefined): boolean {
+    return host !== undefined && this.#options.routes.servesHost(host);
+  }
+
   /** Handles one request of the apps port. */
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
-    const target = targetOf(request.url ?? '/');
-    const backends = target && this.#options.routes.backends(target.namespace, target.name);
-    if (!target || !backends) {
+    const target = this.#targetOf(request);
+    if (!target || !this.#backends(target)) {
       this.#refuse(response, 404, this.#notFound(target));
       return;
     }
@@ -103,33 +99,45 @@ export class Gateway {
 
   /** Handles a protocol upgrade, such as a websocket. */
   readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const target = targetOf(request.url ?? '/');
-    const backend = target && this.#pick(target, new Set());
-    if (!target || !backend) {
+    // A client that goes away while its pod is waited for is no error.
+    socket.on('error', () => socket.destroy());
+    const target = this.#targetOf(request);
+    if (!target || !this.#backends(target)) {
+      socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n');
+      return;
+    }
+    void this.#connect({ request, socket, head, target });
+  };
+
+  async #connect({ request, socket, head, target }: Upgrade): Promise<void> {
+    const backend = this.#pick(target, new Set()) ?? (await this.#returning(target, socket));
+    if (!backend) {
       socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\n');
       return;
     }
     const headers = {
-      ...forwarded(request, target),
+      ...forwarded(request, target.prefix),
       connection: 'Upgrade',
       upgrade: request.headers.upgrade ?? '',
     };
     const upstream = ask({ ...addressOf(backend, target), method: request.method, headers, agent: false });
     upstream.on('upgrade', (answer, peer, first) => {
-      const lines = Object.entries(answer.headers).map(([name, value]) => `${name}: ${value}`);
-      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('\r\n')}\r\n\r\n`);
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headerLines(answer)}\r\n\r\n`);
       if (first.length > 0) socket.write(first);
       if (head.length > 0) peer.write(head);
       peer.pipe(socket).pipe(peer);
       peer.on('error', () => socket.destroy());
-      socket.on('error', () => peer.destroy());
+      peer.on('close', () => socket.destroy());
+      socket.on('close', () => peer.destroy());
     });
-    upstream.on('response', (answer) =>
-      socket.end(`HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\nconnection: close\r\n\r\n`),
-    );
-    upstream.on('error', () => socket.destroy());
+    upstream.on('response', (answer) => {
+      socket.write(`HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\nconnection: close\r\n\r\n`);
+      answer.pipe(socket);
+    });
+    upstream.on('error', () => socket.end('HTTP/1.1 502 Bad Gateway\r\nconnection: close\r\n\r\n'));
+    socket.on('close', () => upstream.destroy());
     upstream.end();
-  };
+  }
 
   close(): void {
     this.#agent.destroy();
@@ -176,9 +184,22 @@ export class Gateway {
     }
   }
 
+  /** Hosts that an Ingress or Route names lead to its service, all others by path. */
+  #targetOf(request: IncomingMessage): Target | undefined {
+    const { routes } = this.#options;
+    const url = request.url ?? '/';
+    const rule = routes.rule(request.headers.host ?? '', url.split('?')[0]!);
+    const byPath = rule?.host === undefined ? targetOf(url) : undefined;
+    if (byPath && routes.backends(byPath.namespace, byPath.name)) return byPath;
+    return rule ? { namespace: rule.namespace, name: rule.service, path: url, port: rule.port } : byPath;
+  }
+
+  #backends({ namespace, name, port }: Target): readonly Backend[] | undefined {
+    return this.#options.routes.backends(namespace, name, port);
+  }
+
   #pick(target: Target, tried: ReadonlySet<string>): Backend | undefined {
-    const all = this.#options.routes.backends(target.namespace, target.name) ?? [];
-    const left = all.filter(({ pod }) => !tried.has(pod));
+    const left = (this.#backends(target) ?? []).filter(({ pod }) => !tried.has(pod));
     return left[this.#turn++ % Math.max(1, left.length)];
   }
 
@@ -186,16 +207,24 @@ export class Gateway {
    * A pod of a service that served a moment ago, or before this process began: while pods change, start again or are
    * late with a probe under load, a request waits rather than fails.
    */
-  async #returning(target: Target, response: ServerResponse): Promise<Backend | undefined> {
-    const { clock } = this.#options;
+  async #returning(target: Target, client: ServerResponse | Duplex): Promise<Backend | undefined> {
+    const { clock, routes } = this.#options;
     const now = clock.monotonic();
     if (now - (this.#lastServed.get(idOf(target)) ?? this.#started) > recently) return undefined;
-    while (clock.monotonic() - now < patience && !response.destroyed) {
-      await delay(clock, 50);
-      const backend = this.#pick(target, new Set());
-      if (backend) return backend;
+    const enough = new AbortController();
+    const stop = () => enough.abort();
+    using _timer = clock.after(patience, stop);
+    client.once('close', stop);
+    try {
+      while (!enough.signal.aborted) {
+        await routes.changed(enough.signal);
+        const backend = this.#pick(target, new Set());
+        if (backend) return backend;
+      }
+      return undefined;
+    } finally {
+      client.off('close', stop);
     }
-    return undefined;
   }
 
   /** @returns `again` when the pod was gone before a byte of its answer came */
@@ -204,7 +233,7 @@ export class Gateway {
       const upstream = ask({
         ...addressOf(backend, target),
         method: request.method,
-        headers: forwarded(request, target),
+        headers: forwarded(request, target.prefix),
         agent: this.#agent,
       });
       let answered = false;
@@ -257,55 +286,25 @@ interface Exchange {
   readonly sent: { bytes: number };
 }
 
-/** A request's body, kept while it is small so that it can be sent a second time. */
-class RequestBody {
-  readonly #request: IncomingMessage;
-  readonly #kept: Buffer[] = [];
-  #size = 0;
-  #ended = false;
-  #started = false;
+interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly target: Target;
+}
 
-  constructor(request: IncomingMessage) {
-    this.#request = request;
-  }
-
-  get size(): number {
-    return this.#size;
-  }
-
-  /** At most `length` bytes of what is kept, as text. */
-  beginning(length: number): string {
-    return Buffer.concat(this.#kept).subarray(0, length).toString('utf8');
-  }
-
-  get replayable(): boolean {
-    return this.#size <= replayable;
-  }
-
-  sendTo(upstream: NodeJS.WritableStream): void {
-    for (const part of this.#kept) upstream.write(part);
-    if (this.#ended) {
-      upstream.end();
-      return;
-    }
-    if (!this.#started) {
-      this.#started = true;
-      this.#request.on('data', (part: Buffer) => {
-        this.#size += part.length;
-        if (this.replayable) this.#kept.push(part);
-        else this.#kept.length = 0;
-      });
-      this.#request.on('end', () => {
-        this.#ended = true;
-      });
-    } else this.#request.unpipe();
-    this.#request.pipe(upstream);
-  }
+function headerLines({ rawHeaders }: IncomingMessage): string {
+  const lines: string[] = [];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2)
+    lines.push(`${rawHeaders[index]}: ${rawHeaders[index + 1]}`);
+  return lines.join('\r\n');
 }
 
 function targetOf(url: string): Target | undefined {
   const match = /^\/([a-z0-9-]+)\/([a-z0-9.-]+)(\/.*|\?.*)?$/.exec(url);
-  return match ? { namespace: match[1]!, name: match[2]!, path: match[3] ?? '' } : undefined;
+  if (!match) return undefined;
+  const [, namespace = '', name = '', path = ''] = match;
+  return { namespace, name, path, prefix: `/${namespace}/${name}` };
 }
 
 function addressOf(backend: Backend, target: Target): RequestOptions {
@@ -314,27 +313,4 @@ function addressOf(backend: Backend, target: Target): RequestOptions {
     port: backend.port,
     path: target.path.startsWith('/') ? target.path : `/${target.path}`,
   };
-}
-
-/** Request headers as the pod gets them: without Tagboat's credentials, with where it is reached. */
-function forwarded(request: IncomingMessage, target: Target): Record<string, string | string[]> {
-  const headers = endToEnd(request.headers);
-  delete headers.authorization;
-  const cookies = (request.headers.cookie ?? '')
-    .split(/;\s*/)
-    .filter((cookie) => cookie !== '' && !cookie.startsWith('tagboat'));
-  if (cookies.length > 0) headers.cookie = cookies.join('; ');
-  else delete headers.cookie;
-  headers.host = request.headers.host ?? '';
-  headers['x-forwarded-prefix'] = `/${target.namespace}/${target.name}`;
-  headers['x-forwarded-host'] = request.headers.host ?? '';
-  if (request.headers['transfer-encoding']) headers['transfer-encoding'] = 'chunked';
-  return headers;
-}
-
-function endToEnd(headers: IncomingHttpHeaders): Record<string, string | string[]> {
-  const kept: Record<string, string | string[]> = {};
-  for (const [name, value] of Object.entries(headers))
-    if (value !== undefined && !hopByHop.has(name)) kept[name] = value;
-  return kept;
 }

@@ -35,7 +35,10 @@ export function planRollout(
   if (deployment.spec?.paused) return changes;
   if (deployment.spec?.strategy?.type === 'Recreate') {
     for (const target of old) set(target, 0);
-    const gone = old.every((target) => (target.status?.replicas ?? 0) === 0 && wanted(target) === 0);
+    const gone = old.every(
+      (target) =>
+        (target.status?.replicas ?? 0) === 0 && !target.status?.terminatingReplicas && wanted(target) === 0,
+    );
     if (gone) set(current, replicas);
     return changes;
   }

@@ -1,16 +1,22 @@
 import {
+  type Ingress,
+  type KubernetesObject,
   keyOf,
   keyText,
   kinds,
   matchesLabels,
   type Pod,
   type ResourceType,
+  type Route,
   type Service,
 } from '@tagboat/api';
 import type { Clock, Logger } from '@tagboat/base';
 import { inform } from '@tagboat/controller';
 import type { Reader } from '@tagboat/store';
-import { isReady } from './replica-set-controller.ts';
+import { type HostRule, ingressRules, matchRule, routeRules } from './host-routes.ts';
+import { isEnding, isReady } from './owned-pods.ts';
+import { requirementsOf } from './service-controller.ts';
+import { podAddress, targetPort } from './service-ports.ts';
 
 /** Where one ready pod is reached. */
 export interface Backend {
@@ -19,52 +25,86 @@ export interface Backend {
   readonly port: number;
 }
 
-/** Which ready pods each Service has, kept by watching: asking costs nothing. */
+interface RouteTableOptions {
+  readonly reader: Reader;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Which ready pods each Service has, and which hosts lead to which, kept by watching: asking costs nothing. */
 export class RouteTable implements AsyncDisposable {
   readonly #services = new Map<string, Service>();
   readonly #pods = new Map<string, Pod>();
+  readonly #rules = new Map<string, readonly HostRule[]>();
   readonly #cache = new Map<string, readonly Backend[]>();
   readonly #stop = new AbortController();
   readonly #following: Promise<void>[] = [];
+  readonly #waiting = new Set<() => void>();
+  #allRules: readonly HostRule[] = [];
 
-  constructor(options: { reader: Reader; clock: Clock; log: Logger }) {
+  constructor(options: RouteTableOptions) {
     this.#following.push(
-      this.#follow(options, kinds.Service, this.#services as Map<string, never>),
-      this.#follow(options, kinds.Pod, this.#pods as Map<string, never>),
+      this.#follow<Service>(options, kinds.Service, (id, service) => keep(this.#services, id, service)),
+      this.#follow<Pod>(options, kinds.Pod, (id, pod) => keep(this.#pods, id, pod)),
+      this.#follow<Ingress>(options, kinds.Ingress, (id, ingress) =>
+        this.#setRules(id, ingress && ingressRules(ingress)),
+      ),
+      this.#follow<Route>(options, kinds.Route, (id, route) =>
+        this.#setRules(id, route && routeRules(route)),
+      ),
     );
   }
 
-  /** The ready pods of a Service, or undefined where there is no such Service. */
-  backends(namespace: string, name: string): readonly Backend[] | undefined {
-    const id = `${namespace}/${name}`;
+  /**
+   * The ready pods of a Service, or undefined where there is no such Service.
+   * @param port of the Service, by number or name; absent: its first
+   */
+  backends(namespace: string, name: string, port?: number | string): readonly Backend[] | undefined {
+    const id = `${namespace}/${name}:${port ?? ''}`;
     const cached = this.#cache.get(id);
     if (cached) return cached;
     const service = [name, `${name}-predictor`]
       .map((candidate) => this.#services.get(keyText({ type: kinds.Service, namespace, name: candidate })))
       .find((found) => found !== undefined);
     if (!service) return undefined;
-    const selector = service.spec?.selector ?? {};
-    const requirements = Object.entries(selector).map(([key, value]) => ({
-      key,
-      operator: 'In' as const,
-      values: [value],
+    const found = this.#readyPods(namespace, service).map((pod) => ({
+      pod: pod.metadata.name,
+      ...podAddress(pod, targetPort(portOf(service, port), pod)),
     }));
-    const found = [...this.#pods.values()]
-      .filter((pod) => pod.metadata.namespace === namespace && requirements.length > 0)
-      .filter(
-        (pod) =>
-          isReady(pod) &&
-          !pod.metadata.deletionTimestamp &&
-          pod.status?.podIP &&
-          matchesLabels(pod.metadata.labels, requirements),
-      )
-      .map((pod) => ({
-        pod: pod.metadata.name,
-        host: pod.status!.podIP!,
-        port: pod.status!.hostPort ?? targetPort(service, pod),
-      }));
     this.#cache.set(id, found);
     return found;
+  }
+
+  /** The Ingress or Route rule that a request follows. @param path without its query */
+  rule(host: string, path: string): HostRule | undefined {
+    return this.#allRules.length === 0 ? undefined : matchRule(this.#allRules, host, path);
+  }
+
+  /** True where an Ingress or Route names the host. */
+  servesHost(host: string): boolean {
+    const named = this.#allRules.filter((rule) => rule.host !== undefined);
+    return (
+      named.length > 0 &&
+      matchRule(
+        named.map((rule) => ({ ...rule, path: '/', exact: false })),
+        host,
+        '/',
+      ) !== undefined
+    );
+  }
+
+  /** Resolves when anything has changed, or the signal aborts. */
+  changed(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#waiting.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      signal.addEventListener('abort', wake, { once: true });
+      this.#waiting.add(wake);
+    });
   }
 
   /** Namespace and name of every Service. */
@@ -77,24 +117,48 @@ export class RouteTable implements AsyncDisposable {
     await Promise.all(this.#following);
   }
 
-  async #follow<T extends Pod | Service>(
-    options: { reader: Reader; clock: Clock; log: Logger },
+  #readyPods(namespace: string, { spec }: Service): Pod[] {
+    const requirements = requirementsOf(spec?.selector ?? {});
+    if (requirements.length === 0) return [];
+    return [...this.#pods.values()].filter(
+      (pod) =>
+        pod.metadata.namespace === namespace &&
+        isReady(pod) &&
+        !isEnding(pod) &&
+        pod.status?.podIP &&
+        matchesLabels(pod.metadata.labels, requirements),
+    );
+  }
+
+  #setRules(id: string, rules: readonly HostRule[] | undefined): void {
+    keep(this.#rules, id, rules);
+    this.#allRules = [...this.#rules.values()].flat();
+  }
+
+  async #follow<T extends KubernetesObject>(
+    options: RouteTableOptions,
     type: ResourceType,
-    into: Map<string, T>,
+    take: (id: string, object: T | undefined) => void,
   ): Promise<void> {
     for await (const event of inform<T>({ ...options, type, signal: this.#stop.signal })) {
-      const id = keyText(keyOf(type, event.object));
-      if (event.type === 'DELETED') into.delete(id);
-      else into.set(id, event.object);
+      take(keyText(keyOf(type, event.object)), event.type === 'DELETED' ? undefined : event.object);
       this.#cache.clear();
+      for (const wake of [...this.#waiting]) wake();
     }
   }
 }
 
-function targetPort(service: Service, pod: Pod): number {
-  const wanted = service.spec?.ports?.[0];
-  const target = wanted?.targetPort ?? wanted?.port ?? 8080;
-  if (typeof target === 'number') return target;
-  const ports = (pod.spec?.containers ?? []).flatMap(({ ports: own }) => own ?? []);
-  return ports.find(({ name }) => name === target)?.containerPort ?? 8080;
+function portOf({ spec }: Service, wanted: number | string | undefined) {
+  const ports = spec?.ports ?? [];
+  // A Route names the pod's port, an Ingress the Service's.
+  return (
+    ports.find(({ name, port }) => wanted !== undefined && (port === wanted || name === wanted)) ??
+    ports.find(({ targetPort: target }) => wanted !== undefined && target === wanted) ??
+    ports[0]
+  );
+}
+
+function keep<T>(map: Map<string, T>, id: string, value: T | undefined): void {
+  if (value === undefined) map.delete(id);
+  else map.set(id, value);
 }

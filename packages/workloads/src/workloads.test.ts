@@ -62,9 +62,12 @@ describe('controllers and gateway', () => {
   let running: AsyncDisposable[];
   beforeEach(() => {
     store = new ObjectStore({});
-    running = createWorkloadControllers({ store, clock: systemClock, log: silentLogger }).map((controller) =>
-      controller.start(),
-    );
+    running = createWorkloadControllers({
+      store,
+      clock: systemClock,
+      log: silentLogger,
+      appsUrl: 'http://127.0.0.1:8081',
+    }).map((controller) => controller.start());
   });
   afterEach(async () => {
     for (const item of running) await item[Symbol.asyncDispose]();
