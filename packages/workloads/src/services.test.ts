@@ -97,7 +97,7 @@ describe('Service', () => {
         socket.on('data', (data) => {
           text += data.toString();
         });
-        await once(socket, 'close');
+        await new Promise((resolve) => socket.on('close', resolve));
       }
       expect(text).toBe('hello');
       const { items: slices } = await store.list<KubernetesObject & { endpoints: unknown[] }>(
