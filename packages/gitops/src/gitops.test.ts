@@ -6,7 +6,7 @@ import { silentLogger, systemClock } from '@tagboat/base';
 import { commitFiles, git, type WorkingTree } from '@tagboat/git-client';
 import { deleteIfPresent, mutate, mutateStatus, ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Application, applicationController, differences, healthOf } from './index.ts';
+import { type Application, applicationController, differences, healthOf, managedResources } from './index.ts';
 
 describe('differences', () => {
   const object = (spec: object, metadata = {}) => ({
@@ -160,6 +160,42 @@ describe('an Application', () => {
     const third = await push((tree) => tree.write('o/kustomization.yaml', 'resources: []\n'));
     await syncedAt(third);
     expect(await currentValue()).toBeUndefined();
+  });
+
+  it('tells each object as it is and as a sync would leave it, without secrets', async () => {
+    const first = await put('1');
+    await create({ prune: true, selfHeal: true, allowEmpty: true });
+    await syncedAt(first);
+    const options = { reader: store, types: new TypeRegistry(), repository: async (path: string) => path };
+    const application = async () => (await store.get<Application>(key))!;
+    const same = await managedResources(await application(), options);
+    expect(same).toMatchObject({
+      revision: first,
+      items: [{ kind: 'ConfigMap', name: 'c', differs: false }],
+    });
+    expect(JSON.stringify(same)).not.toContain('last-applied');
+    await commitFiles({
+      url,
+      branch: 'main',
+      message: 'unnoticed yet',
+      change: async (tree) => {
+        await tree.write('o/kustomization.yaml', 'resources: [c.yaml, s.yaml]\n');
+        await tree.write(
+          'o/c.yaml',
+          'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: c }\ndata: { a: "2" }\n',
+        );
+        await tree.write(
+          'o/s.yaml',
+          'apiVersion: v1\nkind: Secret\nmetadata: { name: s }\nstringData: { password: hidden }\n',
+        );
+      },
+    });
+    const { items } = await managedResources(await application(), options);
+    expect(items).toMatchObject([
+      { name: 'c', differs: true, live: { data: { a: '1' } }, target: { data: { a: '2' } } },
+      { name: 's', differs: true, target: { stringData: { password: '++++++++' } } },
+    ]);
+    expect(items[1]).not.toHaveProperty('live');
   });
 
   it('only compares without automation, and syncs when asked', async () => {

@@ -5,7 +5,7 @@ import { sha256, silentLogger } from '@tagboat/base';
 import { pullArtifact, pushArtifact, RegistryClient } from '@tagboat/oci';
 import Fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BlobStore, registryPlugin } from './index.ts';
+import { BlobStore, describeRepository, listRepositories, registryPlugin } from './index.ts';
 
 const app = Fastify();
 let directory: string;
@@ -46,6 +46,31 @@ describe('registry', () => {
     expect(pulled).toMatchObject({ digest, annotations: { a: 'b' }, files: ['models/m.bin'] });
     expect(await readFile(join(directory, 'out/models/m.bin'), 'utf8')).toBe('weights');
     expect(await client.tags('demo/m/model')).toEqual(['v1']);
+  });
+
+  it('lists manifests newest first with tags, layers and sizes', async () => {
+    const path = join(directory, 'listed.bin');
+    await writeFile(path, 'twelve bytes');
+    const artifact = {
+      repository: 'demo/listed',
+      artifactType: 'application/x.model',
+      annotations: { run: 'r' },
+    };
+    const files = [{ name: 'm.bin', path }];
+    const digest = await pushArtifact(client, { ...artifact, tags: ['v1', 'v2'], files });
+    const store = new BlobStore(join(directory, 'blobs'));
+    expect(await listRepositories(store)).toContainEqual({ name: 'demo/listed', tags: 2, manifests: 1 });
+    const { total, items } = await describeRepository(store, 'demo/listed');
+    expect(total).toBe(1);
+    expect(items[0]).toMatchObject({
+      digest,
+      artifactType: 'application/x.model',
+      tags: ['v1', 'v2'],
+      size: 14,
+      layers: [{ title: 'm.bin', size: 12 }],
+      annotations: { run: 'r' },
+    });
+    await expect(describeRepository(store, 'demo/none')).rejects.toThrow('no image repository');
   });
 
   it('takes uploads in chunks and refuses a gap and a wrong digest', async () => {

@@ -91,7 +91,13 @@ export class Gateway {
       response.writeHead(308, { location: `/${target.namespace}/${target.name}/` }).end();
       return;
     }
-    const exchange = { request, response, target, body: new RequestBody(request), sent: { bytes: 0 } };
+    const exchange = {
+      request,
+      response,
+      target,
+      body: new RequestBody(request),
+      sent: { bytes: 0, model: undefined },
+    };
     const started = this.#options.clock.monotonic();
     response.on('close', () => this.#observe(exchange, this.#options.clock.monotonic() - started));
     void this.#forward(exchange);
@@ -154,7 +160,7 @@ export class Gateway {
       milliseconds,
       requestBytes: body.size,
       responseBytes: sent.bytes,
-      model: response.getHeader('x-tagboat-model')?.toString(),
+      model: sent.model,
       input: () => body.beginning(mostInput),
     });
   }
@@ -241,6 +247,7 @@ export class Gateway {
         answered = true;
         this.#lastServed.set(idOf(target), this.#options.clock.monotonic());
         response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.headers));
+        sent.model = answer.headers['x-tagboat-model']?.toString();
         answer.on('data', (part: Buffer) => {
           sent.bytes += part.length;
         });
@@ -283,7 +290,7 @@ interface Exchange {
   readonly response: ServerResponse;
   readonly target: Target;
   readonly body: RequestBody;
-  readonly sent: { bytes: number };
+  readonly sent: { bytes: number; model: string | undefined };
 }
 
 interface Upgrade {

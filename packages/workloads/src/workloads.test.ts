@@ -120,7 +120,9 @@ describe('controllers and gateway', () => {
 
   it('routes to ready pods, hides credentials and says what is missing', async () => {
     const backend: Server = createServer((request, response) =>
-      response.end(JSON.stringify({ url: request.url, headers: request.headers })),
+      response
+        .setHeader('x-tagboat-model', 'sha256:m')
+        .end(JSON.stringify({ url: request.url, headers: request.headers })),
     );
     await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve));
     const port = (backend.address() as AddressInfo).port;
@@ -166,7 +168,13 @@ describe('controllers and gateway', () => {
       );
       expect(gateway.metrics.text()).toContain('tagboat_predictions_total{namespace="n",name="m"}');
       const served = observed.find(({ status }) => status === 200);
-      expect(served).toMatchObject({ namespace: 'n', name: 'm', method: 'GET', path: '/predict' });
+      expect(served).toMatchObject({
+        namespace: 'n',
+        name: 'm',
+        method: 'GET',
+        path: '/predict',
+        model: 'sha256:m',
+      });
       expect(served!.responseBytes).toBe(Buffer.byteLength(JSON.stringify(seen)));
     } finally {
       front.close();

@@ -114,7 +114,7 @@ function options({ lines, format, height, points, fromZero, span, width, element
         stroke: colour(line.colour),
         width: 2,
         spanGaps: points,
-        points: { show: points, size: 7, fill: colour(line.colour) },
+        points: { ...(points ? { show: true } : {}), size: points ? 7 : 5, fill: colour(line.colour) },
         value: (_chart: uPlot, value: number | null) => (value === null ? '' : format(value)),
         ...(line.fill ? { fill: `color-mix(in srgb, ${colour(line.colour)} 14%, transparent)` } : {}),
       })),

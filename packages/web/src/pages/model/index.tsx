@@ -185,21 +185,24 @@ function TrafficTab({ project, model, environments, recordsInputs }: TrafficTabP
   const environment = serving.find(({ name }) => name === search.environment) ?? serving.at(-1);
   if (!environment) return <Empty title="Nothing is released yet">What is served is measured here.</Empty>;
   return (
-    <div className="tb-stack">
-      <ToggleGroup aria-label="Environment">
-        {serving.map(({ name }) => (
-          <ToggleGroupItem
-            key={name}
-            text={name}
-            buttonId={`environment-${name}`}
-            isSelected={name === environment.name}
-            onChange={() =>
-              void navigate({ to: '.', search: { tab: 'traffic', environment: name } as never })
-            }
-          />
-        ))}
-      </ToggleGroup>
-      <Traffic key={environment.namespace} {...{ project, model, environment, recordsInputs }} />
-    </div>
+    <Traffic
+      key={environment.namespace}
+      {...{ project, model, environment, recordsInputs }}
+      chooser={
+        <ToggleGroup aria-label="Environment">
+          {serving.map(({ name }) => (
+            <ToggleGroupItem
+              key={name}
+              text={name}
+              buttonId={`environment-${name}`}
+              isSelected={name === environment.name}
+              onChange={() =>
+                void navigate({ to: '.', search: { tab: 'traffic', environment: name } as never })
+              }
+            />
+          ))}
+        </ToggleGroup>
+      }
+    />
   );
 }

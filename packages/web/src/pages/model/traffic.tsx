@@ -1,7 +1,7 @@
 import { Label, Switch, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
 import { kinds } from '@tagboat/api';
 import { recordInputsAnnotation } from '@tagboat/render/run-labels';
-import { useMemo, useState } from 'react';
+import { type ReactNode, useMemo, useState } from 'react';
 import { TimeChart } from '../../charts/time-chart.tsx';
 import {
   Ago,
@@ -84,12 +84,14 @@ export interface TrafficProps {
   readonly recordsInputs: boolean;
 }
 
-export function Traffic({ project, model, environment, recordsInputs }: TrafficProps) {
+export function Traffic(props: TrafficProps & { readonly chooser: ReactNode }) {
+  const { project, model, environment, recordsInputs, chooser } = props;
   const [span, setSpan] = useState(spans[0]!);
   const traffic = useTraffic(environment.namespace, model, span);
   return (
     <div className="tb-stack">
-      <div className="tb-row tb-row--between">
+      <div className="tb-row">
+        {chooser}
         <ToggleGroup aria-label="Span">
           {spans.map((one) => (
             <ToggleGroupItem

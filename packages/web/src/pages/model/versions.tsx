@@ -127,6 +127,7 @@ function MetricChart({
       height={130}
       points
       fromZero={false}
+      small
     />
   );
 }
