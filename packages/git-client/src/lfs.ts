@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream, existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -136,7 +136,7 @@ async function download(
   const response = await fetch(href, { headers: header });
   if (!response.ok || !response.body) throw fail(`HTTP ${response.status}`);
   await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.${randomUUID()}.tmp`;
   const hash = createHash('sha256');
   let received = 0;
   const count = new Transform({

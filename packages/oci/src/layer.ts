@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { lstat, mkdir, open, readdir, readlink, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -38,7 +38,8 @@ export async function writeLayer(entries: readonly LayerEntry[], path: string): 
   const whole = createHash('sha256');
   let size = 0;
   await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}.tmp`;
+  // A process number is not enough: steps of several runs are all number 1 of their own.
+  const temporary = `${path}.${randomUUID()}.tmp`;
   const writing = pipeline(
     archive,
     tap((chunk) => diff.update(chunk)),

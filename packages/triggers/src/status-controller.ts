@@ -114,7 +114,7 @@ async function sayings(options: StatusOptions, run: PipelineRun, name: string): 
   const contexts = annotations[runAnnotations.contexts];
   if (contexts) return taskSayings(options, run, JSON.parse(contexts) as Record<string, string>);
   const context = `${prefixOf[labels[runLabels.kind] ?? ''] ?? 'tagboat/check'}/${name}`;
-  const said = sayingOf(run);
+  const said = await withFailures(options, run, sayingOf(run));
   const metrics =
     labels[runLabels.kind] === 'pull' && run.status?.completionTime ? await metricsOf(options, run) : '';
   return [{ context, ...said, description: [metrics, said.description].filter(Boolean).join('; ') }];
@@ -139,16 +139,36 @@ function sayingOf(run: PipelineRun): Omit<Saying, 'context'> {
   }
 }
 
+/** A failure names the tasks that failed, and how. */
+async function withFailures(
+  { store }: StatusOptions,
+  run: PipelineRun,
+  said: Omit<Saying, 'context'>,
+): Promise<Omit<Saying, 'context'>> {
+  if (said.state !== 'failure') return said;
+  const failures = (await taskRunsOf(store, run)).flatMap(({ metadata, status }) => {
+    const condition = findCondition(status?.conditions, 'Succeeded');
+    const task = metadata.labels?.['tekton.dev/pipelineTask'];
+    return condition?.status === 'False' && task ? [`${task}: ${condition.message ?? 'failed'}`] : [];
+  });
+  return { ...said, description: [...failures, said.description].filter(Boolean).join('; ') };
+}
+
+async function taskRunsOf(store: ResourceStore, run: PipelineRun): Promise<readonly TaskRun[]> {
+  const { items } = await store.list<TaskRun>(kinds.TaskRun, {
+    namespace: run.metadata.namespace ?? '',
+    labels: [{ key: 'tekton.dev/pipelineRun', operator: 'In', values: [run.metadata.name] }],
+  });
+  return items;
+}
+
 /** One status per task that has a context, such as those of an `.aicoe-ci.yaml`; a skipped task says nothing. */
 async function taskSayings(
   { store }: StatusOptions,
   run: PipelineRun,
   contexts: Readonly<Record<string, string>>,
 ): Promise<Saying[]> {
-  const { items } = await store.list<TaskRun>(kinds.TaskRun, {
-    namespace: run.metadata.namespace ?? '',
-    labels: [{ key: 'tekton.dev/pipelineRun', operator: 'In', values: [run.metadata.name] }],
-  });
+  const items = await taskRunsOf(store, run);
   const skipped = new Set((run.status?.skippedTasks ?? []).map(({ name }) => name));
   const whole = sayingOf(run);
   return Object.entries(contexts).flatMap(([task, context]): Saying[] => {
