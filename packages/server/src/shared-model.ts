@@ -85,7 +85,9 @@ function traffic(
   now: number,
   places: readonly { environment: string; namespace: string; name: string }[],
 ) {
-  const range = { start: now - hours * 3600_000, end: now, step: 5 * 60_000 };
+  const step = 5 * 60_000;
+  const end = Math.floor(now / step) * step;
+  const range = { start: end - hours * 3600_000, end, step };
   return places.map(({ environment, namespace, name }) => {
     const of = `namespace=${JSON.stringify(namespace)},name=${JSON.stringify(name)}`;
     const ask = (query: string) => queryRange(store, query, range);
@@ -93,8 +95,9 @@ function traffic(
       `histogram_quantile(${q}, sum by (le) (rate(tagboat_request_duration_seconds_bucket{${of}}[5m])))`;
     return {
       environment,
-      requests: ask(`sum(rate(tagboat_requests_total{${of}}[5m]))`),
-      errors: ask(`sum(rate(tagboat_requests_total{${of},code=~"5.."}[5m]))`),
+      span: { from: range.start / 1000, to: range.end / 1000, step: range.step / 1000 },
+      requests: ask(`sum(rate(tagboat_requests_total{${of}}[5m])) * 60`),
+      errors: ask(`sum(rate(tagboat_requests_total{${of},code=~"[45].."}[5m])) * 60`),
       median: ask(quantile(0.5)),
       slow: ask(quantile(0.95)),
     };

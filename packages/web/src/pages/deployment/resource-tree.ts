@@ -119,7 +119,7 @@ function stateOf({ kind, status, spec, metadata }: KubernetesObject): {
   if (kind === 'Pod') {
     const ready = findCondition(conditions, 'Ready')?.status === 'True';
     const restarts = containerStatuses.reduce((sum, { restartCount = 0 }) => sum + restartCount, 0);
-    const detail = `${ready ? 'ready' : (phase ?? 'pending').toLowerCase()}${restarts > 0 ? `, ${restarts} restarts` : ''}`;
+    const detail = `${ready ? 'ready' : (phase ?? 'pending').toLowerCase()}${restarts > 0 ? `, ${restarts} ${restarts === 1 ? 'restart' : 'restarts'}` : ''}`;
     const health = ready
       ? 'healthy'
       : phase === 'Failed'

@@ -34,8 +34,9 @@ const duration = (seconds: number) =>
 /** Traffic, errors and latency as charts. */
 export function TrafficCharts({ data }: { data: TrafficData }) {
   const traffic = useMemo(() => {
-    const { times, values } = columns([data.requests, data.errors]);
+    const { times, values, isEmpty } = columns([data.requests, data.errors], data.span);
     return {
+      isEmpty,
       times,
       lines: [
         { label: 'requests', colour: '--tb-blue', values: values[0]!, fill: true },
@@ -44,7 +45,7 @@ export function TrafficCharts({ data }: { data: TrafficData }) {
     };
   }, [data]);
   const latency = useMemo(() => {
-    const { times, values } = columns([data.median, data.slow]);
+    const { times, values } = columns([data.median, data.slow], data.span);
     return {
       times,
       lines: [
@@ -53,7 +54,7 @@ export function TrafficCharts({ data }: { data: TrafficData }) {
       ],
     };
   }, [data]);
-  if (traffic.times.length === 0)
+  if (traffic.isEmpty)
     return (
       <Empty title="Nothing is measured yet">
         Measurements begin with the first request, and are taken each 15 s.

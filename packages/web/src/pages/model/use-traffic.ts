@@ -16,7 +16,7 @@ export interface TrafficData {
   readonly median: readonly MatrixSeries[];
   readonly slow: readonly MatrixSeries[];
   /** Seconds since the epoch that were asked for. */
-  readonly span?: { readonly from: number; readonly to: number };
+  readonly span: { readonly from: number; readonly to: number; readonly step: number };
 }
 
 export interface TrafficSpan {
@@ -32,10 +32,13 @@ export const spans: readonly TrafficSpan[] = [
 ];
 
 /** The queries of the traffic charts; they work in any Prometheus that scrapes the platform. */
-export function trafficQueries(namespace: string, name: string, window: string) {
+export function trafficQueries(namespace: string, name: string, step: number) {
+  const window = `${Math.max(60, step)}s`;
+  // Of few requests, a short window holds none at most times.
+  const long = `${Math.max(300, step)}s`;
   const of = `namespace="${namespace}",name="${name}"`;
   const quantile = (q: number) =>
-    `histogram_quantile(${q}, sum by (le) (rate(tagboat_request_duration_seconds_bucket{${of}}[${window}])))`;
+    `histogram_quantile(${q}, sum by (le) (rate(tagboat_request_duration_seconds_bucket{${of}}[${long}])))`;
   return {
     requests: `sum(rate(tagboat_requests_total{${of}}[${window}])) * 60`,
     errors: `sum(rate(tagboat_requests_total{${of},code=~"[45].."}[${window}])) * 60`,
@@ -55,18 +58,17 @@ export function useTraffic(namespace: string, name: string, span: TrafficSpan) {
     queryFn: async () => {
       const end = Math.floor(Date.now() / 1000 / span.step) * span.step;
       const range = { start: String(end - span.seconds), end: String(end), step: String(span.step) };
-      const window = `${Math.max(60, span.step)}s`;
       const ask = async (query: string) =>
         (await fetchJson<Answer>(withQuery('/prometheus/api/v1/query_range', { query, ...range }))).data
           .result;
-      const { requests, errors, median, slow } = trafficQueries(namespace, name, window);
+      const { requests, errors, median, slow } = trafficQueries(namespace, name, span.step);
       const [all, bad, half, tail] = await Promise.all([ask(requests), ask(errors), ask(median), ask(slow)]);
       return {
         requests: all,
         errors: bad,
         median: half,
         slow: tail,
-        span: { from: end - span.seconds, to: end },
+        span: { from: end - span.seconds, to: end, step: span.step },
       };
     },
   });
@@ -145,19 +147,20 @@ async function follow(
 }
 
 /** Times and values for a chart; where a series has none, there is a gap. */
-export function columns(series: readonly (readonly MatrixSeries[])[]): {
-  times: number[];
-  values: (number | null)[][];
-} {
-  const maps = series.map(
-    (one) => new Map((one[0]?.values ?? []).map(([time, text]) => [time, Number(text)])),
-  );
-  const times = [...new Set(maps.flatMap((map) => [...map.keys()]))].sort((a, b) => a - b);
-  const values = maps.map((map) =>
-    times.map((time) => {
-      const value = map.get(time);
-      return value === undefined || !Number.isFinite(value) ? null : value;
-    }),
-  );
-  return { times, values };
+export function columns(
+  series: readonly (readonly MatrixSeries[])[],
+  { from, to, step }: TrafficData['span'],
+): { times: number[]; values: (number | null)[][]; isEmpty: boolean } {
+  const place = (time: number) => Math.round((time - from) / step);
+  const count = place(to) + 1;
+  const times = Array.from({ length: count }, (_, index) => from + index * step);
+  const values = series.map((one) => {
+    const column = new Array<number | null>(count).fill(null);
+    for (const [time, text] of one[0]?.values ?? []) {
+      const value = Number(text);
+      if (Number.isFinite(value)) column[place(time)] = value;
+    }
+    return column;
+  });
+  return { times, values, isEmpty: values.every((column) => column.every((value) => value === null)) };
 }
