@@ -12,10 +12,19 @@ export function useTab(tabs: readonly PageTab[]): string {
   return tabs.find(({ key }) => key === search.tab)?.key ?? tabs[0]!.key;
 }
 
+export interface PageTabsProps {
+  readonly tabs: readonly PageTab[];
+  readonly label: string;
+  /** Where something else in the address says which tab it is. */
+  readonly current?: string | undefined;
+}
+
 /** Tabs that are part of the address, so that each can be linked to. */
-export function PageTabs({ tabs, label }: { tabs: readonly PageTab[]; label: string }) {
+export function PageTabs(props: PageTabsProps) {
+  const { tabs, label, current } = props;
   const navigate = useNavigate();
-  const active = useTab(tabs);
+  const named = useTab(tabs);
+  const active = current ?? named;
   const go = (key: string) =>
     void navigate({ to: '.', search: { tab: key === tabs[0]!.key ? undefined : key } as never });
   return (

@@ -31,7 +31,12 @@ interface Search {
   readonly tab?: string;
   readonly ref?: string;
   readonly commit?: string;
+  readonly pull?: string;
 }
+
+/** A link from elsewhere may name a commit or a pull request alone. */
+const impliedTab = ({ tab, commit, pull }: Search) =>
+  tab ? undefined : commit ? 'commits' : pull ? 'pulls' : undefined;
 
 /** A repository: its files, history and refs, what they triggered, and proposed changes. */
 export default function RepositoryPage() {
@@ -47,6 +52,7 @@ export default function RepositoryPage() {
     { key: 'compare', title: 'Compare' },
     { key: 'pulls', title: open > 0 ? `Pull requests (${open})` : 'Pull requests' },
   ];
+  const search: Search = useSearch({ strict: false });
   const url = object.object?.status?.url ?? object.object?.spec?.url;
   return (
     <PageFrame
@@ -61,7 +67,7 @@ export default function RepositoryPage() {
           </span>
         )
       }
-      tabs={<PageTabs tabs={tabs} label="Parts of this page" />}
+      tabs={<PageTabs tabs={tabs} label="Parts of this page" current={impliedTab(search)} />}
     >
       <Gate of={[object]} what={`There is no repository ${project}/${name}.`}>
         {() => <Opened object={object.object!} tab={<Part tabs={tabs} />} />}
@@ -111,11 +117,12 @@ function Opened({ object, tab }: { object: Repository; tab: React.ReactNode }) {
 }
 
 function Part({ tabs }: { tabs: readonly { key: string; title: string }[] }) {
-  const tab = useTab(tabs);
+  const named = useTab(tabs);
   const search: Search = useSearch({ strict: false });
+  const tab = impliedTab(search) ?? named;
   return (
     <Suspense fallback={<Loading />}>
-      {search.commit || tab === 'commits' ? (
+      {tab === 'commits' ? (
         <Commits />
       ) : tab === 'tags' || tab === 'branches' ? (
         <Refs kind={tab} />

@@ -53,7 +53,7 @@ export function PullDetail({ pull }: { pull: PullRequest }) {
               label="Merge"
               variant="primary"
               isDisabled={object.spec?.url !== undefined || pull.status?.mergeable === false}
-              command={`git fetch tagboat ${pull.spec!.sourceRef} && git merge --no-ff FETCH_HEAD && git push tagboat ${targetBranch}`}
+              command={`tagboat pr merge ${number}`}
               confirm={{
                 title: `Merge #${number} into ${targetBranch}?`,
                 body: `A merge commit is made on ${targetBranch} once the checks have passed. What the branch triggers then runs.`,
@@ -62,6 +62,7 @@ export function PullDetail({ pull }: { pull: PullRequest }) {
             />
             <ActionButton
               label="Close"
+              command={`tagboat pr close ${number}`}
               confirm={{
                 title: `Close #${number} without merging?`,
                 body: 'The change stays where it is and can be proposed again by a push.',
