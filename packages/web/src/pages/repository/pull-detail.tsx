@@ -62,7 +62,8 @@ export function PullDetail({ pull }: { pull: PullRequest }) {
             />
             <ActionButton
               label="Close"
-              command={`tagboat pr close ${number}`}
+              command={`kubectl patch pullrequest ${pull.metadata.name} -n ${repository.project} --type merge -p '{"spec":{"state":"closed"}}'`}
+              compact
               confirm={{
                 title: `Close #${number} without merging?`,
                 body: 'The change stays where it is and can be proposed again by a push.',
