@@ -61,6 +61,21 @@ export class Commit {
     return code === 0;
   }
 
+  /** Which of these paths are files or directories of their own: links and submodules are neither. */
+  async kinds(paths: readonly string[]): Promise<Map<string, 'file' | 'directory'>> {
+    const { stdout } = await git(['ls-tree', '-z', '--full-tree', this.id, '--', ...paths], {
+      cwd: this.repository,
+    });
+    const lines = stdout.toString('utf8').split('\0').filter(Boolean);
+    return new Map(
+      lines.flatMap((line) => {
+        const path = line.slice(line.indexOf('\t') + 1);
+        const kind = line.startsWith('040000') ? 'directory' : line.startsWith('100') ? 'file' : undefined;
+        return kind ? [[path, kind] as const] : [];
+      }),
+    );
+  }
+
   /** The content of a file, or undefined where there is none. */
   async read(path: string): Promise<Buffer | undefined> {
     const { code, stdout } = await runCommand('git', ['cat-file', 'blob', `${this.id}:${path}`], {

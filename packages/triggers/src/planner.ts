@@ -65,9 +65,9 @@ export async function planRuns(
 
 /** Which of the files are there, in order of precedence. */
 async function presentFiles(commit: Commit): Promise<string[]> {
-  const found: string[] = [];
-  for (const name of fileNames) if (await commit.exists(name)) found.push(name);
-  return found;
+  const found = await commit.kinds(fileNames);
+  const wanted = (name: string) => (name === tektonDirectory ? 'directory' : 'file');
+  return fileNames.filter((name) => found.get(name) === wanted(name));
 }
 
 const largestText = 2 ** 20;

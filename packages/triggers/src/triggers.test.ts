@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type HandledRef, kinds, type PipelineRun, type Repository } from '@tagboat/api';
 import { silentLogger, systemClock } from '@tagboat/base';
-import { commitFiles, git, lsRemote } from '@tagboat/git-client';
+import { commitFiles, fetchMirror, git, lsRemote } from '@tagboat/git-client';
 import { mutateStatus, ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { httpBackend } from './http-backend.testing.ts';
 import { readAicoe, refsToHandle, triggerController } from './index.ts';
 
 const modelYaml =
@@ -40,29 +41,44 @@ describe('readAicoe', () => {
   });
 });
 
-describe('triggers', () => {
+const credentials = { username: 'ada', password: 'p:ss w\u00f6rd' };
+
+describe.each(['a path', 'git http-backend with basic authentication'])('triggers from %s', (server) => {
+  const outside = server !== 'a path';
+  const access = outside ? { credentials } : {};
   let directory: string;
   let url: string;
+  let bare: string;
   let store: ObjectStore;
   const running: AsyncDisposable[] = [];
+  let backend: (AsyncDisposable & { url: string }) | undefined;
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'tagboat-triggers-'));
-    url = join(directory, 'r.git');
-    await git(['init', '--quiet', '--bare', url]);
+    bare = join(directory, 'r.git');
+    await git(['init', '--quiet', '--bare', bare]);
+    backend = outside ? await httpBackend(directory, credentials) : undefined;
+    url = backend ? `${backend.url}/r.git` : bare;
     store = new ObjectStore({});
   });
   afterEach(async () => {
     for (const controller of running.splice(0)) await controller[Symbol.asyncDispose]();
+    await backend?.[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
     await rm(directory, { recursive: true, force: true });
   });
 
+  async function mirrorOf(): Promise<string> {
+    if (!outside) return bare;
+    const mirror = join(directory, 'mirror.git');
+    await fetchMirror(url, mirror, access);
+    return mirror;
+  }
   const start = () => {
     const controller = triggerController({
       store,
       clock: systemClock,
       log: silentLogger,
-      mirrorOf: async () => url,
+      mirrorOf,
       registry: 'localhost:1',
       deploymentUrl: () => 'u',
     }).start();
@@ -80,6 +96,7 @@ describe('triggers', () => {
   const push = (files: Record<string, string>, tag?: string) =>
     commitFiles({
       url,
+      ...access,
       branch: 'main',
       message: 'm',
       ...(tag ? { alsoTo: `refs/tags/${tag}` } : {}),
@@ -88,7 +105,7 @@ describe('triggers', () => {
       },
     });
   async function observe(): Promise<void> {
-    const { refs } = await lsRemote(url);
+    const { refs } = await lsRemote(url, access);
     await mutateStatus<Repository>(store, key, (draft) => {
       draft.status = { url, refs, defaultBranch: 'main' };
     });
@@ -111,6 +128,17 @@ describe('triggers', () => {
     if (done(items[0])) return;
     for await (const { object } of store.watch<Repository>(kinds.Repository, {}, { from: resourceVersion }))
       if (done(object)) return;
+  }
+  const releases = async () =>
+    (await runs())
+      .filter(({ metadata }) => metadata.labels?.['tagboat.dev/kind'] === 'release')
+      .map(({ metadata }) => metadata.annotations?.['tagboat.dev/tag'])
+      .sort();
+  async function until(holds: () => Promise<boolean>): Promise<void> {
+    const { resourceVersion } = await store.list(kinds.PipelineRun);
+    if (await holds()) return;
+    for await (const _ of store.watch(kinds.PipelineRun, {}, { from: resourceVersion }))
+      if (await holds()) return;
   }
   const runs = async () => (await store.list<PipelineRun>(kinds.PipelineRun)).items;
 
@@ -177,6 +205,82 @@ describe('triggers', () => {
     expect(
       (await runs()).filter(({ metadata }) => metadata.labels?.['tagboat.dev/kind'] === 'release'),
     ).toHaveLength(1);
+  });
+
+  it('five hundred old tags are known in no time, and a moved one is new work, a deleted one is none', async () => {
+    const { commit } = await push({ 'tagboat.yaml': modelYaml }, 'v0');
+    const names = Array.from({ length: 500 }, (_, index) => `v1.0.${index}`);
+    const input = names.map((name) => `create refs/tags/${name} ${commit}\n`).join('');
+    await git(['update-ref', '--stdin'], { cwd: bare, stdin: input });
+    await create({ url });
+    await observe();
+    start();
+    await recorded();
+    expect((await store.list<HandledRef>(kinds.HandledRef)).items).toHaveLength(502);
+    expect(await runs()).toEqual([]);
+    const moved = await push({ x: '1' });
+    await git(['update-ref', 'refs/tags/v1.0.7', moved.commit], { cwd: bare });
+    await git(['update-ref', '-d', 'refs/tags/v1.0.8'], { cwd: bare });
+    await observe();
+    await until(async () => (await releases()).length > 0);
+    expect(await releases()).toEqual(['v1.0.7']);
+    const last = await push({ x: '2' }, 'v2');
+    await git(['update-ref', 'refs/tags/v1.0.8', last.commit], { cwd: bare });
+    await observe();
+    await ledgerOf('v2');
+    await until(async () => (await releases()).length > 2);
+    expect(await releases()).toEqual(['v1.0.7', 'v1.0.8', 'v2']);
+  });
+
+  it('[skip ci] and files that are passed over are recorded, weird names of refs do no harm', async () => {
+    await push({ 'tagboat.yaml': modelYaml, '.aicoe-ci.yaml': 'check: []\n' }, 'v1');
+    const { commit } = await push({ x: '1' }, 'v\u00fc"x;$(touch-no)');
+    await create();
+    await observe();
+    start();
+    const [entry] = (await ledgerOf('v1')).filter(({ spec }) => spec?.ref === 'refs/tags/v1');
+    expect(entry?.spec?.notices).toEqual(['.aicoe-ci.yaml is passed over: tagboat.yaml says what runs']);
+    await until(async () => (await releases()).length > 1);
+    const run = (await runs()).find(
+      ({ metadata }) =>
+        metadata.annotations?.['tagboat.dev/commit'] === commit &&
+        metadata.labels?.['tagboat.dev/kind'] === 'release',
+    );
+    expect(run?.metadata.name).toMatch(/^m-v-x-touch-no-[0-9a-f]{8}$/);
+    await commitFiles({
+      url,
+      ...access,
+      branch: 'main',
+      message: 'docs [ci skip]',
+      alsoTo: 'refs/tags/v3',
+      change: (tree) => tree.write('y', '1'),
+    });
+    await observe();
+    const skipped = (await ledgerOf('v3')).find(({ spec }) => spec?.ref === 'refs/tags/v3');
+    expect(skipped?.spec).toMatchObject({ pipelineRuns: [], reason: "[ci skip] in the commit's message" });
+  });
+
+  it('files that are links or submodules are not read as configuration', async () => {
+    await push({ 'tagboat.yaml': modelYaml });
+    const blob = (await git(['hash-object', '-w', '--stdin'], { cwd: bare, stdin: '/etc/passwd' })).stdout
+      .toString()
+      .trim();
+    const tree = (
+      await git(['mktree'], {
+        cwd: bare,
+        stdin: `120000 blob ${blob}\t.aicoe-ci.yaml\n160000 commit ${'1'.repeat(40)}\t.tekton\n`,
+      })
+    ).stdout
+      .toString()
+      .trim();
+    const commit = (await git(['commit-tree', tree, '-m', 'm'], { cwd: bare })).stdout.toString().trim();
+    await git(['update-ref', 'refs/tags/v1', commit], { cwd: bare });
+    await create();
+    await observe();
+    start();
+    const entry = (await ledgerOf('v1')).find(({ spec }) => spec?.ref === 'refs/tags/v1');
+    expect(entry?.spec?.pipelineRuns).toEqual([]);
+    expect(entry?.spec?.reason).toMatch(/has no tagboat.yaml/);
   });
 
   it('shows the tasks of an .aicoe-ci.yaml that do not apply with their conditions', async () => {
