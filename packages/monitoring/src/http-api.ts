@@ -35,7 +35,7 @@ export async function prometheusApi(app: FastifyInstance, options: PrometheusApi
     app.route({
       method: ['GET', 'POST'],
       url: `/api/v1/${path}`,
-      handler: async (request) => ({ status: 'success', data: answer(fieldsOf(request)) }),
+      handler: async (request) => ({ status: 'success', data: await answer(fieldsOf(request)) }),
     });
   both('query', (fields) => answers.query(fields));
   both('query_range', (fields) => answers.queryRange(fields));
@@ -103,7 +103,7 @@ class Answers {
     return instantData(evaluation.at(expression, time), time, isSorted(expression));
   }
 
-  queryRange(fields: Fields): unknown {
+  async queryRange(fields: Fields): Promise<unknown> {
     const expression = parsePromql(required(fields, 'query'));
     const start = this.#time(fields, 'start') ?? missing('start');
     const end = this.#time(fields, 'end') ?? missing('end');
@@ -114,7 +114,7 @@ class Answers {
       throw invalid(`exceeded the maximum of ${mostPoints} points per series`, { hint: 'use a longer step' });
     return {
       resultType: 'matrix',
-      result: evaluateRange(this.#options.store, expression, { start, end, step }),
+      result: await evaluateRange(this.#options.store, expression, { start, end, step }),
     };
   }
 

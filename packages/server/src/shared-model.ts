@@ -52,7 +52,7 @@ export async function sharedModel(
       spec,
     })),
     services: services.flatMap((service) => (service ? [shown(service)] : [])),
-    traffic: traffic(
+    traffic: await traffic(
       series,
       now(),
       environments.map((place) => ({ ...place, name })),
@@ -80,7 +80,7 @@ function shown({ apiVersion, kind, metadata, status }: KubernetesObject): Kubern
 }
 
 /** The queries of the model's page, asked for these services alone. */
-function traffic(
+async function traffic(
   store: SeriesStore,
   now: number,
   places: readonly { environment: string; namespace: string; name: string }[],
@@ -88,7 +88,7 @@ function traffic(
   const step = 5 * 60_000;
   const end = Math.floor(now / step) * step;
   const range = { start: end - hours * 3600_000, end, step };
-  return places.map(({ environment, namespace, name }) => {
+  const all = places.map(async ({ environment, namespace, name }) => {
     const of = `namespace=${JSON.stringify(namespace)},name=${JSON.stringify(name)}`;
     const ask = (query: string) => queryRange(store, query, range);
     const quantile = (q: number) =>
@@ -96,10 +96,11 @@ function traffic(
     return {
       environment,
       span: { from: range.start / 1000, to: range.end / 1000, step: range.step / 1000 },
-      requests: ask(`sum(rate(tagboat_requests_total{${of}}[5m])) * 60`),
-      errors: ask(`sum(rate(tagboat_requests_total{${of},code=~"[45].."}[5m])) * 60`),
-      median: ask(quantile(0.5)),
-      slow: ask(quantile(0.95)),
+      requests: await ask(`sum(rate(tagboat_requests_total{${of}}[5m])) * 60`),
+      errors: await ask(`sum(rate(tagboat_requests_total{${of},code=~"[45].."}[5m])) * 60`),
+      median: await ask(quantile(0.5)),
+      slow: await ask(quantile(0.95)),
     };
   });
+  return Promise.all(all);
 }

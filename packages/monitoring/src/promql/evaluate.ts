@@ -10,7 +10,8 @@ import { type Bounds, keepsName, windowFunctions } from './window-functions.ts';
 
 /** How far back an instant selector looks for a sample; milliseconds. */
 export const lookback = 5 * 60_000;
-const mostSamples = 5_000_000;
+/** As Prometheus' `query.max-samples`. */
+const mostSamples = 50_000_000;
 
 export interface QueryRange {
   readonly start: number;
@@ -32,6 +33,11 @@ export class Evaluation {
   constructor(store: SeriesStore, range: QueryRange) {
     this.#store = store;
     this.#range = range;
+  }
+
+  /** How many were read so far. */
+  get samples(): number {
+    return this.#samples;
   }
 
   /** The value at a time in milliseconds. @throws `Invalid`, `TooLarge` */

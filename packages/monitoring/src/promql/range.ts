@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { invalid } from '@tagboat/base';
 import { type Labels, labelsKey } from '../series.ts';
 import type { SeriesStore } from '../series-store.ts';
@@ -13,21 +14,38 @@ export interface MatrixSeries {
 }
 
 /** Asks an expression at every step of a range, in milliseconds. @throws `Invalid`, `TooLarge` */
-export function queryRange(store: SeriesStore, query: string, range: QueryRange): MatrixSeries[] {
+export async function queryRange(
+  store: SeriesStore,
+  query: string,
+  range: QueryRange,
+): Promise<MatrixSeries[]> {
   return evaluateRange(store, parsePromql(query), range);
 }
 
+/** Samples read between two turns of the event loop: whatever else this process serves waits some milliseconds at most. */
+const samplesPerTurn = 25_000;
+
 /** `queryRange` of an expression that was read before. Series are sorted by their labels. */
-export function evaluateRange(store: SeriesStore, expression: Expression, range: QueryRange): MatrixSeries[] {
+export async function evaluateRange(
+  store: SeriesStore,
+  expression: Expression,
+  range: QueryRange,
+): Promise<MatrixSeries[]> {
   const evaluation = new Evaluation(store, range);
   const found = new Map<string, MatrixSeries>();
-  for (let time = range.start; time <= range.end; time += range.step)
+  let turn = samplesPerTurn;
+  for (let time = range.start; time <= range.end; time += range.step) {
+    if (evaluation.samples > turn) {
+      turn = evaluation.samples + samplesPerTurn;
+      await nextTurn();
+    }
     for (const point of pointsOf(evaluation.at(expression, time))) {
       const key = labelsKey(point.labels);
       const series = found.get(key) ?? { metric: point.labels, values: [] };
       series.values.push([time / 1000, textOf(point.value)]);
       found.set(key, series);
     }
+  }
   const keys = [...found.keys()].sort();
   return keys.map((key) => found.get(key)!);
 }

@@ -82,11 +82,14 @@ export const gitApi = ({ project, name }: RepositoryName) => `/git/api/v1/repos/
 export const rawUrl = (repository: RepositoryName, path: string, ref: string) =>
   withQuery(`${gitApi(repository)}/raw/${encodedPath(path)}`, { ref });
 
+/** How many branches or tags one page of the API holds; the pages say so where there are more. */
+export const mostRefs = 100;
+
 export const useBranches = (repository: RepositoryName) =>
-  useJson<GitBranch[]>(`${gitApi(repository)}/branches?limit=100`);
+  useJson<GitBranch[]>(`${gitApi(repository)}/branches?limit=${mostRefs}`);
 
 export const useTags = (repository: RepositoryName) =>
-  useJson<GitTag[]>(`${gitApi(repository)}/tags?limit=100`);
+  useJson<GitTag[]>(`${gitApi(repository)}/tags?limit=${mostRefs}`);
 
 export const useCommit = (repository: RepositoryName, ref: string | undefined) =>
   useJson<GitCommit>(

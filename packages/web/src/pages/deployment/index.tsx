@@ -1,6 +1,7 @@
 import { Alert, Button } from '@patternfly/react-core';
 import SyncAltIcon from '@patternfly/react-icons/dist/esm/icons/sync-alt-icon';
 import { kinds } from '@tagboat/api';
+import type { Model } from '@tagboat/render/model-spec';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import {
@@ -91,7 +92,8 @@ function Actions({ application }: { application: Application }) {
   const owner = ownerOf(application);
   const hosted = hostedAt(application.spec!.source.repoURL);
   const key = { type: kinds.Application, namespace: 'argocd', name };
-  const target = owner && nextEnvironment(owner);
+  const model = useObject<Model>(owner && { type: kinds.Model, namespace: owner.project, name: owner.model });
+  const target = owner && nextEnvironment(owner, model.object);
   return (
     <>
       <ActionButton
@@ -144,7 +146,12 @@ function Actions({ application }: { application: Application }) {
   );
 }
 
-const nextEnvironment = ({ environment }: Owner) => (environment === 'staging' ? 'production' : undefined);
+/** The environment that the model declares after this one. */
+function nextEnvironment({ environment }: Owner, model: Model | undefined): string | undefined {
+  const names = (model?.spec?.deploy ?? []).map((target) => target.environment);
+  const place = names.indexOf(environment);
+  return place < 0 ? undefined : names[place + 1];
+}
 
 function Content({ application }: { application: Application }) {
   const tab = useTab(tabs);

@@ -10,7 +10,7 @@ import {
   Loading,
   To,
 } from '../../components/index.ts';
-import { useBranches, useTags } from '../../data/git.ts';
+import { mostRefs, useBranches, useTags } from '../../data/git.ts';
 import { useList } from '../../data/use-list.ts';
 import { useRepository } from './context.ts';
 import { RunStates } from './run-states.tsx';
@@ -108,5 +108,14 @@ function RefTable({ label, rows }: { label: string; rows: readonly Row[] }) {
         ),
     },
   ];
-  return <DataTable label={label} columns={columns} rows={rows} keyOf={({ full }) => full} />;
+  return (
+    <div className="tb-stack">
+      <DataTable label={label} columns={columns} rows={rows} keyOf={({ full }) => full} />
+      {rows.length >= mostRefs && (
+        <p className="tb-quiet">
+          The first {mostRefs}; all of them: <code>git ls-remote</code>
+        </p>
+      )}
+    </div>
+  );
 }
