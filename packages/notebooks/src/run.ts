@@ -1,9 +1,10 @@
 import { basename } from 'node:path';
-import { type Clock, TagboatError, writeFileAtomic } from '@tagboat/base';
+import { type Clock, TagboatError } from '@tagboat/base';
 import { CellFailed, type ExecuteOptions, type NotebookEvent, type NotebookResult } from './execute.ts';
 import { type Kernel, lastLine } from './kernel.ts';
 import { type Cell, hasTag, type Notebook, serialiseNotebook, sourceOf } from './notebook-file.ts';
 import { OutputCollector } from './outputs.ts';
+import { Saver } from './saver.ts';
 import type { OutputLimits } from './spill.ts';
 import { Widgets } from './widgets.ts';
 import type { Message } from './wire.ts';
@@ -26,6 +27,7 @@ export class NotebookRun implements Disposable {
   readonly #kernel: Kernel;
   readonly #widgets: Widgets;
   readonly #collector: OutputCollector;
+  readonly #saver: Saver;
   readonly #started: number;
   #lastLine = '';
 
@@ -37,6 +39,7 @@ export class NotebookRun implements Disposable {
     this.#widgets = new Widgets(() => kernel);
     const { limits, outputPath } = options;
     this.#collector = new OutputCollector({ widgets: this.#widgets, limits, outputPath });
+    this.#saver = new Saver(outputPath, () => serialiseNotebook(notebook), options.clock);
   }
 
   [Symbol.dispose](): void {
@@ -61,11 +64,11 @@ export class NotebookRun implements Disposable {
       await this.#kernel.shutdown();
     } catch (error) {
       this.#papermill({ exception: true });
-      await this.#save();
+      await this.#saver.now();
       throw error;
     }
     this.#papermill({ exception: false });
-    await this.#save();
+    await this.#saver.now();
     return { cells: ran, seconds: this.#seconds(this.#started) };
   }
 
@@ -86,7 +89,7 @@ export class NotebookRun implements Disposable {
     const exit = reply.status === 'error' && isExit(reply);
     const failed = reply.status === 'error' && !exit && !hasTag(cell, 'raises-exception');
     this.#mark(cell, { status: failed ? 'failed' : 'completed', exception: failed, started });
-    await this.#save();
+    this.#saver.later();
     say(failed ? 'failed' : 'done');
     if (failed) throw this.#failure(place.index, reply);
     return exit ? 'exit' : undefined;
@@ -256,10 +259,6 @@ export class NotebookRun implements Disposable {
 
   #seconds(since: number): number {
     return (this.#options.clock.now() - since) / 1000;
-  }
-
-  #save(): Promise<void> {
-    return writeFileAtomic(this.#options.outputPath, serialiseNotebook(this.#notebook));
   }
 }
 

@@ -17,6 +17,7 @@ import { NodeLayout } from '@tagboat/node';
 import { startEngine } from '@tagboat/server';
 import { defineCommand } from 'citty';
 import pc from 'picocolors';
+import { isElyraFile, runElyra } from '../elyra.ts';
 import { followTree } from '../follow-tree.ts';
 import { toolsOfHost } from '../host.ts';
 import { standardOutput } from '../live.ts';
@@ -37,7 +38,11 @@ export default defineCommand({
     description: 'Runs Tekton YAML on this machine; without a platform if none is up',
   },
   args: {
-    file: { type: 'positional', required: true, description: 'a file, a directory, or - for standard input' },
+    file: {
+      type: 'positional',
+      required: true,
+      description: 'a file, a directory, an Elyra .pipeline, or - for standard input',
+    },
     param: { type: 'string', alias: 'p', valueHint: 'name=value', description: 'a param; may be repeated' },
     workspace: {
       type: 'string',
@@ -51,6 +56,11 @@ export default defineCommand({
     ...outputOption,
   },
   async run({ args, rawArgs }) {
+    if (isElyraFile(args.file)) {
+      const given = Object.fromEntries(pairs(rawArgs, ['-p', '--param']));
+      await runElyra(await connect(), args.file, given);
+      return;
+    }
     const files = await readTektonFiles(args.file, args.name);
     const options: RunOptions = {
       files,
