@@ -1,5 +1,6 @@
 export { until } from '@tagboat/client';
 export { type DebianPrograms, debianPrograms } from './debian-programs.ts';
+export { leftovers } from './leftovers.ts';
 export { OutsideGit } from './outside-git.ts';
 export { PlatformProcess, type PlatformProcessOptions } from './platform-process.ts';
 export { tinyProject, WorkingCopy } from './project.ts';

@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kinds, type TaskRun } from '@tagboat/api';
 import { sha256 } from '@tagboat/base';
 import { until } from '@tagboat/client';
+import { leftovers } from '../leftovers.ts';
 import { finishedRun, reasonOf } from '../waits.ts';
 import { model, project, type Stage } from './stage.ts';
 
@@ -196,24 +196,10 @@ async function trainingRuns(stage: Stage, commit: string): Promise<void> {
   for await (const text of client.logs(pod, { follow: true })) if (text.includes('[cell 3/')) return;
 }
 
-/** Processes that work below a directory. */
+/** What still runs of a platform that was killed. */
 async function orphans(home: string): Promise<string[]> {
-  const read = (pid: string, file: string) => {
-    try {
-      return readFileSync(`/proc/${pid}/${file}`, 'utf8').replaceAll('\0', ' ');
-    } catch {
-      return '';
-    }
-  };
-  const alive = () =>
-    readdirSync('/proc').filter(
-      (name) =>
-        /^\d+$/.test(name) &&
-        Number(name) !== process.pid &&
-        (read(name, 'cmdline').includes(home) || read(name, 'environ').includes(home)),
-    );
   // The kernel ends children of what was killed at once, but not in the same instant.
-  for (let look = 0; look < 20 && alive().length > 0; look++)
+  for (let look = 0; look < 20 && leftovers(home).length > 0; look++)
     await new Promise((resolve) => setTimeout(resolve, 50));
-  return alive().map((pid) => read(pid, 'cmdline'));
+  return leftovers(home);
 }
