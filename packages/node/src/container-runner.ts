@@ -303,7 +303,7 @@ export class ContainerRunner {
 
 async function terminatedState(started: StartedContainer, exit: ContainerExit, clock: Clock) {
   const { exitCode, startError } = exit;
-  const tooLittleMemory = (await started.group?.outOfMemory()) ?? false;
+  const tooLittleMemory = exit.outOfMemory ?? (await started.group?.outOfMemory()) ?? false;
   const reason = startError
     ? 'StartError'
     : tooLittleMemory

@@ -5,6 +5,7 @@ import type { ResourceStore } from '@tagboat/store';
 import type { AddressPool } from './addresses.ts';
 import type { ControlGroups } from './control-groups.ts';
 import type { ContainerDriver } from './driver.ts';
+import type { LazyEngine } from './engine-socket.ts';
 import type { ImageSource } from './images.ts';
 import type { NodeLayout } from './layout.ts';
 import type { ContainerLogs } from './logs.ts';
@@ -28,6 +29,8 @@ export interface NodeContext {
   readonly slots: Slots;
   readonly events: EventRecorder;
   readonly groups: ControlGroups;
+  /** For pods that must run in an engine's containers, whatever the node's own driver is. */
+  readonly engine: LazyEngine;
   /** Of the `Node` object that is this machine. */
   readonly nodeName: string;
   /** Ends what processes of a pod's containers left behind. */

@@ -52,6 +52,8 @@ export interface ContainerExit {
   readonly exitCode: number;
   /** Why it could not start, where it could not. */
   readonly startError?: string;
+  /** Whether it was ended for lack of memory, where the driver itself knows. */
+  readonly outOfMemory?: boolean;
 }
 
 export interface RunningContainer {
@@ -64,6 +66,11 @@ export interface RunningContainer {
   stop(gracePeriod: number): void;
 }
 
+export interface WantedImage {
+  readonly reference: string;
+  readonly pullPolicy: string | undefined;
+}
+
 /** Runs containers on this machine. One contract suite holds for all drivers. */
 export interface ContainerDriver {
   readonly name: 'sandbox' | 'process' | 'container';
@@ -71,6 +78,8 @@ export interface ContainerDriver {
   readonly isolatesFiles: boolean;
   /** True where the driver itself applies limits; else the container joins the control group it is given. */
   readonly appliesLimits: boolean;
+  /** Gets an image in the driver's own way. Absent: it is unpacked, or stood in for by the host's tools. @throws `ImagePullFailed` */
+  image?(wanted: WantedImage): Promise<ResolvedImage>;
   start(request: ContainerRequest, output: ContainerOutput): Promise<RunningContainer>;
 }
 

@@ -17,6 +17,13 @@ export type ResolvedImage =
       readonly digest: string;
       readonly directory: string;
       readonly config: ImageConfig;
+    }
+  /** An image that a container engine has. */
+  | {
+      readonly kind: 'engine';
+      readonly name: string;
+      readonly digest: string;
+      readonly config: ImageConfig;
     };
 
 /** The part of an image's `config` (OCI image spec, config.md) that running it needs. */
@@ -42,4 +49,10 @@ export async function resolveImage(image: string | undefined, source: ImageSourc
   const toolbox = toolboxOf(image);
   if (toolbox) return { kind: 'host', ...toolbox };
   return source(image);
+}
+
+/** The directory of an image's files; '' stands for the host's own. An engine keeps its images to itself. */
+export function filesOfImage(image: ResolvedImage): string {
+  if (image.kind === 'engine') throw new Error(`the image ${image.name} is the engine's`);
+  return image.kind === 'host' ? '' : image.directory;
 }

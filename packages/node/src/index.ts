@@ -9,6 +9,8 @@ import { AddressPool } from './addresses.ts';
 import type { NodeContext } from './context.ts';
 import { ControlGroups } from './control-groups.ts';
 import type { ContainerDriver } from './driver.ts';
+import { EngineDriver, type EngineOptions } from './engine-driver.ts';
+import { findEngineSocket, LazyEngine } from './engine-socket.ts';
 import type { HostTools } from './host-tools.ts';
 import type { ImageSource } from './images.ts';
 import { NodeLayout } from './layout.ts';
@@ -37,7 +39,9 @@ export interface NodeOptions {
   readonly environment: Readonly<Record<string, string>>;
   readonly tools: HostTools;
   /** Absent: `sandbox` where it works, else `process`. */
-  readonly driver?: 'sandbox' | 'process';
+  readonly driver?: ContainerDriver['name'];
+  /** Logs in to the registry of an image that a container engine pulls. */
+  readonly registryLogin?: EngineOptions['login'];
 }
 
 export interface Node extends AsyncDisposable {
@@ -64,11 +68,23 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const note =
     options.driver === 'process'
       ? 'the process driver was asked for'
-      : await probeSandbox(options.tools, join(layout.pods, 'probe'));
+      : options.driver === 'container'
+        ? undefined
+        : await probeSandbox(options.tools, join(layout.pods, 'probe'));
+  const engine = new LazyEngine(() =>
+    EngineDriver.connect({
+      socket: findEngineSocket(),
+      owner: shortHash([home]),
+      log,
+      ...(options.registryLogin ? { login: options.registryLogin } : {}),
+    }),
+  );
   const driver =
-    note === undefined
-      ? new SandboxDriver({ tools: options.tools, directory: layout.sandboxes })
-      : new ProcessDriver(options.tools);
+    options.driver === 'container'
+      ? await engine.get()
+      : note === undefined
+        ? new SandboxDriver({ tools: options.tools, directory: layout.sandboxes })
+        : new ProcessDriver(options.tools);
   const groups = await ControlGroups.detect(`tagboat-${shortHash([home])}`);
   await groups.clean();
   const nodeName = machineName();
@@ -86,6 +102,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     addresses: new AddressPool(home),
     slots: new Slots(1000 * Math.max(2, availableParallelism())),
     groups,
+    engine,
     nodeName,
     events: new EventRecorder({ store, clock, log, component: 'kubelet', host: nodeName }),
     reap: async (uid) => {

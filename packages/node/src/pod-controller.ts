@@ -1,12 +1,15 @@
 import { keyText, kinds, type Pod, podStepsAnnotation, type ResourceKey } from '@tagboat/api';
-import { isReason } from '@tagboat/base';
-import type { Reconciler } from '@tagboat/controller';
+import { describeError, isReason } from '@tagboat/base';
+import type { Reconciler, Result } from '@tagboat/controller';
 import { mutate } from '@tagboat/store';
 import type { NodeContext } from './context.ts';
 import { GeneralPodWorker, podFinalizer } from './general-pod-worker.ts';
 import type { PodWorker } from './pod-worker.ts';
 import { StepPodWorker } from './step-pod-worker.ts';
 import { holdBack, isUntrusted } from './untrusted.ts';
+
+/** Milliseconds after which an engine is looked for again. */
+const engineRetry = 30_000;
 
 /** Starts a worker for every pod that has none, and ends the workers of pods that are gone. */
 export class PodReconciler implements Reconciler, AsyncDisposable {
@@ -20,7 +23,7 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
     this.#ended = ended;
   }
 
-  async reconcile(key: ResourceKey): Promise<void> {
+  async reconcile(key: ResourceKey): Promise<Result> {
     const pod = await this.#context.store.get<Pod>(key);
     const id = keyText(key);
     const current = this.#workers.get(id);
@@ -28,14 +31,16 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
       this.#workers.delete(id);
       current.worker.stop();
     }
-    if (!pod) return;
-    if (pod.metadata.deletionTimestamp) return this.#terminate(key, pod);
-    if (this.#workers.has(id)) return;
-    if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return;
-    if (isUntrusted(pod) && this.#context.driver.name !== 'container') return holdBack(this.#context, pod);
-    const worker = isStepPod(pod)
-      ? new StepPodWorker(this.#context, pod)
-      : new GeneralPodWorker(this.#context, pod);
+    if (!pod) return undefined;
+    if (pod.metadata.deletionTimestamp) {
+      await this.#terminate(key, pod);
+      return undefined;
+    }
+    if (this.#workers.has(id)) return undefined;
+    if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return undefined;
+    const context = await this.#contextFor(pod);
+    if (!context) return { again: engineRetry };
+    const worker = isStepPod(pod) ? new StepPodWorker(context, pod) : new GeneralPodWorker(context, pod);
     const entry = { uid: pod.metadata.uid ?? '', worker };
     this.#workers.set(id, entry);
     void worker.done
@@ -44,6 +49,20 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
         if (this.#workers.get(id) === entry) this.#workers.delete(id);
         this.#ended(key);
       });
+    return undefined;
+  }
+
+  /** The context with the driver that the pod asks for. Undefined while there is no engine: the pod then says so. */
+  async #contextFor(pod: Pod): Promise<NodeContext | undefined> {
+    const context = this.#context;
+    if (!isUntrusted(pod) || context.driver.name === 'container') return context;
+    try {
+      return { ...context, driver: await context.engine.get(), driverNote: undefined };
+    } catch (error) {
+      if (!isReason(error, 'EngineUnavailable')) throw error;
+      await holdBack(context, pod, describeError(error));
+      return undefined;
+    }
   }
 
   /** Ends a pod that is being deleted; its object goes when nothing of it runs any more. */

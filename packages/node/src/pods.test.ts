@@ -7,7 +7,7 @@ import { type ConfigMap, type Container, kinds, type Pod, type PodSpec, type Sec
 import { silentLogger, systemClock, TagboatError } from '@tagboat/base';
 import type { Event } from '@tagboat/controller';
 import { ObjectStore } from '@tagboat/store';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { imageRoot } from './image-root.testing.ts';
 import { hostTools, type Node, startNode } from './index.ts';
 
@@ -366,6 +366,23 @@ it('shows an image as its own, writes over it in a layer, and runs as its user',
   expect(message).toMatchObject({ exitCode: 3, message: 'why\n' });
   expect(await readFile(join(home, 'image/srv/file'), 'utf8')).toBe('original\n');
   expect(await readdir('/run/secrets').catch(() => [])).not.toContain('kubernetes.io');
+});
+
+it('keeps a pod that must run in a container waiting where there is no engine', async () => {
+  vi.stubEnv('DOCKER_HOST', `unix://${join(home, 'none.sock')}`);
+  await start();
+  await store.create<Pod>({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p', namespace: 'n', labels: { 'tagboat.dev/untrusted': 'true' } },
+    spec: { containers: [sh('c', 'true')] },
+  });
+  const pod = await until((found) => found.status?.message !== undefined);
+  expect(pod.status).toMatchObject({
+    phase: 'Pending',
+    message: expect.stringContaining('there is no container engine'),
+  });
+  vi.unstubAllEnvs();
 });
 
 it('describes this machine', async () => {

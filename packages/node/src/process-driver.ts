@@ -98,7 +98,7 @@ function ifThere(error: NodeJS.ErrnoException): void {
 }
 
 const imageMounts = ({ image }: ContainerRequest): Mount[] =>
-  image.kind === 'host'
+  image.kind !== 'rootfs'
     ? []
     : [{ hostPath: join(image.directory, 'opt'), mountPath: '/opt', readOnly: true }];
 

@@ -12,6 +12,7 @@ import {
 import { enterSandbox } from './enter-sandbox.ts';
 import { execSession } from './exec-session.ts';
 import { type HostTools, hostEnvironment } from './host-tools.ts';
+import { filesOfImage } from './images.ts';
 import { copiedTool, copyPrivilegeTool } from './privilege-tool.ts';
 import { inGroup, shellQuote } from './process-driver.ts';
 import { launcherPath, rootScript } from './sandbox-root.ts';
@@ -164,7 +165,7 @@ export class SandboxDriver implements ContainerDriver {
       return [chroot, root, 'setpriv', ...this.#privileges(request), ...shell(script)];
     }
     // An image may have no shell; `env -C` of its own or of Python is not certain either: the start is by absolute path.
-    const hasShell = existsSync(join(image.directory, 'bin/sh'));
+    const hasShell = existsSync(join(filesOfImage(image), 'bin/sh'));
     const inner = hasShell ? shell(`cd ${cwd} && exec "$@"`) : command;
     if (abilities.privilegeTool) return [chroot, root, ...copiedTool, ...this.#privileges(request), ...inner];
     const { uid = 0, gid = 0, groups = [] } = request.user ?? {};

@@ -2,6 +2,7 @@ import { existsSync, lstatSync, readdirSync, readlinkSync, realpathSync, statSyn
 import { dirname, join, normalize } from 'node:path';
 import type { ContainerRequest } from './driver.ts';
 import { type HostTools, hostEnvironment } from './host-tools.ts';
+import { filesOfImage } from './images.ts';
 import { planRoot, type RootEntry, type RootOperation } from './plan-root.ts';
 import { shellQuote } from './process-driver.ts';
 import { shellInPlace } from './toolboxes.ts';
@@ -59,12 +60,12 @@ function boundRoot({ request, tools, root, bin, privilegeTool }: RootPlan, fstab
     ? request.mounts
     : request.mounts.map((mount) => ({
         ...mount,
-        mountPath: resolveInside(image.directory, mount.mountPath),
+        mountPath: resolveInside(filesOfImage(image), mount.mountPath),
       }));
   const operations = planRoot({
-    base: host ? '' : image.directory,
+    base: filesOfImage(image),
     list: listDirectory,
-    shown: host ? systemDirectories : shownOf(image.directory),
+    shown: host ? systemDirectories : shownOf(filesOfImage(image)),
     mounts: [...extra, ...mounts.map((mount) => ({ ...mount, file: isFile(mount.hostPath) }))],
   });
   const inRoot = (path: string) => shellQuote(join(root, path));
@@ -93,7 +94,7 @@ function boundRoot({ request, tools, root, bin, privilegeTool }: RootPlan, fstab
       ...shellInPlace(image).map((shell) => bindLine({ ...shell, readOnly: true }, root)),
     );
   // The base's own hosts file is the mount point.
-  if (request.hostsFile && existsSync(join(host ? '/' : image.directory, 'etc/hosts')))
+  if (request.hostsFile && existsSync(join(filesOfImage(image), '/etc/hosts')))
     lines.push(bindLine({ source: request.hostsFile, path: '/etc/hosts', readOnly: true }, root));
   return { commands, mounts: `${lines.join('\n')}\n` };
 }

@@ -10,7 +10,7 @@ import type { NodeContext } from './context.ts';
 import type { ControlGroup } from './control-groups.ts';
 import type { ContainerRequest, RunningContainer } from './driver.ts';
 import { expand, resolveEnvironment } from './environment.ts';
-import { type ImageConfig, resolveImage } from './images.ts';
+import { type ImageConfig, type ResolvedImage, resolveImage } from './images.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { StartOptions } from './pod-worker.ts';
 import { SecretMask } from './secret-mask.ts';
@@ -46,7 +46,7 @@ export async function startContainer(
   options: StartOptions,
 ): Promise<StartedContainer> {
   const began = context.clock.monotonic();
-  const image = await resolveImage(container.image, context.images);
+  const image = await imageFor(container, context);
   options.stage?.({
     kind: 'pulled',
     image: container.image ?? '',
@@ -107,7 +107,7 @@ export async function startContainer(
     log,
     group,
     startedAt: timestamp(context.clock),
-    imageId: image.kind === 'rootfs' ? image.digest : `host:${image.name}`,
+    imageId: image.kind === 'host' ? `host:${image.name}` : image.digest,
     containerId: `tagboat://${randomUUID().replaceAll('-', '')}`,
     message: (exitCode) => terminationMessage({ container, options, log, exitCode }),
     async close() {
@@ -116,6 +116,11 @@ export async function startContainer(
       await log.close();
     },
   };
+}
+
+async function imageFor(container: Container, { driver, images }: NodeContext): Promise<ResolvedImage> {
+  if (!driver.image || !container.image) return resolveImage(container.image, images);
+  return driver.image({ reference: container.image, pullPolicy: container.imagePullPolicy });
 }
 
 async function messageMount(container: Container, { terminationMessage: file }: StartOptions) {

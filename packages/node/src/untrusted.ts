@@ -12,13 +12,12 @@ export const isUntrusted = (pod: Pod): boolean => pod.metadata.labels?.[untruste
  * Leaves a pod Pending and says why: what runs code from outside must be a boundary, which neither a sandbox nor a
  * process is.
  */
-export async function holdBack({ store, clock }: NodeContext, pod: Pod): Promise<void> {
-  const message =
-    "the code is an outside contributor's: it runs in containers alone, and this platform has no container engine";
+export async function holdBack({ store, clock }: NodeContext, pod: Pod, why: string): Promise<void> {
+  const message = `the code is an outside contributor's: it runs in containers alone, and ${why}`;
   const now = timestamp(clock);
   await mutateStatus<Pod>(store, keyOf(kinds.Pod, pod), (draft) => {
     const before = draft.status?.conditions?.find(({ type }) => type === 'PodScheduled');
-    if (before?.reason === 'NoContainerEngine') return false;
+    if (before?.reason === 'NoContainerEngine' && before.message === message) return false;
     const condition = {
       type: 'PodScheduled',
       status: 'False',
@@ -28,6 +27,7 @@ export async function holdBack({ store, clock }: NodeContext, pod: Pod): Promise
     draft.status = {
       ...draft.status,
       phase: 'Pending',
+      message,
       conditions: withCondition(draft.status?.conditions, condition, now),
     };
     return undefined;

@@ -25,7 +25,7 @@ export interface Configuration {
   readonly tlsPort?: number;
   /** True where somebody chose that port, who then wants to hear that it cannot be had. */
   readonly tlsPortChosen?: boolean;
-  readonly driver?: 'sandbox' | 'process';
+  readonly driver?: 'sandbox' | 'process' | 'container';
   readonly ports: Readonly<Partial<Record<PortName, Port>>>;
 }
 
@@ -48,8 +48,8 @@ export async function readConfiguration(env: NodeJS.ProcessEnv = process.env): P
   });
   const port = portNumber(env.TAGBOAT_PORT ?? '8080', 'TAGBOAT_PORT');
   const driver = env.TAGBOAT_DRIVER;
-  if (driver !== undefined && driver !== 'sandbox' && driver !== 'process')
-    throw invalid(`expected TAGBOAT_DRIVER sandbox or process, found "${driver}"`);
+  if (driver !== undefined && driver !== 'sandbox' && driver !== 'process' && driver !== 'container')
+    throw invalid(`expected TAGBOAT_DRIVER sandbox, process or container, found "${driver}"`);
   return {
     home,
     host: '127.0.0.1',

@@ -179,6 +179,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         ...registry.environment,
       },
       tools: options.tools,
+      registryLogin: (reference) =>
+        reference.startsWith(`${new URL(url).host}/`)
+          ? { username: 'tagboat', password: tokens.owner }
+          : undefined,
       ...(configuration.driver ? { driver: configuration.driver } : {}),
     }),
   );

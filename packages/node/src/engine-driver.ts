@@ -1,0 +1,319 @@
+import { realpath } from 'node:fs/promises';
+import type { ExecSession } from '@tagboat/api';
+import { type Logger, TagboatError } from '@tagboat/base';
+import type Dockerode from 'dockerode';
+import {
+  type ContainerCommand,
+  type ContainerDriver,
+  type ContainerExit,
+  type ContainerInput,
+  type ContainerOutput,
+  type ContainerRequest,
+  podMarker,
+  type RunningContainer,
+  type WantedImage,
+} from './driver.ts';
+import { type EngineStream, splitStream, writeTo } from './engine-streams.ts';
+import type { ImageConfig, ResolvedImage } from './images.ts';
+
+export interface EngineOptions {
+  /** The engine's socket, such as `/var/run/docker.sock`. */
+  readonly socket: string;
+  /** Names this node among others that use the same engine. */
+  readonly owner: string;
+  readonly log: Logger;
+  /** The login for an image's registry. */
+  readonly login?: (reference: string) => { username: string; password: string } | undefined;
+}
+
+const ownerLabel = 'dev.tagboat.node';
+const podLabel = 'dev.tagboat.pod';
+
+/** Runs containers through an engine's Docker API (docker, podman): in their own images, isolated, on the host's network. */
+export class EngineDriver implements ContainerDriver {
+  readonly name = 'container';
+  readonly isolatesFiles = true;
+  readonly appliesLimits = true;
+  readonly #options: EngineOptions;
+  readonly #engine: Dockerode;
+
+  private constructor(options: EngineOptions, engine: Dockerode) {
+    this.#options = options;
+    this.#engine = engine;
+  }
+
+  /** Connects to an engine and ends what an earlier life left in it. @throws `EngineUnavailable` */
+  static async connect(options: EngineOptions): Promise<EngineDriver> {
+    // Only who uses an engine loads its client.
+    const { default: Docker } = await import('dockerode');
+    const engine = new Docker({ socketPath: options.socket });
+    try {
+      await engine.ping();
+    } catch (cause) {
+      throw new TagboatError(`no container engine answers at ${options.socket}: ${messageOf(cause)}`, {
+        reason: 'EngineUnavailable',
+        hint: 'start docker or podman, or name its socket with DOCKER_HOST',
+        cause,
+      });
+    }
+    const driver = new EngineDriver(options, engine);
+    await driver.#reap();
+    return driver;
+  }
+
+  async image({ reference, pullPolicy }: WantedImage): Promise<ResolvedImage> {
+    const isLatest = !reference.includes('@') && /(^[^:]*|\/[^:/]*|:latest)$/.test(reference);
+    const policy = pullPolicy ?? (isLatest ? 'Always' : 'IfNotPresent');
+    const present = await this.#inspect(reference);
+    if (present && policy !== 'Always') return present;
+    if (policy === 'Never')
+      throw new TagboatError(`Container image "${reference}" is not present with pull policy of Never`, {
+        reason: 'ImagePullFailed',
+      });
+    try {
+      await this.#pull(reference);
+    } catch (cause) {
+      // What the engine has is as good as what cannot be asked for, unless it must be the newest.
+      if (present && pullPolicy !== 'Always') return present;
+      throw new TagboatError(`cannot pull the image ${reference}: ${messageOf(cause)}`, {
+        reason: 'ImagePullFailed',
+        cause,
+      });
+    }
+    const pulled = await this.#inspect(reference);
+    if (!pulled)
+      throw new TagboatError(`the engine does not have the image ${reference} after pulling it`, {
+        reason: 'ImagePullFailed',
+      });
+    return pulled;
+  }
+
+  async start(request: ContainerRequest, output: ContainerOutput): Promise<RunningContainer> {
+    const container = await this.#engine.createContainer(await this.#settings(request));
+    const { stdin = false, tty = false } = request;
+    // `hijack` gives a connection both ways; podman counts what comes with it as input, so only who has any asks for it.
+    const stream = (await container.attach({
+      stream: true,
+      stdout: true,
+      stderr: true,
+      stdin,
+      hijack: stdin,
+    })) as unknown as EngineStream;
+    const { stdout, stderr } = splitStream(stream, this.#engine.modem as never, tty);
+    const streams = [
+      forward(stdout, (data) => output('stdout', data)),
+      forward(stderr, (data) => output('stderr', data)),
+    ];
+    let ended = false;
+    try {
+      await container.start();
+    } catch (error) {
+      stream.destroy();
+      await container.remove({ force: true }).catch(() => undefined);
+      return failedStart(messageOf(error));
+    }
+    const { State } = await container.inspect().catch(() => ({ State: { Pid: 0 } }));
+    const exited = this.#wait(container, streams).then((exit) => {
+      ended = true;
+      clearTimeout(killTimer);
+      return exit;
+    });
+    let killTimer: NodeJS.Timeout | undefined;
+    const signal = (name: string) =>
+      void container
+        .kill({ signal: name })
+        .catch((error: unknown) => this.#options.log.debug('a container has ended by itself', { error }));
+    return {
+      pid: State.Pid || undefined,
+      exited,
+      input: stdin
+        ? inputOf(stream, (size) => container.resize({ h: size.rows, w: size.columns }))
+        : undefined,
+      exec: (command) => {
+        if (ended)
+          throw new TagboatError('the container does not run', { reason: 'BadRequest', retryable: false });
+        return this.#exec(container, command, exited);
+      },
+      stop(gracePeriod) {
+        if (ended) return;
+        signal(gracePeriod > 0 ? 'SIGTERM' : 'SIGKILL');
+        killTimer ??= setTimeout(() => signal('SIGKILL'), gracePeriod);
+      },
+    };
+  }
+
+  async #wait(container: Dockerode.Container, streams: readonly Promise<void>[]): Promise<ContainerExit> {
+    const { StatusCode } = (await container.wait()) as { StatusCode: number };
+    await Promise.all(streams);
+    const { State } = await container.inspect().catch(() => ({ State: { OOMKilled: false } }));
+    await container
+      .remove({ force: true, v: true })
+      .catch((error: unknown) => this.#options.log.debug('a container remains', { error }));
+    return { exitCode: StatusCode, outOfMemory: State.OOMKilled };
+  }
+
+  async #exec(
+    container: Dockerode.Container,
+    { command, stdin, tty }: ContainerCommand,
+    exited: Promise<unknown>,
+  ): Promise<ExecSession> {
+    const exec = await container.exec({
+      Cmd: [...command],
+      AttachStdin: stdin,
+      AttachStdout: true,
+      AttachStderr: true,
+      Tty: tty,
+    });
+    const stream = (await exec.start({ hijack: true, stdin, Tty: tty })) as unknown as EngineStream;
+    const { stdout, stderr } = splitStream(stream, this.#engine.modem as never, tty);
+    const over = new Promise<void>((resolve) => stream.on('close', resolve).on('end', resolve));
+    const exitCode = Promise.race([over, exited]).then(async () => {
+      const { ExitCode } = await exec.inspect().catch(() => ({ ExitCode: 137 }));
+      return ExitCode ?? 137;
+    });
+    const input = inputOf(stream, (size) => exec.resize({ h: size.rows, w: size.columns }));
+    return {
+      stdout,
+      stderr,
+      exitCode,
+      write: (data) => (stdin ? input.write(data) : Promise.resolve()),
+      endInput: () => stdin && input.end(),
+      resize: (size) => input.resize(size),
+      [Symbol.asyncDispose]: () => this.#endExec(exec, stream),
+    };
+  }
+
+  /** Engines have no way to end what they execute but its own pid. */
+  async #endExec(exec: Dockerode.Exec, stream: EngineStream): Promise<void> {
+    const { Running, Pid } = await exec.inspect().catch(() => ({ Running: false, Pid: 0 }));
+    if (Running && Pid)
+      try {
+        process.kill(Pid, 'SIGKILL');
+      } catch (error) {
+        this.#options.log.debug('what was executed has ended by itself', { error });
+      }
+    stream.destroy();
+  }
+
+  async #settings(request: ContainerRequest): Promise<Dockerode.ContainerCreateOptions> {
+    const { image, limits, user, mounts } = request;
+    const bound = await Promise.all(
+      mounts.map(async ({ hostPath, mountPath, readOnly }) => ({
+        Type: 'bind' as const,
+        Source: await realpath(hostPath),
+        Target: mountPath,
+        ReadOnly: readOnly,
+      })),
+    );
+    return {
+      Image: image.kind === 'engine' ? image.digest : '',
+      Entrypoint: [...request.command],
+      Cmd: [],
+      Env: Object.entries({ ...request.environment, [podMarker]: request.podUid }).map(
+        ([name, value]) => `${name}=${value}`,
+      ),
+      WorkingDir: request.workingDir,
+      OpenStdin: request.stdin ?? false,
+      Tty: request.tty ?? false,
+      Labels: { [ownerLabel]: this.#options.owner, [podLabel]: request.podUid },
+      ...(user ? { User: `${user.uid}:${user.gid}` } : {}),
+      HostConfig: {
+        NetworkMode: 'host',
+        Mounts: bound,
+        SecurityOpt: ['no-new-privileges'],
+        ReadonlyRootfs: request.readOnlyRoot ?? false,
+        OomScoreAdj: 1000,
+        ...(user && user.groups.length > 0 ? { GroupAdd: user.groups.map(String) } : {}),
+        ...(limits?.memory === undefined
+          ? {}
+          : { Memory: Math.floor(limits.memory), MemorySwap: Math.floor(limits.memory) }),
+        ...(limits?.cpu === undefined ? {} : { NanoCpus: Math.round(limits.cpu * 1e9) }),
+        ...(limits?.processes === undefined ? {} : { PidsLimit: limits.processes }),
+      },
+    };
+  }
+
+  async #inspect(reference: string): Promise<ResolvedImage | undefined> {
+    try {
+      const { Id, Config } = await this.#engine.getImage(reference).inspect();
+      return {
+        kind: 'engine',
+        name: reference,
+        digest: Id,
+        config: configOf(Config as unknown as Record<string, unknown>),
+      };
+    } catch (error) {
+      if ((error as { statusCode?: number }).statusCode === 404) return undefined;
+      throw error;
+    }
+  }
+
+  async #pull(reference: string): Promise<void> {
+    const login = this.#options.login?.(reference);
+    const options = login ? { authconfig: { ...login, serveraddress: reference.split('/')[0] } } : {};
+    const stream = await this.#engine.pull(reference, options);
+    await new Promise<void>((resolve, reject) =>
+      this.#engine.modem.followProgress(stream, (error: Error | null) => (error ? reject(error) : resolve())),
+    );
+  }
+
+  async #reap(): Promise<void> {
+    const found = await this.#engine.listContainers({
+      all: true,
+      filters: { label: [`${ownerLabel}=${this.#options.owner}`] },
+    });
+    await Promise.all(found.map(({ Id }) => this.#engine.getContainer(Id).remove({ force: true, v: true })));
+  }
+}
+
+const failedStart = (startError: string): RunningContainer => ({
+  pid: undefined,
+  exited: Promise.resolve({ exitCode: 127, startError }),
+  input: undefined,
+  exec: () =>
+    Promise.reject(
+      new TagboatError('the container does not run', { reason: 'BadRequest', retryable: false }),
+    ),
+  stop: () => undefined,
+});
+
+function inputOf(
+  stream: EngineStream,
+  resize: (size: { columns: number; rows: number }) => Promise<unknown>,
+): ContainerInput {
+  stream.on('error', () => undefined);
+  return {
+    write: (data) => writeTo(stream, data),
+    end: () => stream.end(),
+    resize: (size) => {
+      // Until it has started, and once it has ended, there is nothing to resize.
+      void resize(size).catch(() => undefined);
+    },
+  };
+}
+
+async function forward(
+  stream: AsyncIterable<Uint8Array>,
+  take: (data: Uint8Array) => Promise<void> | void,
+): Promise<void> {
+  for await (const data of stream) {
+    const taken = take(data);
+    if (taken) await taken;
+  }
+}
+
+function configOf(config: Record<string, unknown>): ImageConfig {
+  const { Env, Entrypoint, Cmd, WorkingDir, User } = config as ImageConfig;
+  return {
+    ...(Env ? { Env } : {}),
+    ...(Entrypoint ? { Entrypoint } : {}),
+    ...(Cmd ? { Cmd } : {}),
+    ...(WorkingDir ? { WorkingDir } : {}),
+    ...(User ? { User } : {}),
+  };
+}
+
+function messageOf(error: unknown): string {
+  const { json, message } = error as { json?: { message?: string }; message?: string };
+  return json?.message ?? message ?? String(error);
+}
