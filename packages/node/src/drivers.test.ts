@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'vitest';
 import { ControlGroups } from './control-groups.ts';
-import { driverContract } from './driver.contract.ts';
+import { driverContract } from './driver-contract.testing.ts';
 import { hostTools } from './host-tools.ts';
 import { imageRoot } from './image-root.testing.ts';
 import { ProcessDriver } from './process-driver.ts';

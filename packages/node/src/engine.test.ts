@@ -7,7 +7,7 @@ import { silentLogger } from '@tagboat/base';
 import { runChecked, runCommand, tiedToParent } from '@tagboat/process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ControlGroups } from './control-groups.ts';
-import { driverContract } from './driver.contract.ts';
+import { driverContract } from './driver-contract.testing.ts';
 import { EngineDriver } from './engine-driver.ts';
 import { imageRoot } from './image-root.testing.ts';
 
