@@ -79,12 +79,14 @@ function taskLines(
   const retries = run?.status?.retriesStatus?.length ?? 0;
   const taken = run?.status?.annotations?.['tagboat.dev/taken-from'];
   const reused = run?.status?.annotations?.['tagboat.dev/reused'];
+  const warning = run?.status?.annotations?.['tagboat.dev/warnings'];
   const notes = [
     state === 'failed' && run ? failureText(run) : '',
     state === 'running' && condition?.reason === 'Pending' ? (condition.message ?? '') : '',
     retries > 0 ? `attempt ${retries + 1}` : '',
     taken ? `taken from ${taken}` : '',
     reused ? 'reused' : '',
+    warning ? `warning: ${warning}` : '',
   ].filter((note) => note !== '' && note !== 'Pending');
   const line: TreeLine = {
     id,

@@ -7,7 +7,7 @@ import {
   systemClock,
   TagboatError,
 } from '@tagboat/base';
-import type { Reader } from '@tagboat/store';
+import type { Reader, WatchEvent } from '@tagboat/store';
 import { inform } from './inform.ts';
 import { WorkQueue } from './work-queue.ts';
 
@@ -26,7 +26,10 @@ export interface Reconciler {
 /** Changes of objects of another type, and the keys that should be looked at because of them. */
 export interface Watch {
   readonly type: ResourceType;
-  readonly keys: (object: KubernetesObject) => readonly ResourceKey[] | Promise<readonly ResourceKey[]>;
+  readonly keys: (
+    object: KubernetesObject,
+    change: WatchEvent<KubernetesObject>['type'],
+  ) => readonly ResourceKey[] | Promise<readonly ResourceKey[]>;
 }
 
 export interface ControllerOptions {
@@ -91,7 +94,7 @@ export class Controller implements AsyncDisposable {
     const { reader, clock, log } = this.#options;
     for await (const event of inform({ reader, type: watch.type, clock, log, signal: this.#stop.signal })) {
       try {
-        for (const key of await watch.keys(event.object)) this.enqueue(key);
+        for (const key of await watch.keys(event.object, event.type)) this.enqueue(key);
       } catch (error) {
         log.error(`${this.name}: cannot tell what a changed ${watch.type.kind} concerns`, {
           name: event.object.metadata.name,

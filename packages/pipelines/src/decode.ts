@@ -185,7 +185,16 @@ function defaultPipelineTask(task: PipelineTask): PipelineTask {
   };
 }
 
-/** A run as the engine works with it: the stored object with its spec decoded. */
+const decodedSpecs = new WeakMap<object, unknown>();
+
+/** A run as the engine works with it: the stored object with its spec decoded, once for each spec that is stored. */
 export function decodedRun<T extends KubernetesObject>(run: T, decode: (spec: T['spec']) => T['spec']): T {
-  return { ...run, spec: decode(run.spec) };
+  const spec = run.spec as object | undefined;
+  if (spec === undefined || !Object.isFrozen(spec)) return { ...run, spec: decode(run.spec) };
+  let decoded = decodedSpecs.get(spec) as T['spec'] | undefined;
+  if (decoded === undefined) {
+    decoded = decode(run.spec);
+    decodedSpecs.set(spec, decoded);
+  }
+  return { ...run, spec: decoded };
 }

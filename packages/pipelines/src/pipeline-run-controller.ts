@@ -16,7 +16,7 @@ import {
 } from '@tagboat/api';
 import { type Clock, describeError, type Logger, TagboatError, timestamp } from '@tagboat/base';
 import type { Reconciler, Result } from '@tagboat/controller';
-import { createIfAbsent, mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
+import { createIfAbsent, mutate, mutateStatus, type ResourceStore, replaceStatus } from '@tagboat/store';
 import { applyRun, applyToBindings } from './apply-run.ts';
 import { childReferences } from './child-references.ts';
 import { childrenOf, claimName, missingWorkspace } from './children.ts';
@@ -28,7 +28,7 @@ import { ReferencedTasks } from './referenced-tasks.ts';
 import { resolveReference } from './resolvers.ts';
 import { checkPipelineRun, refused } from './run-checks.ts';
 import type { RunQueue } from './run-queue.ts';
-import { type Child, childKind, type PipelineTaskState } from './task-states.ts';
+import { type Child, childKind, hasEnded, type PipelineTaskState } from './task-states.ts';
 import { runTiming } from './timing.ts';
 import { firstProblem, validatePipelineSpec } from './validate-pipeline.ts';
 
@@ -118,7 +118,8 @@ export class PipelineRunReconciler implements Reconciler {
     const key = keyOf(kinds.PipelineRun, run);
     await mutate<PipelineRun>(store, key, (draft) => {
       draft.metadata.labels = { ...labels, 'tekton.dev/pipeline': name, ...draft.metadata.labels };
-      draft.metadata.annotations = { ...annotations, ...draft.metadata.annotations };
+      const all = { ...annotations, ...draft.metadata.annotations };
+      if (Object.keys(all).length > 0) draft.metadata.annotations = all;
     });
     const now = timestamp(clock);
     const before = findCondition(run.status?.conditions, 'Succeeded');
@@ -263,13 +264,10 @@ export class PipelineRunReconciler implements Reconciler {
     const { store, clock, events } = this.#parts;
     const now = timestamp(clock);
     let before = findCondition(run.status?.conditions, 'Succeeded');
-    const stored = await mutateStatus<PipelineRun>(store, keyOf(kinds.PipelineRun, run), (draft) => {
-      if (draft.status?.completionTime) return false;
-      before = findCondition(draft.status?.conditions, 'Succeeded');
-      const next = nextStatus(draft, { plan, children, now });
-      if (JSON.stringify(next) === JSON.stringify(draft.status)) return false;
-      draft.status = next;
-      return undefined;
+    const stored = await replaceStatus<PipelineRun>(store, keyOf(kinds.PipelineRun, run), (current) => {
+      if (current.status?.completionTime) return undefined;
+      before = findCondition(current.status?.conditions, 'Succeeded');
+      return nextStatus(current, { plan, children, now });
     });
     events.changed(stored, before, findCondition(stored.status?.conditions, 'Succeeded'));
     if (plan.done) await this.#parts.queue.left(keyOf(kinds.PipelineRun, run));
@@ -375,10 +373,10 @@ function nextStatus(
   return { ...next, completionTime: now, timing: runTiming(run, next, children) };
 }
 
-/** The PipelineRun that a changed child belongs to. */
-export function pipelineRunOf(child: KubernetesObject): ResourceKey[] {
+/** The PipelineRun to look at since a child has ended or is gone; what else happens to a child changes no plan. */
+export function pipelineRunOf(child: KubernetesObject, change?: string): ResourceKey[] {
   const owner = controllerOf(child);
-  return owner?.kind === 'PipelineRun'
-    ? [{ type: kinds.PipelineRun, namespace: child.metadata.namespace ?? '', name: owner.name }]
-    : [];
+  if (owner?.kind !== 'PipelineRun') return [];
+  if (change !== 'DELETED' && !hasEnded(child as Child)) return [];
+  return [{ type: kinds.PipelineRun, namespace: child.metadata.namespace ?? '', name: owner.name }];
 }

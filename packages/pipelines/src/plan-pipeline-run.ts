@@ -84,6 +84,8 @@ export interface Facts {
   readonly skipped: Map<string, SkippedTask>;
   /** Tasks that cannot run since a task they follow did not give the result they use, with the reason. */
   readonly invalid: Map<string, string>;
+  /** Tasks whose runs have all ended. */
+  readonly ended: ReadonlySet<string>;
 }
 
 /** Decides what a PipelineRun needs next, from what is there: pure, so every decision can be tested from data. */
@@ -91,7 +93,8 @@ export function planPipelineRun(observed: ObservedPipelineRun): PipelinePlan {
   const { run, spec, states } = observed;
   const limits = timeLimits(observed);
   const asked = run.spec?.status ?? '';
-  const facts: Facts = { observed, limits, asked, skipped: new Map(), invalid: new Map() };
+  const ended = new Set([...states.values()].filter(isOver).map(({ task }) => task.name));
+  const facts: Facts = { observed, limits, asked, skipped: new Map(), invalid: new Map(), ended };
   const outcomes = lookupIn(outcomeVariables(states.values()));
   const tasks = new Map<string, PipelineTask>();
   const ready = planTasks(facts, outcomes, tasks);
@@ -142,11 +145,10 @@ function timeLimits({ run, now }: ObservedPipelineRun): Limits {
 }
 
 /** A task that is over: by its runs, skipped, or because it can never run. */
-export function isDone({ observed, skipped, invalid }: Facts, name: string): boolean {
-  if (skipped.has(name) || invalid.has(name)) return true;
-  const state = observed.states.get(name)!;
-  return hasSucceeded(state) || hasFailed(state);
-}
+export const isDone = ({ skipped, invalid, ended }: Facts, name: string): boolean =>
+  ended.has(name) || skipped.has(name) || invalid.has(name);
+
+const isOver = (state: PipelineTaskState) => hasSucceeded(state) || hasFailed(state);
 
 function planTasks(facts: Facts, outcomes: Lookup, tasks: Map<string, PipelineTask>): PipelineAction[] {
   const { observed, asked, skipped, invalid } = facts;
@@ -156,9 +158,12 @@ function planTasks(facts: Facts, outcomes: Lookup, tasks: Map<string, PipelineTa
     const state = observed.states.get(name)!;
     const parents = [...observed.graph.parents.get(name)!];
     const parentsDone = parents.every((parent) => isDone(facts, parent));
-    const task = parentsDone || isScheduled(state) ? substituteTask(state.task, outcomes) : state.task;
+    if (isScheduled(state)) {
+      tasks.set(name, shownInReferences(state.task) ? substituteTask(state.task, outcomes) : state.task);
+      continue;
+    }
+    const task = parentsDone ? substituteTask(state.task, outcomes) : state.task;
     tasks.set(name, task);
-    if (isScheduled(state)) continue;
     const reason = skipOf({ facts, task, parents, parentsDone, stopping });
     if (reason) skip(skipped, task, reason);
     else if (parentsDone && !['Cancelled', 'CancelledRunFinally', 'StoppedRunFinally'].includes(asked)) {
@@ -169,6 +174,10 @@ function planTasks(facts: Facts, outcomes: Lookup, tasks: Map<string, PipelineTa
   }
   return invalid.size > 0 ? [] : ready;
 }
+
+/** Whether references to the task's runs hold something in which variables are replaced. */
+const shownInReferences = ({ when, matrix, displayName }: PipelineTask) =>
+  Boolean(when?.length || matrix || displayName);
 
 interface SkipInput {
   readonly facts: Facts;

@@ -218,7 +218,8 @@ export class TaskRunReconciler implements Reconciler {
         ...draft.metadata.labels,
         'tekton.dev/task': name,
       };
-      draft.metadata.annotations = { ...annotations, ...draft.metadata.annotations };
+      const all = { ...annotations, ...draft.metadata.annotations };
+      if (Object.keys(all).length > 0) draft.metadata.annotations = all;
     });
   }
 

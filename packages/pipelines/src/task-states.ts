@@ -40,7 +40,7 @@ export function isCustom({ taskRef, taskSpec }: PipelineTask): boolean {
 }
 
 const conditionOf = (child: Child) => findCondition(child.status?.conditions, 'Succeeded');
-const isDone = (child: Child) => ['True', 'False'].includes(conditionOf(child)?.status ?? '');
+export const hasEnded = (child: Child) => ['True', 'False'].includes(conditionOf(child)?.status ?? '');
 const isTrue = (child: Child) => conditionOf(child)?.status === 'True';
 const isFalse = (child: Child) => conditionOf(child)?.status === 'False';
 const isCancelledChild = (child: Child) =>
@@ -51,17 +51,17 @@ export const hasSucceeded = ({ children }: PipelineTaskState) =>
   children.length > 0 && children.every(isTrue);
 export const hasAnyFailed = ({ children }: PipelineTaskState) => children.some(isFalse);
 export const hasFailed = ({ children }: PipelineTaskState) =>
-  children.some(isFalse) && children.every(isDone);
+  children.some(isFalse) && children.every(hasEnded);
 export const isRunning = (state: PipelineTaskState) =>
   isScheduled(state) && !hasSucceeded(state) && !hasFailed(state);
 export const wasCancelled = ({ children }: PipelineTaskState) =>
-  children.some(isCancelledChild) && children.every(isDone);
+  children.some(isCancelledChild) && children.every(hasEnded);
 export const timedOutWithRun = (state: PipelineTaskState) =>
   wasCancelled(state) &&
   state.children.some((child) => isCancelledChild(child) && child.spec?.statusMessage === cancelledByTimeout);
 /** The children that still run, to be cancelled. */
 export const runningChildren = ({ children }: PipelineTaskState) =>
-  children.filter((child) => !isDone(child));
+  children.filter((child) => !hasEnded(child));
 
 /** `tasks.<name>.reason`: of the first run that did not succeed, else of the first. */
 export function reasonOf({ children }: PipelineTaskState): string {

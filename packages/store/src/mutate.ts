@@ -25,6 +25,28 @@ export function mutateStatus<T extends KubernetesObject>(
   return retrying(store, key, change, (draft) => store.updateStatus(draft));
 }
 
+/**
+ * Writes what `next` makes of the current object as its status, without copying what stays; starts over when somebody
+ * else was first. Nothing is written where it is undefined or says the same.
+ */
+export async function replaceStatus<T extends KubernetesObject>(
+  store: Reader & Writer,
+  key: ResourceKey,
+  next: (current: T) => T['status'] | undefined,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const current = await store.get<T>(key);
+    if (!current) throw notFound(`${describeKey(key)} does not exist`);
+    const status = next(current);
+    if (status === undefined) return current;
+    try {
+      return await store.updateStatus({ ...current, status });
+    } catch (error) {
+      if (!isReason(error, 'Conflict') || attempt === attempts) throw error;
+    }
+  }
+}
+
 async function retrying<T extends KubernetesObject>(
   store: Reader & Writer,
   key: ResourceKey,
