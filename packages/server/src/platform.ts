@@ -30,7 +30,12 @@ import { createPipelineControllers, tektonDenial } from '@tagboat/pipelines';
 import { BlobStore } from '@tagboat/registry';
 import { inferenceServiceController } from '@tagboat/serving';
 import { type ObjectStore, openDiskStore } from '@tagboat/store';
-import { pullTriggerController, statusController, triggerController } from '@tagboat/triggers';
+import {
+  pullTriggerController,
+  retentionController,
+  statusController,
+  triggerController,
+} from '@tagboat/triggers';
 import { createWorkloadControllers, Gateway, RouteTable, type Startable } from '@tagboat/workloads';
 import type { FastifyInstance } from 'fastify';
 import { type Configuration, credentialsOfPort } from './configuration.ts';
@@ -283,6 +288,7 @@ function roomControllers(parts: Composition): Startable[] {
   return [
     triggerController(triggers),
     pullTriggerController(triggers),
+    retentionController(triggers),
     statusReporter({ store, clock, log: log('status-reporter') }),
     statusController({
       store,

@@ -15,7 +15,7 @@ import { silentLogger, systemClock } from '@tagboat/base';
 import { commitFiles, git } from '@tagboat/git-client';
 import { createIfAbsent, mutate, mutateStatus, ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { commandOf, pullTriggerController, statusController } from './index.ts';
+import { commandOf, pullTriggerController, retentionController, statusController } from './index.ts';
 
 const modelYaml =
   'apiVersion: tagboat.dev/v1alpha1\nkind: Model\nmetadata: { name: m }\nspec: { artifact: { path: m.bin } }\n';
@@ -271,6 +271,46 @@ describe('pull requests', () => {
       ),
     );
     expect(await runs()).toHaveLength(1);
+  });
+
+  it('keeps as many finished runs as max-keep-runs says', async () => {
+    const controller = retentionController({ store, clock: systemClock, log: silentLogger }).start();
+    running.push(controller);
+    for (const number of [1, 2, 3, 4]) {
+      const name = `kept-${number}`;
+      await store.create<PipelineRun>({
+        apiVersion: 'tekton.dev/v1',
+        kind: 'PipelineRun',
+        metadata: {
+          name,
+          namespace: 'demo',
+          labels: { 'tagboat.dev/repository': 'r' },
+          annotations: {
+            'tagboat.dev/run-name': number === 4 ? 'another' : 'ci',
+            'pipelinesascode.tekton.dev/max-keep-runs': '2',
+          },
+        },
+        spec: {},
+      });
+      await finish(name, 'True', { completionTime: `2026-01-01T00:00:0${number}Z` });
+    }
+    await until(kinds.PipelineRun, async () => (await runs()).length === 3);
+    expect((await runs()).map(({ metadata }) => metadata.name)).toEqual(['kept-2', 'kept-3', 'kept-4']);
+  });
+
+  it('a run may ask for the Secret of git, which holds none', async () => {
+    const bound = tektonRun('a').replace(
+      'spec: {',
+      'spec: { workspaces: [{ name: basic-auth, secret: { secretName: "{{ git_auth_secret }}" } }],',
+    );
+    await commit({ '.tekton/a.yaml': bound }, 'main');
+    const head = await commit({ '.tekton/a.yaml': bound, x: '1' }, 'change');
+    await pullOf(head);
+    await handled(head);
+    expect((await runs())[0]?.spec?.workspaces?.[0]?.secret?.secretName).toBe('tagboat-git-auth');
+    expect(
+      await store.get({ type: kinds.Secret, namespace: 'demo', name: 'tagboat-git-auth' }),
+    ).toBeDefined();
   });
 
   it('the checks of an .aicoe-ci.yaml have the contexts that forges know', async () => {

@@ -1,10 +1,11 @@
-import { keyOf, kinds, type PipelineRun, type Repository } from '@tagboat/api';
+import { keyOf, kinds, type PipelineRun, type Repository, type Secret } from '@tagboat/api';
 import { type Clock, describeError, type Logger, timestamp } from '@tagboat/base';
 import { environmentsClaimOf, type Model, type ModelFile, runAnnotations, runLabels } from '@tagboat/render';
 import { applySpec, createIfAbsent, mutateStatus, type ResourceStore } from '@tagboat/store';
 import { type EventSource, eventOf } from './event-source.ts';
 import { failedRun, isConfigurationError, type RunSettings } from './plan-runs.ts';
 import { type Plan, type PlannerOptions, planRuns } from './planner.ts';
+import { gitAuthSecret } from './tekton/variables.ts';
 import { skipsChecks, type TriggerEvent } from './trigger-event.ts';
 
 export interface TriggerOptions extends Pick<PlannerOptions, 'fetchText'> {
@@ -78,6 +79,10 @@ export class RunMaker {
       const claim = environmentsClaimOf(event.project);
       await createIfAbsent(store, keyOf(kinds.PersistentVolumeClaim, claim), claim);
     }
+    if (
+      wanted.some(({ spec }) => spec?.workspaces?.some(({ secret }) => secret?.secretName === gitAuthSecret))
+    )
+      await this.#ensureGitAuth(event);
     const notices = plan.notices ?? [];
     for (const run of wanted)
       await createIfAbsent(store, keyOf(kinds.PipelineRun, run), withNotices(run, notices));
@@ -98,6 +103,19 @@ export class RunMaker {
         ref.startsWith('refs/tags/') ? [ref.slice('refs/tags/'.length)] : [],
       ),
     };
+  }
+
+  async #ensureGitAuth({ project }: TriggerEvent): Promise<void> {
+    const text = "# git in this pod finds the pod's own token by itself\n";
+    const encoded = Buffer.from(text).toString('base64');
+    const secret: Secret = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: gitAuthSecret, namespace: project },
+      type: 'Opaque',
+      data: { '.gitconfig': encoded, '.git-credentials': encoded },
+    };
+    await createIfAbsent(this.#options.store, keyOf(kinds.Secret, secret), secret);
   }
 
   async #ensureModel(event: TriggerEvent, model: ModelFile): Promise<void> {

@@ -1,6 +1,7 @@
 import type { PipelineRun } from '@tagboat/api';
 import { invalid } from '@tagboat/base';
 import type { Found } from './resolve.ts';
+import { gitAuthSecret } from './variables.ts';
 
 /** Keys below which a run could get at what belongs to the project. */
 const refused: Readonly<Record<string, string>> = {
@@ -53,6 +54,7 @@ function search(value: unknown, path: (string | number)[]): (string | number)[] 
   for (const [key, item] of Object.entries(value)) {
     const here = [...path, Array.isArray(value) ? Number(key) : key];
     if (key.startsWith('tagboat.dev/')) return here;
+    if (key === 'secret' && (item as { secretName?: string } | null)?.secretName === gitAuthSecret) continue;
     if (!Array.isArray(value) && key in refused && item !== undefined && item !== false && item !== null)
       return here;
     const found = search(item, here);

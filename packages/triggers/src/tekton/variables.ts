@@ -5,6 +5,12 @@ import { evaluateValue, textOf } from './expressions.ts';
 /** Branch names as Pipelines-as-Code writes them into runs. */
 const plainBranch = (name: string) => name.replace(/^refs\/(heads|tags)\//, '').replaceAll('/', '-');
 
+/**
+ * The Secret that Pipelines-as-Code makes for `git-clone`'s workspace `basic-auth`. Here it holds no secret: git in a pod
+ * finds the pod's own token.
+ */
+export const gitAuthSecret = 'tagboat-git-auth';
+
 /** The plain variables of Pipelines-as-Code. */
 export function variablesOf(event: TriggerEvent): Record<string, string> {
   const { pull, comment, ref } = event;
@@ -19,6 +25,7 @@ export function variablesOf(event: TriggerEvent): Record<string, string> {
     source_url: pull?.sourceUrl ?? event.repositoryUrl,
     sender: senderOf(event).toLowerCase(),
     target_namespace: event.project,
+    git_auth_secret: gitAuthSecret,
     event: event.kind,
     event_type: event.kind,
     trigger_comment: (comment?.body ?? '').replaceAll('\r\n', '\\n').replaceAll('\n', '\\n'),
