@@ -47,7 +47,7 @@ function build() {
   const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js');
   const { status } = spawnSync(
     node24(),
-    [vite, 'build', '--outDir', 'dist.next', '--emptyOutDir', '--logLevel', 'warn'],
+    [vite, 'build', '--outDir', 'dist.next', '--emptyOutDir', '--logLevel', 'error'],
     { cwd: web, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, NODE_ENV: 'production' } },
   );
   if (status !== 0) {

@@ -85,10 +85,10 @@ async function storageOf(home: string): Promise<Health['storage']> {
   const directories = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   const sizes = await Promise.all(
     directories.map(async (name) => {
-      const { code, stdout } = await runCommand('du', ['-sk', join(home, name)], { timeout: 20_000 });
+      const { stdout } = await runCommand('du', ['-sk', join(home, name)], { timeout: 20_000 });
       const kibibytes = Number(/^(\d+)/.exec(stdout.toString('utf8'))?.[1]);
       // Files that vanish while they are counted are no failure, though du says so.
-      return { name, bytes: code === null || Number.isNaN(kibibytes) ? 0 : kibibytes * 1024 };
+      return { name, bytes: Number.isNaN(kibibytes) ? 0 : kibibytes * 1024 };
     }),
   );
   return sizes.sort((a, b) => b.bytes - a.bytes);

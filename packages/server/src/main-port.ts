@@ -26,6 +26,7 @@ import { listRuns, type RunQuery } from './run-list.ts';
 import { shareRoutes } from './share-routes.ts';
 import type { Shares } from './shares.ts';
 import type { SignIn } from './sign-in.ts';
+import { trackUpgraded } from './upgraded.ts';
 import { registerWorkbenchRoutes } from './workbenches.ts';
 
 export interface MainPortOptions {
@@ -83,6 +84,8 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   app.get<{ Querystring: RunQuery }>('/tagboat/runs', async ({ query }) => listRuns(store, query));
   const authorize = mayWatch(signIn, loopbackNames);
   serveWatchSockets(app.server, { resources, types, log, authorize });
+  const endUpgraded = trackUpgraded(app.server);
+  app.addHook('preClose', async () => endUpgraded());
   servePodSockets(app.server, { resources, types, log, podAccess: options.podAccess, authorize });
   app.register((scope) => options.measurements.prometheus(scope), { prefix: '/prometheus' });
   app.register(async (scope) => options.measurements.routes(scope));

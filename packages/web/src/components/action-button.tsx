@@ -63,9 +63,9 @@ export function ActionButton(props: ActionButtonProps) {
             </Alert>
           )}
           {command && (
-            <p className="tb-gap">
+            <div className="tb-gap">
               The same as a command: <Equivalent text={command} />
-            </p>
+            </div>
           )}
         </ModalBody>
         <ModalFooter>

@@ -6,11 +6,10 @@ import DownloadIcon from '@patternfly/react-icons/dist/esm/icons/download-icon';
 import { useMemo, useState } from 'react';
 import { Failed, Loading } from '../components/index.ts';
 import { type Section, VisibleLines } from './folds.ts';
+import type { LineRange } from './line-range.ts';
 import { LogLines } from './log-lines.tsx';
 import { type ContainerRef, type LogState, useLog } from './use-log.ts';
 import { useLogSearch } from './use-log-search.ts';
-
-export type LineRange = readonly [first: number, last: number];
 
 export interface LogViewProps {
   readonly of: ContainerRef;

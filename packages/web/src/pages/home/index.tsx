@@ -48,10 +48,10 @@ function ConcernAlert({ concern }: { concern: Concern }) {
   return (
     <Alert isInline variant={severity} title={title}>
       <p className="tb-attention__body">{body}</p>
-      <p className="tb-attention__actions">
+      <div className="tb-attention__actions">
         {to && <Link to={to}>Look at it</Link>}
         {command && <Equivalent text={command} />}
-      </p>
+      </div>
     </Alert>
   );
 }

@@ -86,9 +86,9 @@ export function SaveButton({ address, file, text, saved, discard }: SaveButtonPr
                   {save.error.message}
                 </Alert>
               )}
-              <p className="tb-gap">
+              <div className="tb-gap">
                 The same with git: <Equivalent text={command} />
-              </p>
+              </div>
             </>
           )}
         </ModalBody>

@@ -35,10 +35,10 @@ function Executed({ repository, digest }: { repository: string; digest: string }
   if (!notebook) return <Loading rows={10} />;
   return (
     <>
-      <p className="tb-notebook-head">
+      <div className="tb-notebook-head">
         <span className="tb-mono">{file.data?.name}</span> as it was executed{' '}
         <Equivalent text={`oras pull ${location.host}/${repository}@${digest}`} />
-      </p>
+      </div>
       <NotebookView notebook={notebook} />
     </>
   );

@@ -3,7 +3,8 @@ import { findCondition } from '@tagboat/api';
 import { useNavigate, useRouterState } from '@tanstack/react-router';
 import { Duration, Empty, Equivalent, Status, StatusIcon, type StatusName } from '../../components/index.ts';
 import { type TaskNode, taskRunState, whenText } from '../../graph/pipeline-graph.ts';
-import { type LineRange, LogView } from '../../log/log-view.tsx';
+import { type LineRange, rangeOf } from '../../log/line-range.ts';
+import { LogView } from '../../log/log-view.tsx';
 import { useRunSearchParams } from './use-run.ts';
 
 /** A task's steps, and the log of the chosen one. */
@@ -182,12 +183,4 @@ function StepLog({ namespace, taskRun, step, node }: StepLogProps) {
       onSelect={select}
     />
   );
-}
-
-/** `L12` or `L12-L20`. */
-export function rangeOf(hash: string): LineRange | undefined {
-  const match = /^L(\d{1,9})(?:-L?(\d{1,9}))?$/.exec(hash);
-  if (!match) return undefined;
-  const first = Number(match[1]);
-  return [first, Math.max(first, Number(match[2] ?? first))];
 }
