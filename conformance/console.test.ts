@@ -101,7 +101,7 @@ describe.skipIf(typeof opened === 'string')('the console in Chromium', { timeout
       tag: 'v0.1.0',
     });
     await station('Run').getByRole('link').click();
-    await page.getByRole('button', { name: /Train/ }).first().waitFor();
+    await page.locator('.tb-task', { hasText: 'Train' }).waitFor();
     await page.getByRole('tab', { name: 'Results' }).click();
     await page.getByRole('row', { name: /noise_ratio/ }).waitFor();
     await page.getByRole('tab', { name: 'Notebook' }).click();

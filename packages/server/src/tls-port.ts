@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type Clock, type Logger, TagboatError } from '@tagboat/base';
 import { serverCertificate } from './certificates.ts';
 import type { Configuration } from './configuration.ts';
+import { trackUpgraded } from './upgraded.ts';
 
 export interface TlsPortOptions {
   readonly configuration: Configuration;
@@ -36,6 +37,7 @@ export async function openTlsPort(options: TlsPortOptions): Promise<TlsPort | un
     main.emit('request', request, response),
   );
   server.on('upgrade', (...upgrade: unknown[]) => main.emit('upgrade', ...upgrade));
+  const endUpgraded = trackUpgraded(server);
   server.on('tlsClientError', (error) => log.debug('a TLS client failed', { error }));
   try {
     server.listen({ host, port: tlsPort });
@@ -57,6 +59,7 @@ export async function openTlsPort(options: TlsPortOptions): Promise<TlsPort | un
       const closed = once(server, 'close');
       server.close();
       server.closeAllConnections();
+      endUpgraded();
       await closed;
     },
   };

@@ -70,7 +70,7 @@ export function YamlEditor({ text, onChange, names, show, readOnly = false }: Ed
             ...lintKeymap,
             indentWithTab,
           ]),
-          EditorView.contentAttributes.of({ 'aria-label': 'Pipeline as YAML' }),
+          EditorView.contentAttributes.of({ 'aria-label': 'Pipeline as YAML', tabindex: '0' }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) current.current.onChange(update.state.doc.toString());
           }),

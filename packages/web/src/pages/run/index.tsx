@@ -1,6 +1,5 @@
 import { Tab, Tabs, TabTitleText } from '@patternfly/react-core';
 import { useNavigate } from '@tanstack/react-router';
-import { Suspense } from 'react';
 import { Gate, Loading, PageFrame, Status } from '../../components/index.ts';
 import { CompareRuns } from './compare.tsx';
 import { RunNotebook } from './notebook.tsx';
@@ -24,6 +23,8 @@ const tabs = {
   compare: { title: 'Compare', view: (run: LoadedRun) => <CompareRuns loaded={run} />, fills: false },
   yaml: { title: 'YAML', view: (run: LoadedRun) => <RunYaml loaded={run} />, fills: false },
 } as const;
+
+const contentId = 'run-content';
 
 type TabName = keyof typeof tabs;
 
@@ -64,14 +65,26 @@ function LoadedPage({ loaded }: { loaded: LoadedRun }) {
           <RunFacts summary={summary} />
           <Tabs activeKey={name} onSelect={(_event, key) => void open(key)} aria-label="About this run">
             {Object.entries(tabs).map(([key, { title }]) => (
-              <Tab key={key} eventKey={key} title={<TabTitleText>{title}</TabTitleText>} />
+              <Tab
+                key={key}
+                eventKey={key}
+                tabContentId={contentId}
+                title={<TabTitleText>{title}</TabTitleText>}
+              />
             ))}
           </Tabs>
         </>
       }
     >
       <RunProblem loaded={loaded} />
-      <Suspense fallback={<Loading />}>{tabs[name].view(loaded)}</Suspense>
+      <div
+        id={contentId}
+        role="tabpanel"
+        aria-label={tabs[name].title}
+        className={tabs[name].fills ? 'tb-fills' : ''}
+      >
+        {tabs[name].view(loaded)}
+      </div>
     </PageFrame>
   );
 }

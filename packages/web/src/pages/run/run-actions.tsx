@@ -38,10 +38,10 @@ function Cancel({ run }: { run: PipelineRun }) {
 }
 
 function Rerun({ loaded }: { loaded: LoadedRun }) {
-  const { run, summary, nodes } = loaded;
+  const { run, summary, nodes, taskRuns } = loaded;
   const navigate = useNavigate();
   const start = async (fromFailed: boolean) => {
-    const name = await startRerun(client, run, fromFailed);
+    const name = await startRerun(client, run, fromFailed && { taskRuns });
     await navigate({
       to: '/runs/$project/$run',
       params: { project: summary.project, run: name },

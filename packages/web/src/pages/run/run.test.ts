@@ -65,7 +65,7 @@ test('a rerun is the same run under its next name, without what the first came t
   });
   expect(again.spec).toEqual({ pipelineSpec: { tasks: [] } });
   expect(again.status).toBeUndefined();
-  expect(rerunOfRun(again, 3, true).metadata).toMatchObject({
+  expect(rerunOfRun(again, 3, { taskRuns: [] }).metadata).toMatchObject({
     name: 'prices-v1-0a1b2c3d-r3',
     annotations: { 'tagboat.dev/rerun-of': 'prices-v1-0a1b2c3d-r2' },
   });
@@ -120,4 +120,27 @@ test.each([
   ['', undefined],
 ])('the address %j names lines', (hash, range) => {
   expect(rangeOf(hash)).toEqual(range);
+});
+
+test('a rerun from the failed task goes on with the volume of the first', () => {
+  const first: PipelineRun = {
+    ...run,
+    spec: {
+      pipelineSpec: { tasks: [{ name: 'train', workspaces: [{ name: 'source', workspace: 'work' }] }] },
+      workspaces: [
+        { name: 'work', volumeClaimTemplate: { spec: {} } },
+        { name: 'cache', emptyDir: {} },
+      ],
+    },
+  };
+  const taskRun = {
+    apiVersion: 'tekton.dev/v1',
+    kind: 'TaskRun',
+    metadata: { name: 't', labels: { 'tekton.dev/pipelineTask': 'train' } },
+    spec: { workspaces: [{ name: 'source', persistentVolumeClaim: { claimName: 'pvc-1' } }] },
+  };
+  expect(rerunOfRun(first, 2, { taskRuns: [taskRun] }).spec?.workspaces).toEqual([
+    { name: 'work', persistentVolumeClaim: { claimName: 'pvc-1' } },
+    { name: 'cache', emptyDir: {} },
+  ]);
 });
