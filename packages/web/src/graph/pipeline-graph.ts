@@ -117,6 +117,15 @@ const worst = (states: readonly StatusName[]): StatusName =>
 const skipReasons: Readonly<Record<string, string>> = {
   'When Expressions evaluated to false': 'its condition does not hold',
   'Parent Tasks were skipped': 'a task before it was skipped',
+  'PipelineRun was stopping': 'a task before it failed',
+  'PipelineRun was cancelled': 'the run was cancelled',
+  'PipelineRun was gracefully cancelled': 'the run was cancelled',
+  'PipelineRun was gracefully stopped': 'the run was stopped',
+  'Results were missing': 'a result that it needs was not given',
+  'Matrix Parameters have an empty array': 'its matrix is empty',
+  'PipelineRun timeout has been reached': 'the run took too long',
+  'PipelineRun Tasks timeout has been reached': 'the tasks took too long',
+  'PipelineRun Finally timeout has been reached': 'the final tasks took too long',
 };
 
 /** Why a task did not run, for people. */

@@ -44,11 +44,16 @@ function Executed({ repository, digest }: { repository: string; digest: string }
   );
 }
 
-/** Brings the cell that the address names into sight, once there is something to see. */
+/**
+ * Brings the cell that the address names into sight, once there is something to see. The failing cell is meant where
+ * one failed: the number counts what ran, and the notebook has text between.
+ */
 function useScrollToHash(ready: boolean): void {
   useEffect(() => {
     const { hash } = location;
-    if (ready && /^#cell-\d+$/.test(hash)) document.querySelector(hash)?.scrollIntoView({ block: 'center' });
+    if (!ready || !/^#cell-\d+$/.test(hash)) return;
+    const target = document.querySelector('.tb-cell--failed') ?? document.querySelector(hash);
+    target?.scrollIntoView({ block: 'center' });
   }, [ready]);
 }
 

@@ -1,6 +1,7 @@
 import type { PipelineRun } from '@tagboat/api';
 import { TagboatError } from '@tagboat/base';
 import { expect, test } from 'vitest';
+import { lastWords } from '../../log/last-words.ts';
 import { rangeOf } from '../../log/line-range.ts';
 import { textOf } from '../../notebook/notebook.ts';
 import { LiveNotebook } from './live-notebook.ts';
@@ -143,4 +144,15 @@ test('a rerun from the failed task goes on with the volume of the first', () => 
     { name: 'work', persistentVolumeClaim: { claimName: 'pvc-1' } },
     { name: 'cache', emptyDir: {} },
   ]);
+});
+
+test.each([
+  [
+    'noise\n\x1b[31mValueError\x1b[0m: x\nerror: a.ipynb, cell 9: ValueError: x\n  at: raise\n',
+    'a.ipynb, cell 9: ValueError: x\n  at: raise',
+  ],
+  ['one\ntwo\n', 'two'],
+  ['', ''],
+])('the last words of %j', (log, words) => {
+  expect(lastWords(log)).toBe(words);
 });
