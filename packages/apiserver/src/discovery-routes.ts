@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { aggregatedDiscovery, groupList, groupOf, resourceList } from './discovery.ts';
 import type { Kinds } from './kinds.ts';
 import { OpenApi } from './openapi.ts';
-import { StatusError } from './status.ts';
+import { encodeOpenApiV2 } from './protobuf/openapi-v2.ts';
 
 const aggregated = /application\/json;g=apidiscovery\.k8s\.io;v=(v2|v2beta1);as=APIGroupDiscoveryList/;
 
@@ -10,6 +10,7 @@ const aggregated = /application\/json;g=apidiscovery\.k8s\.io;v=(v2|v2beta1);as=
 export function discoveryRoutes(app: FastifyInstance, kinds: Kinds): void {
   const { types } = kinds;
   const openApi = new OpenApi(kinds);
+  let encoded: { etag: string; bytes: Buffer } | undefined;
   app.get('/version', async () => ({
     major: '1',
     minor: '32',
@@ -43,16 +44,14 @@ export function discoveryRoutes(app: FastifyInstance, kinds: Kinds): void {
     tagged(request, reply, openApi.v3(request.params['*'].replace(/^apis?\//, ''))),
   );
   app.get('/openapi/v2', async (request, reply) => {
-    const accept = request.headers.accept ?? '';
-    if (accept.includes('protobuf') && !/json|\*\/\*/.test(accept))
-      throw new StatusError(
-        406,
-        'NotAcceptable',
-        'OpenAPI v2 is served as JSON; OpenAPI v3 is at /openapi/v3',
-      );
-    return tagged(request, reply, openApi.v2());
+    const { body, etag } = openApi.v2();
+    if (!(request.headers.accept ?? '').includes('protobuf')) return tagged(request, reply, { body, etag });
+    encoded = encoded?.etag === etag ? encoded : { etag, bytes: encodeOpenApiV2(JSON.parse(body)) };
+    return reply.type(protobufType).header('etag', `"${etag}"`).send(encoded.bytes);
   });
 }
+
+const protobufType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 interface Discoveries {
   readonly legacy: () => object;
