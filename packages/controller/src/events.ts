@@ -42,6 +42,9 @@ interface Pending {
 const mostSimilar = 10;
 const similarFor = 10 * 60_000;
 
+/** How many events are remembered, so that they are counted when they come again. */
+const mostNames = 4096;
+
 /** Longer messages are cut (events.k8s.io/v1 `note`). */
 const longestMessage = 1024;
 
@@ -52,6 +55,9 @@ const longestMessage = 1024;
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #pending = new Map<string, Pending>();
+  /** The names of events by what they say, the newest last. */
+  readonly #names = new Map<string, string>();
+  #sequence = 0;
   readonly #similar = new Map<string, { since: number; messages: Set<string> }>();
   #writing: Promise<void> | undefined;
 
@@ -118,15 +124,26 @@ export class EventRecorder {
     }
   }
 
+  /** Named by time, as Kubernetes does it: lists then show events of one second in their order. */
+  #nameOf(object: string, said: string): string {
+    const known = this.#names.get(said);
+    const time = Math.round(this.#options.clock.now()) * 4096 + (this.#sequence++ % 4096);
+    const name = known ?? `${object}.${time.toString(16).padStart(16, '0')}`;
+    this.#names.delete(said);
+    this.#names.set(said, name);
+    if (this.#names.size > mostNames) this.#names.delete(this.#names.keys().next().value!);
+    return name;
+  }
+
   #eventOf(object: KubernetesObject, { type, reason, message, fieldPath }: EventText): Event {
     const { clock, component, host } = this.#options;
     const { name, namespace, uid = '', resourceVersion = '' } = object.metadata;
     const now = timestamp(clock);
-    const hash = shortHash([uid, type, reason, message, fieldPath ?? '', component], 16);
+    const said = shortHash([uid, type, reason, message, fieldPath ?? '', component], 16);
     return {
       apiVersion: apiVersionOf(kinds.Event),
       kind: 'Event',
-      metadata: { name: `${name}.${hash}`, namespace: namespace ?? 'default' },
+      metadata: { name: this.#nameOf(name, said), namespace: namespace ?? 'default' },
       involvedObject: {
         kind: object.kind,
         apiVersion: object.apiVersion,

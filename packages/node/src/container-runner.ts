@@ -114,7 +114,8 @@ export class ContainerRunner {
     const state = { terminated: await terminatedState(started, exit, host.clock) };
     if (exit.startError) this.#warn('Failed', `Error: ${exit.startError}`);
     const { restartCount = 0 } = host.status(this.container) ?? {};
-    host.update(this.container, { state, ready: false, started: false, restartCount });
+    const ready = this.role === 'init' && exit.exitCode === 0;
+    host.update(this.container, { state, ready, started: false, restartCount });
     return exit.exitCode;
   }
 
@@ -253,8 +254,13 @@ export class ContainerRunner {
 
   #follow(kind: 'Startup' | 'Readiness' | 'Liveness', started: StartedContainer, signal: AbortSignal) {
     const { startupProbe, readinessProbe, livenessProbe } = this.container;
+    const probe = { Startup: startupProbe, Readiness: readinessProbe, Liveness: livenessProbe }[kind]!;
     return follow({
-      probe: { Startup: startupProbe, Readiness: readinessProbe, Liveness: livenessProbe }[kind]!,
+      // What has just started is alive; asked at once it would only be reported as not yet listening.
+      probe:
+        kind === 'Liveness' && !startupProbe && !probe.initialDelaySeconds
+          ? { ...probe, initialDelaySeconds: probe.periodSeconds ?? 10 }
+          : probe,
       target: this.#target(started),
       clock: this.#host.clock,
       signal,

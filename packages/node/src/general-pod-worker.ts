@@ -65,8 +65,7 @@ export class GeneralPodWorker extends PodWorker {
     this.stop(2);
   }
 
-  /** Ends the pod for a reason of the node's own, such as a full disk. */
-  evict(reason: string, message: string): void {
+  override evict(reason: string, message: string): void {
     this.context.events.record(this.pod, { type: 'Warning', reason, message });
     this.#endWith({ phase: 'Failed', reason, message });
   }

@@ -8,6 +8,7 @@ import { mutateStatus, type ResourceStore } from '@tagboat/store';
 import { AddressPool } from './addresses.ts';
 import type { NodeContext } from './context.ts';
 import { ControlGroups } from './control-groups.ts';
+import { DiskGuard } from './disk-guard.ts';
 import type { ContainerDriver } from './driver.ts';
 import { EngineDriver, type EngineOptions } from './engine-driver.ts';
 import { findEngineSocket, LazyEngine } from './engine-socket.ts';
@@ -112,7 +113,20 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     },
   };
   await describeMachine(context, '0.1.0');
-  const reconciler = new PodReconciler(context, (key) => pods.enqueue(key));
+  const reconciler: PodReconciler = new PodReconciler(context, {
+    ended: (key) => pods.enqueue(key),
+    begun: () => guard.wake(),
+  });
+  const guard = new DiskGuard({
+    layout,
+    clock,
+    log,
+    pods: () =>
+      reconciler.workers().map((worker) => ({
+        pod: worker.declared,
+        evict: (reason, message) => worker.evict(reason, message),
+      })),
+  });
   const pods: Controller = new Controller({
     name: 'pods',
     reader: store,
@@ -129,6 +143,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     async [Symbol.asyncDispose]() {
       await pods[Symbol.asyncDispose]();
       await claims[Symbol.asyncDispose]();
+      await guard[Symbol.asyncDispose]();
       await reconciler[Symbol.asyncDispose]();
       await context.events.flush();
       await groups[Symbol.asyncDispose]();

@@ -15,12 +15,14 @@ const engineRetry = 30_000;
 export class PodReconciler implements Reconciler, AsyncDisposable {
   readonly #context: NodeContext;
   readonly #ended: (key: ResourceKey) => void;
+  readonly #begun: () => void;
   readonly #workers = new Map<string, { uid: string; worker: PodWorker }>();
 
-  /** @param ended called when a pod's worker has ended: the pod is to be looked at again */
-  constructor(context: NodeContext, ended: (key: ResourceKey) => void) {
+  /** `ended`: a pod's worker has ended, so that the pod is to be looked at again; `begun`: one more runs. */
+  constructor(context: NodeContext, told: { ended: (key: ResourceKey) => void; begun: () => void }) {
     this.#context = context;
-    this.#ended = ended;
+    this.#ended = told.ended;
+    this.#begun = told.begun;
   }
 
   async reconcile(key: ResourceKey): Promise<Result> {
@@ -43,6 +45,7 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
     const worker = isStepPod(pod) ? new StepPodWorker(context, pod) : new GeneralPodWorker(context, pod);
     const entry = { uid: pod.metadata.uid ?? '', worker };
     this.#workers.set(id, entry);
+    this.#begun();
     void worker.done
       .catch((error: unknown) => this.#context.log.error('a pod worker failed', { key: id, error }))
       .finally(() => {
@@ -84,6 +87,11 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
   /** The worker of a pod that runs here. */
   worker(namespace: string, name: string): PodWorker | undefined {
     return this.#workers.get(keyText({ type: kinds.Pod, namespace, name }))?.worker;
+  }
+
+  /** The workers of all pods that run here. */
+  workers(): PodWorker[] {
+    return [...this.#workers.values()].map(({ worker }) => worker);
   }
 
   /** Kills what runs; pods keep their status and start over when the node starts again. */

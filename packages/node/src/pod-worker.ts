@@ -52,6 +52,7 @@ export abstract class PodWorker {
   readonly #attachments = new Map<string, Attachments>();
   readonly #started = new Set<StartedContainer>();
   readonly #done: Promise<void>;
+  #evicted: Partial<PodStatus> | undefined;
 
   constructor(context: NodeContext, pod: Pod) {
     this.context = context;
@@ -85,6 +86,11 @@ export abstract class PodWorker {
     return [...this.containers.values()].flatMap(({ pid }) => pid ?? []);
   }
 
+  /** What the pod declares. */
+  get declared(): Pod {
+    return this.pod;
+  }
+
   /** Ends the pod's containers, within its grace period or the one given (seconds). */
   stop(gracePeriodSeconds = this.gracePeriodSeconds): void {
     this.stopping.abort(new TagboatError('the pod is stopping', { reason: 'Cancelled' }));
@@ -94,6 +100,13 @@ export abstract class PodWorker {
   /** Ends the pod's containers soon and leaves its status as it is: the node's next life takes it up. */
   abandon(): void {
     this.stop(2);
+  }
+
+  /** Ends the pod at once for a reason of the node's own, such as a full disk; it counts as failed. */
+  evict(reason: string, message: string): void {
+    this.context.events.record(this.pod, { type: 'Warning', reason, message });
+    this.#evicted = { phase: 'Failed', reason, message };
+    this.stop(0);
   }
 
   protected get gracePeriodSeconds(): number {

@@ -29,6 +29,8 @@ const deviceLinks = {
 const masked = ['/etc/shadow', '/etc/gshadow', '/etc/shadow-', '/etc/gshadow-', '/etc/sudoers'];
 const maskedDirectories = ['/etc/ssh', '/etc/ssl/private', '/etc/sudoers.d'];
 export const launcherPath = '/tekton/bin';
+/** What a container may keep in files that are in memory. */
+const memorySize = '1g';
 /** Where a sandbox shows the tool that drops privileges. */
 export const toolPath = '/dev/.tagboat';
 
@@ -78,16 +80,26 @@ function boundRoot({ request, tools, root, bin, privilegeTool }: RootPlan, fstab
       links.push(`ln -s ${shellQuote(operation.target)} ${inRoot(operation.path)}`);
   }
   if (privilegeTool && !host) directories.push(toolPath);
+  // Temporary files may be large: they belong on the disk, not in memory.
+  const temporary = ['/tmp', '/var/tmp'].map((path) => ({
+    source: join(dirname(root), 'tmp', path.replaceAll('/', '_')),
+    path,
+    readOnly: false,
+  }));
   const commands = [
-    `mount -t tmpfs -o mode=755 tmpfs ${shellQuote(root)}`,
-    `mkdir -p ${[...new Set(directories.map(inRoot))].join(' ')}`,
-    `chmod 1777 ${inRoot('/tmp')} ${inRoot('/var/tmp')} ${inRoot('/dev/shm')}`,
+    `mount -t tmpfs -o mode=755,size=${memorySize} tmpfs ${shellQuote(root)}`,
+    `mkdir -p ${[...[...new Set(directories)].map(inRoot), ...temporary.map(({ source }) => shellQuote(source))].join(' ')}`,
+    `chmod 1777 ${temporary.map(({ source }) => shellQuote(source)).join(' ')} ${inRoot('/dev/shm')}`,
     ...links,
     ...deviceCommands(root),
     `mount -a -T ${shellQuote(fstab)}`,
     terminalsCommand(root),
   ];
-  const lines = [...bindLines(operations, root), ...commonLines(root, host ? undefined : privilegeTool)];
+  const lines = [
+    ...temporary.map((directory) => bindLine(directory, root)),
+    ...bindLines(operations, root),
+    ...commonLines(root, host ? undefined : privilegeTool),
+  ];
   if (host)
     lines.push(
       ...maskLines(root),
@@ -134,7 +146,7 @@ function overlayRoot({ request, root, privilegeTool }: RootPlan, fstab: string) 
     `mkdir -p ${shellQuote(upper)} ${shellQuote(work)}`,
     `mount -t overlay -o ${shellQuote(`lowerdir=${base},upperdir=${upper},workdir=${work}`)} overlay ${shellQuote(root)}`,
     `mkdir -p ${inRoot('/dev')}`,
-    `mount -t tmpfs -o mode=755 tmpfs ${inRoot('/dev')}`,
+    `mount -t tmpfs -o mode=755,size=${memorySize} tmpfs ${inRoot('/dev')}`,
     `mkdir -p ${[...new Set(directories.map(inRoot))].join(' ')}`,
     ...outer.filter(({ file }) => file).map(({ path }) => `[ -e ${inRoot(path)} ] || : > ${inRoot(path)}`),
     `chmod 1777 ${inRoot('/tmp')} ${inRoot('/dev/shm')}`,

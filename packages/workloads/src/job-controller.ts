@@ -226,13 +226,7 @@ class JobRun {
   }
 }
 
-const notActedOn = [
-  'successPolicy',
-  'backoffLimitPerIndex',
-  'maxFailedIndexes',
-  'podReplacementPolicy',
-  'managedBy',
-] as const;
+const notActedOn = ['successPolicy', 'backoffLimitPerIndex', 'maxFailedIndexes', 'managedBy'] as const;
 
 /** Pods that a rule says not to count lose their finalizer too. */
 function ignored(pod: Pod, { counts }: JobPlan): boolean {
