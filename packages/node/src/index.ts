@@ -21,12 +21,14 @@ import { NodePodAccess } from './pod-access.ts';
 import { PodReconciler } from './pod-controller.ts';
 import { ProcessDriver } from './process-driver.ts';
 import { reapLeftovers } from './reap.ts';
+import { defaultRetained, type Retained, Retention } from './retention.ts';
 import { probeSandbox, SandboxDriver } from './sandbox-driver.ts';
 import { Slots } from './slots.ts';
 
 export { type HostTools, hostEnvironment, hostTools } from './host-tools.ts';
 export type { ImageConfig, ImageSource, ResolvedImage } from './images.ts';
 export { NodeLayout } from './layout.ts';
+export { defaultRetained, type Keep, type Retained } from './retention.ts';
 export { sharedClaimAnnotation } from './volumes.ts';
 
 export interface NodeOptions {
@@ -41,6 +43,8 @@ export interface NodeOptions {
   readonly tools: HostTools;
   /** Absent: `sandbox` where it works, else `process`. */
   readonly driver?: ContainerDriver['name'];
+  /** Absent: 30 days and 2 GiB of logs, 90 days and 10 GiB of artifacts. */
+  readonly retained?: Retained;
   /** Logs in to the registry of an image that a container engine pulls. */
   readonly registryLogin?: EngineOptions['login'];
 }
@@ -136,11 +140,19 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     log,
   }).start();
   const claims = claimController(context).start();
+  const retention = new Retention({
+    layout,
+    clock,
+    log,
+    retained: options.retained ?? defaultRetained,
+    inUse: (directory) => context.logs.isWriting(directory),
+  });
   return {
     driver: driver.name,
     driverNote: note,
     access: new NodePodAccess({ reader: store, logs: context.logs, pods: reconciler }),
     async [Symbol.asyncDispose]() {
+      await retention[Symbol.asyncDispose]();
       await pods[Symbol.asyncDispose]();
       await claims[Symbol.asyncDispose]();
       await guard[Symbol.asyncDispose]();

@@ -39,9 +39,13 @@ export class NodeLayout {
     return join(this.home, 'artifacts', 'reuse');
   }
 
+  get logs(): string {
+    return join(this.home, 'logs');
+  }
+
   /** Logs outlive the pod object, so they stand under its name; `uid` tells two pods of one name apart. */
   podLogs(namespace: string, name: string): string {
-    return join(this.home, 'logs', namespace, name);
+    return join(this.logs, namespace, name);
   }
 
   containerLog(namespace: string, pod: string, container: string): string {

@@ -60,6 +60,11 @@ export class ContainerLogs {
     return this.#live.has(this.#path(key, false));
   }
 
+  /** True while something below the directory is being written. */
+  isWriting(directory: string): boolean {
+    return [...this.#live.keys()].some((path) => dirname(path) === directory);
+  }
+
   /** Yields text, whole lines at a time. @throws `NotFound` when there is no log */
   async *read(options: ReadOptions): AsyncGenerator<string> {
     const path = this.#path(options, options.previous ?? false);

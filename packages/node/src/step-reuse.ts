@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { cp, lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, utimes } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { cp, lstat, mkdir, readdir, readlink, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PodSteps, StepReuse } from '@tagboat/api';
 import { canonicalJson, sha256, TagboatError } from '@tagboat/base';
@@ -106,7 +107,7 @@ async function hashOf(root: string): Promise<string> {
       for (const entry of (await readdir(path)).sort()) await visit(join(path, entry), `${name}/${entry}`);
     } else if (found.isFile() && (await staysInside(root, path))) {
       hash.update(`file ${name}\0${found.mode & 0o111 ? 'x' : '-'}\0${found.size}\0`);
-      hash.update(await readFile(path));
+      for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
     }
   };
   await visit(root, '');

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseYaml } from '@tagboat/api';
+import { parseYaml, type SourceDocument } from '@tagboat/api';
 import { invalid } from '@tagboat/base';
+import { defaultRetained, type Retained } from '@tagboat/node';
 
 /** One port of the platform that is an outside service. */
 export interface Port {
@@ -27,6 +28,8 @@ export interface Configuration {
   readonly tlsPortChosen?: boolean;
   readonly driver?: 'sandbox' | 'process' | 'container';
   readonly ports: Readonly<Partial<Record<PortName, Port>>>;
+  /** How long, and how much of them, logs and artifacts stay: `keep`. */
+  readonly retained: Retained;
 }
 
 /** State lives here unless `TAGBOAT_HOME` says otherwise (XDG base directory specification). */
@@ -57,7 +60,7 @@ export async function readConfiguration(env: NodeJS.ProcessEnv = process.env): P
     appsPort: port === 0 ? 0 : portNumber(env.TAGBOAT_APPS_PORT ?? String(port + 1), 'TAGBOAT_APPS_PORT'),
     ...tlsPort(env, port),
     ...(driver ? { driver } : {}),
-    ports: readPorts(text, file),
+    ...readText(text, file),
   };
 }
 
@@ -77,16 +80,56 @@ function portNumber(text: string, name: string): number {
   return Number(text);
 }
 
-function readPorts(text: string, file: string): Partial<Record<PortName, Port>> {
+function readText(text: string, file: string): Pick<Configuration, 'ports' | 'retained'> {
   const document = parseYaml(text, file)[0];
   const value = (document?.value ?? {}) as Record<string, unknown>;
+  const known = ['keep', ...portNames].join(', ');
   if (typeof value !== 'object' || Array.isArray(value))
-    throw invalid(`expected a map with some of ${portNames.join(', ')}`, { location: { file } });
+    throw invalid(`expected a map with some of ${known}`, { location: { file } });
+  const { keep, ...ports } = value;
+  return { ports: readPorts(ports, document), retained: readKeep(keep, document) };
+}
+
+/** `keep: { logs: { days, megabytes }, artifacts: { days, megabytes } }`; what is not said stays as it is. */
+function readKeep(value: unknown, document: SourceDocument | undefined): Retained {
+  const retained = { logs: { ...defaultRetained.logs }, artifacts: { ...defaultRetained.artifacts } };
+  for (const [name, limits] of Object.entries(mapAt(value, ['keep'], document))) {
+    if (name !== 'logs' && name !== 'artifacts')
+      throw invalid(`unknown key "${name}"; expected logs, artifacts`, {
+        location: document?.locate(['keep', name]),
+      });
+    for (const [unit, number] of Object.entries(mapAt(limits, ['keep', name], document))) {
+      const location = document?.locate(['keep', name, unit]);
+      if (unit !== 'days' && unit !== 'megabytes')
+        throw invalid(`unknown key "${unit}"; expected days, megabytes`, { location });
+      if (typeof number !== 'number' || !(number >= 0))
+        throw invalid(`expected a number of ${unit}, found ${JSON.stringify(number)}`, { location });
+      if (unit === 'days') retained[name].days = number;
+      else retained[name].bytes = number * 2 ** 20;
+    }
+  }
+  return retained;
+}
+
+function mapAt(
+  value: unknown,
+  path: string[],
+  document: SourceDocument | undefined,
+): Record<string, unknown> {
+  if (value === undefined || value === null) return {};
+  if (typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw invalid(`expected a map in ${path.join('.')}`, { location: document?.locate(path) });
+}
+
+function readPorts(
+  value: Record<string, unknown>,
+  document: SourceDocument | undefined,
+): Partial<Record<PortName, Port>> {
   const ports: Partial<Record<PortName, Port>> = {};
   for (const [name, item] of Object.entries(value)) {
     const location = document!.locate([name]);
     if (!portNames.includes(name as PortName))
-      throw invalid(`unknown key "${name}"; expected ${portNames.join(', ')}`, { location });
+      throw invalid(`unknown key "${name}"; expected keep, ${portNames.join(', ')}`, { location });
     if (later.includes(name as PortName))
       throw invalid(`an outside "${name}" is not acted on yet`, { location, hint: 'remove the key' });
     const port = item as Partial<Port> | null;

@@ -189,6 +189,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
           ? { username: 'tagboat', password: tokens.owner }
           : undefined,
       ...(configuration.driver ? { driver: configuration.driver } : {}),
+      retained: configuration.retained,
     }),
   );
   rooms.node = node;
