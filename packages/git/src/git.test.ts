@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { kinds, type Repository } from '@tagboat/api';
@@ -59,6 +61,43 @@ it('takes a push over HTTP and records the refs, peeled', async () => {
     await expect(lsRemote(`${base}/demo/other.git`)).rejects.toMatchObject({ reason: 'NotFound' });
   } finally {
     await controller?.[Symbol.asyncDispose]();
+    await app.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+it('answers in full when git has heard enough before the request has ended', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'tagboat-early-'));
+  const hosting = new Hosting(directory);
+  const app = Fastify();
+  try {
+    await app.register(
+      (scope) =>
+        smartHttp(scope, {
+          open: (namespace, name) => hosting.ensure(namespace, name),
+          pushed: async () => undefined,
+          log: silentLogger,
+        }),
+      { prefix: '/git' },
+    );
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
+    let answer = '';
+    const ended = once(socket, 'close');
+    socket.on('data', (data: Buffer) => {
+      answer += data.toString('latin1');
+      // The request ends only when the answer has.
+      if (answer.endsWith('\r\n0\r\n\r\n')) socket.end('0\r\n\r\n');
+    });
+    const command = '0014command=ls-refs\n0001' + '0000';
+    socket.write(
+      'POST /git/demo/empty.git/git-upload-pack HTTP/1.1\r\nHost: x\r\nGit-Protocol: version=2\r\nTransfer-Encoding: chunked\r\n' +
+        `Content-Type: application/x-git-upload-pack-request\r\n\r\n${command.length.toString(16)}\r\n${command}\r\n`,
+    );
+    await ended;
+    expect(answer).toMatch(/^HTTP\/1.1 200 OK/);
+    expect(answer).toMatch(/\r\n0\r\n\r\n$/);
+  } finally {
     await app.close();
     await rm(directory, { recursive: true, force: true });
   }

@@ -1,11 +1,26 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { appendFile, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { invalid, writeFileAtomic } from '@tagboat/base';
 import { git } from '@tagboat/git-client';
 import { procReceiveHook } from './proc-receive.ts';
 
 const nameForm = /^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/;
+
+/** What git is told in every repository (git-config(1)). */
+const settings = `[core]
+\tfsync = all
+\tlogAllRefUpdates = always
+[receive]
+\tfsckObjects = true
+\tadvertisePushOptions = true
+[uploadpack]
+\tallowFilter = true
+\tallowReachableSHA1InWant = true
+[http]
+\treceivepack = true
+`;
 
 /** The bare repositories that are hosted here, one directory each. */
 export class Hosting {
@@ -39,18 +54,12 @@ export class Hosting {
     await rm(temporary, { recursive: true, force: true });
     await mkdir(dirname(path), { recursive: true });
     await git(['init', '--quiet', '--bare', '--initial-branch=main', temporary]);
-    const settings = {
-      'core.fsync': 'all',
-      'core.logAllRefUpdates': 'always',
-      'receive.fsckObjects': 'true',
-      'receive.advertisePushOptions': 'true',
-      'uploadpack.allowFilter': 'true',
-      'uploadpack.allowReachableSHA1InWant': 'true',
-      'http.receivepack': 'true',
-    };
-    for (const [key, value] of Object.entries(settings))
-      await git(['config', key, value], { cwd: temporary });
-    await rename(temporary, path);
+    // Written at once: a process for each setting would take longer than all the rest.
+    await appendFile(join(temporary, 'config'), settings);
+    await rename(temporary, path).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+      await rm(temporary, { recursive: true, force: true });
+    });
     return path;
   }
 
@@ -61,8 +70,17 @@ export class Hosting {
     return join(this.#directory, '.hooks');
   }
 
+  /** Renamed first, so that one of the same name can be made while this one goes. */
   async remove(namespace: string, name: string): Promise<void> {
-    await rm(this.path(namespace, name), { recursive: true, force: true });
+    const path = this.path(namespace, name);
+    const gone = `${path}.${randomUUID()}.gone`;
+    try {
+      await rename(path, gone);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    await rm(gone, { recursive: true, force: true });
   }
 
   /** Full ref name -> commit, annotated tags peeled; refs that name no commit and heads of pull requests are left out. */

@@ -86,7 +86,8 @@ export class Repositories {
     if (repository)
       return repository.spec?.url !== undefined && push ? undefined : hosting.ensure(namespace, name);
     if (!push || !mayCreate) return undefined;
-    const directory = await hosting.ensure(namespace, name);
+    hosting.path(namespace, name);
+    // The object first: a directory without one is taken for what is left of a deleted repository.
     await ensureNamespace(store, namespace);
     await createIfAbsent<Repository>(store, key, {
       apiVersion: 'tagboat.dev/v1alpha1',
@@ -94,7 +95,7 @@ export class Repositories {
       metadata: { name, namespace },
       spec: { role: 'source' },
     });
-    return directory;
+    return hosting.ensure(namespace, name);
   }
 
   #own(url: string): { namespace: string; name: string } | undefined {
