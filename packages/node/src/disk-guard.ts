@@ -108,7 +108,7 @@ export class DiskGuard implements AsyncDisposable {
     const parts = await readdir(join(own, 'containers')).catch(() => []);
     return sizeOf([
       join(own, 'volumes'),
-      ...parts.flatMap((name) => ['upper', 'tmp'].map((part) => join(own, 'containers', name, part))),
+      ...parts.flatMap((name) => ['root', 'upper', 'tmp'].map((part) => join(own, 'containers', name, part))),
       layout.podLogs(metadata.namespace ?? '', metadata.name),
     ]);
   }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '@tagboat/process';
 import {
@@ -15,7 +15,7 @@ import { type HostTools, hostEnvironment } from './host-tools.ts';
 import { filesOfImage } from './images.ts';
 import { copiedTool, copyPrivilegeTool } from './privilege-tool.ts';
 import { inGroup, shellQuote } from './process-driver.ts';
-import { launcherPath, rootScript } from './sandbox-root.ts';
+import { launcherPath, makeRoot, type RootAbilities } from './sandbox-root.ts';
 import { spawnContainer } from './spawn-container.ts';
 
 /** Not on every user's PATH. */
@@ -40,12 +40,6 @@ export interface SandboxOptions {
   readonly directory: string;
 }
 
-interface Abilities {
-  /** Holds the tool that drops privileges inside images. */
-  readonly privilegeTool: string | undefined;
-  readonly overlay: boolean;
-}
-
 /**
  * Runs containers in namespaces of their own (mount, pid, ipc, uts): a pod sees the files of its image, its volumes
  * at their own paths, and nothing of homes or of Tagboat's state. For fidelity, not a security boundary.
@@ -56,7 +50,7 @@ export class SandboxDriver implements ContainerDriver {
   readonly appliesLimits = false;
   readonly #options: SandboxOptions;
   readonly #root = process.getuid?.() === 0;
-  #abilities: Promise<Abilities> | undefined;
+  #abilities: Promise<RootAbilities> | undefined;
 
   constructor(options: SandboxOptions) {
     this.#options = options;
@@ -67,20 +61,20 @@ export class SandboxDriver implements ContainerDriver {
     const { tools } = this.#options;
     const root = join(directory, 'root');
     const bin = join(directory, 'bin');
-    await mkdir(root, { recursive: true });
+    // A container that starts again finds its files as they were at first.
+    await Promise.all(
+      ['root', 'upper', 'work', 'dev'].map((name) =>
+        rm(join(directory, name), { recursive: true, force: true }),
+      ),
+    );
     await mkdir(bin, { recursive: true });
     if (image.kind === 'host') await tools.writeLaunchers(bin);
-    const abilities =
-      image.kind === 'host' ? { privilegeTool: undefined, overlay: false } : await this.#findAbilities();
+    const abilities = await this.#findAbilities();
     const script = join(directory, 'enter.sh');
     const fstab = join(directory, 'fstab');
-    const { commands, mounts } = rootScript({ request, tools, root, bin, ...abilities }, fstab);
-    await writeFile(fstab, mounts);
+    await writeFile(fstab, makeRoot({ request, tools, root, bin, abilities }));
     const inside = (command: readonly string[]) => this.#insideRoot(request, command, { root, abilities });
-    await writeFile(
-      script,
-      enterScript(request, [...commands, ...lastCommands(request, root)], inside(request.command)),
-    );
+    await writeFile(script, enterScript(request, { root, fstab, inside: inside(request.command) }));
     const environment = { ...this.#environment(request), [podMarker]: request.podUid };
     const running: RunningContainer = await spawnContainer({
       command: ['unshare', ...this.#namespaces(), '/bin/sh', script],
@@ -127,14 +121,22 @@ export class SandboxDriver implements ContainerDriver {
       : merged;
   }
 
-  /** What images can have on this host; found out when the first one is started. */
-  #findAbilities(): Promise<Abilities> {
+  /** Found out when the first container is started. */
+  #findAbilities(): Promise<RootAbilities> {
     this.#abilities ??= (async () => {
       const directory = join(this.#options.directory, 'setpriv');
       const copied = this.#root && (await copyPrivilegeTool(directory));
       return {
         privilegeTool: copied ? directory : undefined,
         overlay: await this.#canOverlay(join(this.#options.directory, 'overlay-probe')),
+        terminals: await this.#canMount([
+          '-t',
+          'devpts',
+          '-o',
+          'newinstance,ptmxmode=0666,mode=0620',
+          'devpts',
+          '/mnt',
+        ]),
       };
     })();
     return this.#abilities;
@@ -145,9 +147,14 @@ export class SandboxDriver implements ContainerDriver {
       join(directory, name),
     );
     for (const path of [lower, upper, work, root]) await mkdir(path!, { recursive: true });
-    const mount = ['mount', '-t', 'overlay', '-o', `lowerdir=${lower},upperdir=${upper},workdir=${work}`];
-    const probe = await runCommand('unshare', [...this.#namespaces(), ...mount, 'overlay', root!]);
-    await runCommand('rm', ['-rf', directory]);
+    const options = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
+    const works = await this.#canMount(['-t', 'overlay', '-o', options, 'overlay', root!]);
+    await rm(directory, { recursive: true, force: true });
+    return works;
+  }
+
+  async #canMount(mount: readonly string[]): Promise<boolean> {
+    const probe = await runCommand('unshare', [...this.#namespaces(), 'mount', ...mount]);
     return probe.code === 0;
   }
 
@@ -155,13 +162,13 @@ export class SandboxDriver implements ContainerDriver {
   #insideRoot(
     request: ContainerRequest,
     command: readonly string[],
-    { root, abilities }: { root: string; abilities: Abilities },
+    { root, abilities }: { root: string; abilities: RootAbilities },
   ): string[] {
     const { image, workingDir } = request;
     const cwd = shellQuote(workingDir);
     const shell = (script: string) => ['/bin/sh', '-c', script, 'sh', ...command];
     if (image.kind === 'host') {
-      const script = `mkdir -p ${cwd} 2>/dev/null; cd ${cwd} && exec "$@"`;
+      const script = `[ -d ${cwd} ] || mkdir -p ${cwd} 2>/dev/null; cd ${cwd} && exec "$@"`;
       return [chroot, root, 'setpriv', ...this.#privileges(request), ...shell(script)];
     }
     // An image may have no shell; `env -C` of its own or of Python is not certain either: the start is by absolute path.
@@ -182,22 +189,22 @@ export class SandboxDriver implements ContainerDriver {
   }
 }
 
+/** Everything here but mounting is the shell's own work: each program that is started costs a millisecond. */
 function enterScript(
-  request: ContainerRequest,
-  commands: readonly string[],
-  inside: readonly string[],
+  { group, hostname, readOnlyRoot }: ContainerRequest,
+  { root, fstab, inside }: { root: string; fstab: string; inside: readonly string[] },
 ): string {
-  const join = (request.group?.processFiles ?? []).map((file) => `echo 0 > ${shellQuote(file)}`);
-  // Where memory runs out, the kernel shall end a container rather than the platform.
-  const oom = 'echo 1000 > /proc/self/oom_score_adj 2>/dev/null || true';
-  return `${['set -e', ...join, oom, ...commands, `exec ${inside.map(shellQuote).join(' ')}`].join('\n')}\n`;
-}
-
-function lastCommands({ hostname, readOnlyRoot }: ContainerRequest, root: string): string[] {
-  return [
-    `hostname ${shellQuote(hostname.slice(0, 63))} 2>/dev/null || true`,
+  const lines = [
+    'set -e',
+    ...(group?.processFiles ?? []).map((file) => `echo 0 > ${shellQuote(file)}`),
+    // Where memory runs out, the kernel shall end a container rather than the platform.
+    'echo 1000 > /proc/self/oom_score_adj 2>/dev/null || true',
+    `mount -a -T ${shellQuote(fstab)}`,
+    `echo ${shellQuote(hostname.slice(0, 63))} > /proc/sys/kernel/hostname 2>/dev/null || true`,
     ...(readOnlyRoot ? [`mount -o remount,ro ${shellQuote(root)}`] : []),
+    `exec ${inside.map(shellQuote).join(' ')}`,
   ];
+  return `${lines.join('\n')}\n`;
 }
 
 /** Tries a sandbox once. @returns why it does not work here, or undefined where it does */

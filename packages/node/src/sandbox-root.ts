@@ -1,10 +1,10 @@
-import { existsSync, lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { ContainerRequest } from './driver.ts';
 import { type HostTools, hostEnvironment } from './host-tools.ts';
 import { filesOfImage } from './images.ts';
 import { planRoot, type RootEntry, type RootOperation } from './plan-root.ts';
-import { shellQuote } from './process-driver.ts';
+import { resolveInside, Skeleton } from './skeleton.ts';
 import { shellInPlace } from './toolboxes.ts';
 
 const systemDirectories = new Set([
@@ -41,64 +41,62 @@ export interface RootPlan {
   readonly root: string;
   /** Holds the launchers of the host's tools. */
   readonly bin: string;
+  readonly abilities: RootAbilities;
+}
+
+/** What roots can have on this host. */
+export interface RootAbilities {
   /** Holds the tool that drops privileges, where images need it. */
   readonly privilegeTool: string | undefined;
-  /** An image's files are written over in a layer of the container's own. */
+  /** An image's files can be written over in a layer of the container's own. */
   readonly overlay: boolean;
+  /** Programs in containers may open terminals of their own. */
+  readonly terminals: boolean;
 }
 
-/** Shell commands that make a container's root, and the mounts (fstab(5)) that they mount. */
-export function rootScript(plan: RootPlan, fstab: string): { commands: string[]; mounts: string } {
-  const host = plan.request.image.kind === 'host';
-  return !host && plan.overlay ? overlayRoot(plan, fstab) : boundRoot(plan, fstab);
+/**
+ * Makes a container's root, as far as that needs no mounts. What a container writes outside its volumes goes to the
+ * disk, into the root's own directory or layer.
+ * @returns the mounts that complete it (fstab(5))
+ */
+export function makeRoot(plan: RootPlan): string {
+  const overlaid = plan.request.image.kind !== 'host' && plan.abilities.overlay;
+  return `${(overlaid ? overlayRoot(plan) : boundRoot(plan)).join('\n')}\n`;
 }
 
-/** A tmpfs with the directories of the base bound into it. */
-function boundRoot({ request, tools, root, bin, privilegeTool }: RootPlan, fstab: string) {
-  const { image } = request;
+/** A directory with the directories of the base bound into it. */
+function boundRoot({ request, tools, root, bin, abilities }: RootPlan): string[] {
+  const { image, mounts, hostsFile } = request;
   const host = image.kind === 'host';
-  const extra = host ? hostMounts(tools, bin) : resolverFiles();
-  const mounts = host
-    ? request.mounts
-    : request.mounts.map((mount) => ({
-        ...mount,
-        mountPath: resolveInside(filesOfImage(image), mount.mountPath),
-      }));
+  const base = filesOfImage(image);
+  const shown = host ? systemDirectories : shownOf(base);
+  const inBase = (path: string) => (shown.has(path.split('/')[1]!) ? resolveInside(base || '/', path) : path);
   const operations = planRoot({
-    base: filesOfImage(image),
+    base,
     list: listDirectory,
-    shown: host ? systemDirectories : shownOf(filesOfImage(image)),
-    mounts: [...extra, ...mounts.map((mount) => ({ ...mount, file: isFile(mount.hostPath) }))],
+    shown,
+    mounts: [
+      ...(host ? hostMounts(tools, bin) : resolverFiles()),
+      ...mounts.map((mount) => ({
+        ...mount,
+        mountPath: inBase(mount.mountPath),
+        file: isFile(mount.hostPath),
+      })),
+    ],
   });
-  const inRoot = (path: string) => shellQuote(join(root, path));
-  const directories = ['/proc', '/dev', '/dev/shm', '/dev/pts', '/tmp', '/var/tmp', '/run'];
-  const links: string[] = [];
+  const skeleton = new Skeleton(root);
+  for (const path of ['/proc', '/dev', '/run']) skeleton.directory(path);
+  for (const path of ['/tmp', '/var/tmp']) skeleton.directory(path, 0o1777);
   for (const operation of operations) {
-    if (operation.kind === 'directory') directories.push(operation.path);
-    else if (operation.kind === 'file') links.push(`: > ${inRoot(operation.path)}`);
-    else if (operation.kind === 'link')
-      links.push(`ln -s ${shellQuote(operation.target)} ${inRoot(operation.path)}`);
+    if (operation.kind === 'directory') skeleton.directory(operation.path);
+    else if (operation.kind === 'file') skeleton.file(operation.path);
+    else if (operation.kind === 'link') skeleton.link(operation.path, operation.target);
   }
-  if (privilegeTool && !host) directories.push(toolPath);
-  // Temporary files may be large: they belong on the disk, not in memory.
-  const temporary = ['/tmp', '/var/tmp'].map((path) => ({
-    source: join(dirname(root), 'tmp', path.replaceAll('/', '_')),
-    path,
-    readOnly: false,
-  }));
-  const commands = [
-    `mount -t tmpfs -o mode=755,size=${memorySize} tmpfs ${shellQuote(root)}`,
-    `mkdir -p ${[...[...new Set(directories)].map(inRoot), ...temporary.map(({ source }) => shellQuote(source))].join(' ')}`,
-    `chmod 1777 ${temporary.map(({ source }) => shellQuote(source)).join(' ')} ${inRoot('/dev/shm')}`,
-    ...links,
-    ...deviceCommands(root),
-    `mount -a -T ${shellQuote(fstab)}`,
-    terminalsCommand(root),
-  ];
+  const own = request.readOnlyRoot ? [`${quoted(root)} ${quoted(root)} none bind 0 0`] : [];
   const lines = [
-    ...temporary.map((directory) => bindLine(directory, root)),
+    ...own,
     ...bindLines(operations, root),
-    ...commonLines(root, host ? undefined : privilegeTool),
+    ...deviceLines(root, { ...abilities, privilegeTool: host ? undefined : abilities.privilegeTool }),
   ];
   if (host)
     lines.push(
@@ -106,15 +104,14 @@ function boundRoot({ request, tools, root, bin, privilegeTool }: RootPlan, fstab
       ...shellInPlace(image).map((shell) => bindLine({ ...shell, readOnly: true }, root)),
     );
   // The base's own hosts file is the mount point.
-  if (request.hostsFile && existsSync(join(filesOfImage(image), '/etc/hosts')))
-    lines.push(bindLine({ source: request.hostsFile, path: '/etc/hosts', readOnly: true }, root));
-  return { commands, mounts: `${lines.join('\n')}\n` };
+  if (hostsFile && existsSync(join(base, '/etc/hosts')))
+    lines.push(bindLine({ source: hostsFile, path: '/etc/hosts', readOnly: true }, root));
+  return lines;
 }
 
 /** An image's files with a writable layer over them, as container engines do it. */
-function overlayRoot({ request, root, privilegeTool }: RootPlan, fstab: string) {
-  if (request.image.kind !== 'rootfs') throw new Error('only images have layers');
-  const base = request.image.directory;
+function overlayRoot({ request, root, abilities }: RootPlan): string[] {
+  const base = filesOfImage(request.image);
   const directory = dirname(root);
   const [upper, work] = ['upper', 'work'].map((name) => join(directory, name)) as [string, string];
   const files = [...resolverFiles(), ...request.mounts].filter(
@@ -125,57 +122,51 @@ function overlayRoot({ request, root, privilegeTool }: RootPlan, fstab: string) 
     source: mount.hostPath,
     path: resolveInside(base, mount.mountPath),
     readOnly: mount.readOnly,
-    file: isFile(mount.hostPath),
   }));
-  const inRoot = (path: string) => shellQuote(join(root, path));
   const isNested = (path: string) =>
+    path.startsWith('/dev/') ||
     mounts.some((mount) => mount.path !== path && path.startsWith(`${mount.path}/`));
-  const outer = mounts.filter(({ path }) => !isNested(path));
-  const directories = [
-    '/proc',
-    '/sys',
-    '/tmp',
-    '/dev/shm',
-    '/dev/pts',
-    ...(privilegeTool ? [toolPath] : []),
-    ...outer.map(({ path, file }) => (file ? dirname(path) : path)),
-  ];
-  const commands = [
-    // A container that starts again finds its image's files as they were.
-    `rm -rf ${shellQuote(upper)} ${shellQuote(work)}`,
-    `mkdir -p ${shellQuote(upper)} ${shellQuote(work)}`,
-    `mount -t overlay -o ${shellQuote(`lowerdir=${base},upperdir=${upper},workdir=${work}`)} overlay ${shellQuote(root)}`,
-    `mkdir -p ${inRoot('/dev')}`,
-    `mount -t tmpfs -o mode=755,size=${memorySize} tmpfs ${inRoot('/dev')}`,
-    `mkdir -p ${[...new Set(directories.map(inRoot))].join(' ')}`,
-    ...outer.filter(({ file }) => file).map(({ path }) => `[ -e ${inRoot(path)} ] || : > ${inRoot(path)}`),
-    `chmod 1777 ${inRoot('/tmp')} ${inRoot('/dev/shm')}`,
-    ...deviceCommands(root),
-    `mount -a -T ${shellQuote(fstab)}`,
-    terminalsCommand(root),
-  ];
-  const lines = [...mounts.map((mount) => bindLine(mount, root)), ...commonLines(root, privilegeTool)];
-  return { commands, mounts: `${lines.join('\n')}\n` };
-}
-
-const deviceCommands = (root: string) => [
-  ...devices.map((device) => `: > ${shellQuote(join(root, 'dev', device))}`),
-  ...Object.entries(deviceLinks).map(
-    ([name, target]) => `ln -s ${target} ${shellQuote(join(root, 'dev', name))}`,
-  ),
-];
-
-/** Programs in the container may open terminals of their own; where the host forbids it, only they fail. */
-function terminalsCommand(root: string): string {
-  const [directory, link] = ['dev/pts', 'dev/ptmx'].map((path) => shellQuote(join(root, path)));
-  const mount = `mount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts ${directory}`;
-  return `if ${mount} 2>/dev/null; then ln -s pts/ptmx ${link}; fi`;
-}
-
-function commonLines(root: string, privilegeTool: string | undefined): string[] {
+  mkdirSync(root, { recursive: true });
+  mkdirSync(work, { recursive: true });
+  const skeleton = new Skeleton(upper, base);
+  for (const path of ['/proc', '/sys', '/dev']) skeleton.directory(path);
+  skeleton.directory('/tmp', 0o1777);
+  for (const { path, source } of mounts)
+    if (!isNested(path)) isFile(source) ? skeleton.file(path) : skeleton.directory(path);
+  const escaped = (path: string) => quoted(path.replace(/[\\:,]/g, '\\$&'));
+  const layers = `lowerdir=${escaped(base)},upperdir=${escaped(upper)},workdir=${escaped(work)}`;
+  const inDevices = mounts.filter(({ path }) => path.startsWith('/dev/'));
   return [
+    `overlay ${quoted(root)} overlay ${layers} 0 0`,
+    ...deviceLines(root, abilities, inDevices),
+    ...mounts.map((mount) => bindLine(mount, root)),
+  ];
+}
+
+/** The container's `/dev` and `/proc`; of the host's devices it sees those that every program expects. */
+function deviceLines(
+  root: string,
+  abilities: RootAbilities,
+  mounts: readonly { source: string; path: string }[] = [],
+): string[] {
+  const { privilegeTool, terminals } = abilities;
+  const directory = join(dirname(root), 'dev');
+  const skeleton = new Skeleton(directory);
+  for (const device of devices) skeleton.file(`/${device}`);
+  for (const name of ['shm', 'pts', ...(privilegeTool ? ['.tagboat'] : [])]) skeleton.directory(`/${name}`);
+  for (const [name, target] of Object.entries(deviceLinks)) skeleton.link(`/${name}`, target);
+  if (terminals) skeleton.link('/ptmx', 'pts/ptmx');
+  for (const { path, source } of mounts)
+    if (isFile(source)) skeleton.file(path.slice('/dev'.length));
+    else skeleton.directory(path.slice('/dev'.length));
+  return [
+    `${quoted(directory)} ${quoted(join(root, 'dev'))} none bind 0 0`,
+    `tmpfs ${quoted(join(root, 'dev/shm'))} tmpfs mode=1777,size=${memorySize} 0 0`,
     ...devices.map((name) => `/dev/${name} ${quoted(join(root, 'dev', name))} none bind 0 0`),
     ...(privilegeTool ? [bindLine({ source: privilegeTool, path: toolPath, readOnly: true }, root)] : []),
+    ...(terminals
+      ? [`devpts ${quoted(join(root, 'dev/pts'))} devpts newinstance,ptmxmode=0666,mode=0620 0 0`]
+      : []),
     `proc ${quoted(join(root, 'proc'))} proc rw 0 0`,
   ];
 }
@@ -206,36 +197,6 @@ function bindLine(
 
 const quoted = (path: string) =>
   path.replaceAll('\\', '\\134').replaceAll(' ', '\\040').replaceAll('\t', '\\011').replaceAll('\n', '\\012');
-
-/** Where a path leads inside a root, following links as a process would that has this root. */
-export function resolveInside(root: string, path: string): string {
-  let resolved = '/';
-  const parts = normalize(path).split('/').filter(Boolean);
-  for (let links = 0; parts.length > 0; ) {
-    const part = parts.shift()!;
-    if (part === '..') {
-      resolved = dirname(resolved);
-      continue;
-    }
-    const next = join(resolved, part);
-    const target = linkTarget(join(root, next));
-    if (target === undefined || ++links > 40) resolved = next;
-    else {
-      if (target.startsWith('/')) resolved = '/';
-      parts.unshift(...target.split('/').filter((name) => name !== '' && name !== '.'));
-    }
-  }
-  return resolved;
-}
-
-function linkTarget(path: string): string | undefined {
-  try {
-    return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : undefined;
-  } catch {
-    // What does not exist is made, and is no link.
-    return undefined;
-  }
-}
 
 function hostMounts(tools: HostTools, bin: string) {
   const wanted = [...tools.directories, ...certificateFiles()].map((path) => realpathOf(path));
