@@ -62,7 +62,17 @@ const cases: [string, () => Promise<void>][] = [
   ['sh -c :', () => bare('/bin/sh', ['-c', ':'])],
   [
     'unshare, one tmpfs',
-    () => bare('unshare', ['--mount', '--pid', '--ipc', '--uts', '--fork', '/bin/sh', '-c', 'mount -t tmpfs tmpfs /mnt']),
+    () =>
+      bare('unshare', [
+        '--mount',
+        '--pid',
+        '--ipc',
+        '--uts',
+        '--fork',
+        '/bin/sh',
+        '-c',
+        'mount -t tmpfs tmpfs /mnt',
+      ]),
   ],
   ['process', () => started(new ProcessDriver(tools), host)],
 ];
@@ -76,7 +86,10 @@ else {
     directory: await imageRoot(join(directory, 'image')),
     config: {},
   };
-  cases.push(['sandbox, host tools', () => started(sandbox, host)], ['sandbox, image', () => started(sandbox, image)]);
+  cases.push(
+    ['sandbox, host tools', () => started(sandbox, host)],
+    ['sandbox, image', () => started(sandbox, image)],
+  );
 }
 let floor = 0;
 for (const [name, run] of cases) {

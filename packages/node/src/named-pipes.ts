@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, rmSync, unlinkSync } from 'node:fs';
-import { chmod, mkdtemp } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,14 +28,17 @@ class NamedPipes {
   /** Undefined where the host cannot make any. */
   async take(): Promise<Pipe | undefined> {
     if (process.platform !== 'linux') return undefined;
-    if (this.#free.length < enough) this.#making ??= this.#make();
-    if (this.#free.length === 0) await this.#making;
-    const path = this.#free.pop();
-    if (path === undefined) return undefined;
-    const reading = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const descriptor = openSync(path, constants.O_WRONLY);
-    unlinkSync(path);
-    return { output: new Socket({ fd: reading, readable: true, writable: false }), descriptor };
+    for (let attempt = 0; attempt < 2; attempt++) {
+      if (this.#free.length < enough) this.#making ??= this.#make();
+      if (this.#free.length === 0) await this.#making;
+      const path = this.#free.pop();
+      const pipe = path === undefined ? undefined : opened(path);
+      if (pipe) return pipe;
+      // Temporary files may be removed by others.
+      this.#free.length = 0;
+      this.#directory = undefined;
+    }
+    return undefined;
   }
 
   async #make(): Promise<void> {
@@ -53,11 +56,47 @@ class NamedPipes {
   }
 }
 
+/** Opens both ends and takes the name away. Undefined where it is gone. */
+function opened(path: string): Pipe | undefined {
+  let reading: number | undefined;
+  try {
+    reading = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const descriptor = openSync(path, constants.O_WRONLY);
+    unlinkSync(path);
+    return { output: new Socket({ fd: reading, readable: true, writable: false }), descriptor };
+  } catch {
+    if (reading !== undefined) closeSync(reading);
+    return undefined;
+  }
+}
+
+const prefix = 'tagboat-pipes-';
+
 async function temporaryDirectory(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'tagboat-pipes-'));
+  await removeLeftovers();
+  const directory = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
   await chmod(directory, 0o700);
   process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
   return directory;
+}
+
+/** Removes what processes that were killed left. */
+async function removeLeftovers(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const pid = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : Number.NaN;
+    if (Number.isNaN(pid) || isAlive(pid)) continue;
+    // Another process may be at it too, or they may be another user's.
+    await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
 }
 
 export const namedPipes = new NamedPipes();

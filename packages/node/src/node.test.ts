@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { kinds, type Pod, type PodSteps, podStepsAnnotation } from '@tagboat/api';
@@ -6,6 +6,7 @@ import { silentLogger, systemClock } from '@tagboat/base';
 import { ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hostTools, type Node, startNode } from './index.ts';
+import { closeDescriptor, namedPipes } from './named-pipes.ts';
 import { planRoot } from './plan-root.ts';
 import { rewriter } from './process-driver.ts';
 import { SecretMask } from './secret-mask.ts';
@@ -185,4 +186,15 @@ describe('pure parts', () => {
       'cd /h/w/x && ls /workspaces --d=/h/w /a/workspace',
     );
   });
+});
+
+it('makes pipes again when somebody removed their directory', async () => {
+  await start('process');
+  const first = await namedPipes.take();
+  closeDescriptor(first);
+  for (const name of await readdir(tmpdir()))
+    if (name.startsWith(`tagboat-pipes-${process.pid}-`)) await rm(join(tmpdir(), name), { recursive: true });
+  const pipe = await namedPipes.take();
+  if (process.platform === 'linux') expect(pipe).toBeDefined();
+  closeDescriptor(pipe);
 });
