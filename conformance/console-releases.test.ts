@@ -1,0 +1,266 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { openBrowser, PlatformProcess, serving, tinyProject, WorkingCopy } from '@tagboat/dev-env';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const opened = await openBrowser();
+if (typeof opened === 'string' && process.env.CI) throw new Error(opened);
+
+const attack = 'window.attacked=1';
+const hostile = `<script>${attack}</script><img src=x onerror="${attack}"><svg onload="${attack}"></svg>`;
+const readme = `# Tiny
+
+${hostile}
+<a href="javascript:${attack}">link</a> [another](javascript:${attack}) <iframe srcdoc="<script>parent.${attack}</script>"></iframe>
+<form action="/sign-out" method="post"><button>press</button></form>
+<style>body { display: none }</style>
+
+**shown** and [the training](train.py)
+`;
+const notebook = (mean: string) =>
+  JSON.stringify({
+    nbformat: 4,
+    nbformat_minor: 5,
+    metadata: {},
+    cells: [
+      { cell_type: 'markdown', id: 'a', metadata: {}, source: `# Notes\n${hostile}` },
+      {
+        cell_type: 'code',
+        id: 'b',
+        metadata: {},
+        execution_count: 1,
+        source: `mean = ${mean}`,
+        outputs: [
+          {
+            output_type: 'display_data',
+            metadata: {},
+            data: { 'text/html': `${hostile}<b>mean ${mean}</b>` },
+          },
+          { output_type: 'stream', name: 'stdout', text: `\u001b[31mred\u001b[0m ${hostile}` },
+        ],
+      },
+    ],
+  });
+
+describe.skipIf(typeof opened === 'string')(
+  'releases in the console, in Chromium',
+  { timeout: 120_000 },
+  () => {
+    const browser = opened as Browser;
+    let platform: PlatformProcess;
+    let copy: WorkingCopy;
+    let context: BrowserContext;
+    let page: Page;
+
+    beforeAll(async () => {
+      const built = spawnSync(process.execPath, [join(root, 'scripts', 'build-console.mjs')], {
+        encoding: 'utf8',
+      });
+      expect(built.status, built.stderr).toBe(0);
+      platform = await PlatformProcess.start();
+      copy = await WorkingCopy.create(() => platform.gitUrl('demo', 'tiny'), {
+        ...tinyProject,
+        'README.md': readme,
+        'notes.ipynb': notebook('42'),
+      });
+      await copy.ship('v0.1.0');
+      await copy.push('refs/heads/main');
+      context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+      context.setDefaultTimeout(30_000);
+      page = await context.newPage();
+      await page.goto(`${platform.url}/?token=${await platform.token()}`);
+      await served('staging', 'v0.1.0');
+    }, 180_000);
+    afterAll(async () => {
+      await context?.close();
+      await browser.close();
+      await platform?.[Symbol.asyncDispose]();
+      await copy?.[Symbol.asyncDispose]();
+    });
+
+    const visit = (path: string) => page.goto(`${platform.url}${path}`);
+    const served = async (environment: string, tag: string) =>
+      serving(await platform.client(), { namespace: `demo-${environment}`, model: 'tiny', tag });
+    const attacked = () => page.evaluate('window.attacked');
+
+    test('a promotion is a commit that is shown before it is made', async () => {
+      await visit('/deployments/demo-tiny-staging');
+      await page.getByRole('button', { name: 'Promote to production' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByText('goes from nothing to v0.1.0').waitFor();
+      await dialog.getByText('Release tiny v0.1.0 to production').waitFor();
+      await dialog.getByText('overlays/production/release.yaml').waitFor();
+      await dialog.getByText('tagboat promote tiny --from staging --to production').waitFor();
+      await dialog.getByRole('button', { name: 'Commit and promote' }).click();
+      await dialog.waitFor({ state: 'detached' });
+      await served('production', 'v0.1.0');
+      await visit('/deployments');
+      const tile = page.getByRole('article', { name: 'demo-tiny-production' });
+      await tile.getByText('Healthy').waitFor();
+      await tile.getByText('v0.1.0').waitFor();
+    });
+
+    test('a rollback is one too, and says where it leads', async () => {
+      await copy.ship('v0.2.0', { 'helper.py': 'VALUE = 43\n', 'notes.ipynb': notebook('43') });
+      await served('staging', 'v0.2.0');
+      await visit('/deployments/demo-tiny-staging?tab=history');
+      await page.getByRole('button', { name: 'Roll back' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByText('goes from v0.2.0 to v0.1.0').waitFor();
+      await dialog.getByText('Revert "Release tiny v0.2.0 to staging"').waitFor();
+      await dialog.getByRole('button', { name: 'Commit and roll back' }).click();
+      await dialog.waitFor({ state: 'detached' });
+      await page.getByRole('cell', { name: /^Revert "Release tiny v0.2.0/ }).waitFor();
+      await served('staging', 'v0.1.0');
+    });
+
+    test('the tree leads to a pod, its log and a shell in it', async () => {
+      await visit('/deployments/demo-tiny-production');
+      await page.getByRole('button', { name: /^Pod / }).click();
+      await page.getByText('serving tiny').first().waitFor();
+      await page.getByRole('button', { name: 'Terminal' }).click();
+      await page.locator('.xterm-screen').waitFor();
+      await page.locator('.xterm-helper-textarea').focus();
+      await page.keyboard.type('echo $((40 + 2)) is the answer\n');
+      await page.locator('.xterm').getByText('42 is the answer').first().waitFor();
+    });
+
+    test('live and desired are compared', async () => {
+      await visit('/deployments/demo-tiny-production?tab=changes');
+      await page.getByRole('region', { name: 'tiny' }).getByText('Synced').waitFor();
+    });
+
+    test('the model answers, is asked in three languages, and its requests are listed', async () => {
+      await visit('/models/demo/tiny?tab=try');
+      await page.getByRole('button', { name: 'Ask the model' }).click();
+      await page.getByRole('region', { name: 'Answer', exact: true }).getByText('"mean"').waitFor();
+      for (const language of ['curl', 'Python', 'JavaScript']) {
+        await page.getByRole('button', { name: language, exact: true }).click();
+        await page
+          .getByRole('region', { name: `In ${language}` })
+          .getByText('/predict')
+          .first()
+          .waitFor();
+      }
+      await visit('/models/demo/tiny?tab=traffic&environment=staging');
+      await page.getByRole('cell', { name: 'POST /predict' }).first().waitFor();
+    });
+
+    test('lineage leads from a commit to predictions', async () => {
+      await visit('/models/demo/tiny?tab=lineage');
+      await page.getByRole('button', { name: /^Environment production/ }).click();
+      await page.getByRole('region', { name: 'Environment' }).getByRole('link', { name: 'Open' }).click();
+      await page.waitForURL(/deployments\/demo-tiny-production/);
+    });
+
+    test('nothing of a README, a notebook or a commit message runs; forms and styles are gone', async () => {
+      await visit('/projects/demo/tiny');
+      const text = page.locator('.tb-markdown');
+      await text.getByText('shown').waitFor();
+      expect(await text.locator('script, iframe, form, button, style, svg, [onerror], [style]').count()).toBe(
+        0,
+      );
+      expect(await text.locator('a[href^="javascript"]').count()).toBe(0);
+      expect(await text.getByRole('link', { name: 'the training' }).getAttribute('href')).toContain(
+        'path=train.py',
+      );
+      await visit('/projects/demo/tiny?path=notes.ipynb');
+      await page.frameLocator('.tb-cell iframe').getByText('mean 43').waitFor();
+      await page.locator('.tb-output .ansi-red-fg').waitFor();
+      await copy.commit(`${hostile} is a message`);
+      await copy.push('refs/heads/main');
+      await visit('/projects/demo/tiny?tab=commits');
+      await page.getByRole('cell', { name: /is a message/ }).waitFor();
+      await visit('/projects/demo/tiny?tab=compare&base=v0.1.0&head=v0.2.0');
+      await page.getByRole('article', { name: /^Cell 2, source and outputs changed/ }).waitFor();
+      await page.getByRole('row', { name: /score/ }).getByText('+0.02').waitFor();
+      expect(await attacked()).toBeUndefined();
+    });
+
+    test('raw files of a repository cannot act as a page of the console', async () => {
+      await copy.ship('v0.3.0', {
+        'page.svg': `<svg xmlns="http://www.w3.org/2000/svg"><script>${attack}</script></svg>`,
+      });
+      await visit('/git/api/v1/repos/demo/tiny/raw/page.svg?ref=v0.3.0');
+      expect(await attacked()).toBeUndefined();
+    });
+
+    test('a share link shows the model and opens nothing else', async () => {
+      await visit('/models/demo/tiny');
+      await page.getByRole('button', { name: 'Share' }).click();
+      await page.getByRole('button', { name: 'Make a link' }).click();
+      const link = await page
+        .getByRole('dialog')
+        .getByRole('textbox', { name: /^Link share-/ })
+        .inputValue();
+      const stranger = await browser.newContext();
+      const other = await stranger.newPage();
+      await other.goto(link);
+      await other.getByRole('heading', { name: 'tiny', exact: true }).waitFor();
+      expect(new URL(other.url()).pathname).toBe('/shared/demo/tiny');
+      await other.getByText('Serving').first().waitFor();
+      expect(await other.getByRole('button', { name: /Retrain|Promote|Share/ }).count()).toBe(0);
+      const ask = (path: string) => other.evaluate(`fetch('${path}').then((response) => response.status)`);
+      expect(await ask('/api/v1/namespaces')).toBe(401);
+      expect(await ask('/git/api/v1/repos/demo/tiny')).toBe(401);
+      await page.getByRole('button', { name: 'Take it back' }).click();
+      await page.getByText('No link is open.').waitFor();
+      await other.reload();
+      await other.getByRole('heading', { name: 'This link shows nothing any more' }).waitFor();
+      await stranger.close();
+    });
+
+    test.each(['light', 'dark'] as const)('axe finds nothing serious on these pages, %s', async (theme) => {
+      const audited = await browser.newContext({
+        viewport: { width: 1280, height: 800 },
+        colorScheme: theme,
+        bypassCSP: true,
+        storageState: await context.storageState(),
+      });
+      const other = await audited.newPage();
+      const found: string[] = [];
+      for (const path of pages) {
+        await other.goto(`${platform.url}${path}`);
+        await other.locator('h1').first().waitFor();
+        await other.locator('.tb-loading').first().waitFor({ state: 'detached' });
+        await other.addScriptTag({ content: axeSource });
+        const problems = (await other.evaluate(
+          "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.filter(({ impact }) => impact === 'serious' || impact === 'critical').map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}`))",
+        )) as string[];
+        found.push(...problems.map((problem) => `${path}: ${problem}`));
+      }
+      await audited.close();
+      expect(found).toEqual([]);
+    });
+  },
+);
+
+const pages = [
+  '/projects',
+  '/projects/demo/tiny',
+  '/projects/demo/tiny?path=notes.ipynb',
+  '/projects/demo/tiny?tab=commits',
+  '/projects/demo/tiny?tab=tags',
+  '/projects/demo/tiny?tab=compare&base=v0.1.0&head=v0.2.0',
+  '/projects/demo/tiny?tab=pulls',
+  '/images',
+  '/images?repository=demo%2Ftiny',
+  '/deployments',
+  '/deployments?view=list',
+  '/deployments/demo-tiny-production',
+  '/deployments/demo-tiny-production?tab=changes',
+  '/deployments/demo-tiny-production?tab=history',
+  '/deployments/demo-tiny-production?tab=events',
+  '/models',
+  '/models/demo/tiny',
+  '/models/demo/tiny?tab=versions',
+  '/models/demo/tiny?tab=lineage',
+  '/models/demo/tiny?tab=try',
+  '/models/demo/tiny?tab=traffic',
+  '/insights',
+];
