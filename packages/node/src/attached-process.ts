@@ -85,6 +85,8 @@ function withPipes(options: ProcessOptions, out: Pipe | undefined, err: Pipe | u
 
 /** Ends the sink though something still holds its source open, once nothing has come for a while. */
 function endWhenQuiet(source: Readable, sink: PassThrough): void {
+  // A sink that has ended says so no second time: a timer would wait for it for ever, and keep the platform from ending.
+  if (sink.writableEnded) return;
   let quiet = true;
   source.on('data', () => {
     quiet = false;
@@ -97,6 +99,7 @@ function endWhenQuiet(source: Readable, sink: PassThrough): void {
     source.unpipe(sink);
     source.destroy();
     sink.end();
+    clearInterval(timer);
   }, drainTime);
   sink.on('finish', () => clearInterval(timer));
 }

@@ -56,6 +56,7 @@ function pointElsewhere(link: Element, links: Links | undefined): void {
 /** Pictures come from the text itself or from its repository; the console loads nothing from elsewhere. */
 function showPicture(image: Element, links: Links | undefined): void {
   const address = image.getAttribute('src') ?? '';
+  if (!image.hasAttribute('alt')) image.setAttribute('alt', '');
   if (/^data:image\/(png|jpeg|gif|webp);/i.test(address)) return;
   if (isRelative(address) && links) {
     image.setAttribute('src', links.file(address));
