@@ -27,7 +27,7 @@ export function NotebookDiffView({ before, after }: { before: Notebook; after: N
         <button type="button" className="tb-equivalent" onClick={() => setAll(!all)}>
           {all
             ? 'Hide cells that are the same'
-            : `Show ${hidden} ${hidden === 1 ? 'cell' : 'cells'} that are the same`}
+            : `Show ${hidden} ${hidden === 1 ? 'cell that is' : 'cells that are'} the same`}
         </button>
       )}
     </section>
