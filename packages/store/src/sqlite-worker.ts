@@ -19,7 +19,7 @@ const database = new DatabaseSync((workerData as { path: string }).path);
 function open(): void {
   // The exclusive lock is held until the process ends: two servers can never share one store.
   database.exec(
-    'PRAGMA busy_timeout=0; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE; COMMIT',
+    'PRAGMA busy_timeout=0; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; BEGIN IMMEDIATE; COMMIT',
   );
 }
 
@@ -34,7 +34,8 @@ let statements: Statements | undefined;
 function prepared(): Statements {
   statements ??= {
     put: database.prepare(
-      'INSERT INTO objects VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET revision = excluded.revision, json = excluded.json',
+      `INSERT INTO objects (type, namespace, name, revision, json) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (type, namespace, name) DO UPDATE SET revision = excluded.revision, json = excluded.json`,
     ),
     remove: database.prepare('DELETE FROM objects WHERE type = ? AND namespace = ? AND name = ?'),
     count: database.prepare("UPDATE counters SET value = ? WHERE name = 'revision'"),

@@ -61,7 +61,10 @@ function numberLimits(value: number, schema: Schema): string[] {
 }
 
 function textLimits(value: string, schema: Schema): string[] {
-  const found = sizeLimits([...value].length, schema.minLength, schema.maxLength, 'characters');
+  const limited = schema.minLength !== undefined || schema.maxLength !== undefined;
+  const found = limited
+    ? sizeLimits([...value].length, schema.minLength, schema.maxLength, 'characters')
+    : [];
   if (schema.pattern !== undefined && !matchesPattern(value, schema.pattern))
     found.push(`should match '${schema.pattern}'`);
   if (schema.format !== undefined && !hasFormat(value, schema.format))
