@@ -114,18 +114,14 @@ function readAll(path: string, secrets: Secrets): { records: JournalRecord[]; re
     database = new DatabaseSync(path);
     database.exec('PRAGMA busy_timeout=0; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
     migrate(database, path);
-    const rows = database
-      .prepare('SELECT type, namespace, name, revision, json FROM objects')
-      .all() as unknown as JournalRecord[];
+    const rows = database.prepare('SELECT type, namespace, name, revision, json FROM objects').iterate();
+    const records: JournalRecord[] = [];
+    for (const row of rows as unknown as Iterable<JournalRecord>)
+      records.push(row.type === secretType ? { ...row, json: secrets.decrypt(row.json!) } : row);
     const { value } = database.prepare("SELECT value FROM counters WHERE name = 'revision'").get() as {
       value: number;
     };
-    return {
-      records: rows.map((row) =>
-        row.type === secretType ? { ...row, json: secrets.decrypt(row.json!) } : row,
-      ),
-      revision: value,
-    };
+    return { records, revision: value };
   } catch (error) {
     throw error instanceof TagboatError ? error : storeError(path, (error as Error).message);
   } finally {

@@ -1,0 +1,1 @@
+export { ClusterStore } from './cluster-store.ts';
