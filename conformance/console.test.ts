@@ -137,7 +137,7 @@ describe.skipIf(typeof opened === 'string')('the console in Chromium', { timeout
     await visit(`/runs/demo/${await runName('v0.3.0')}?tab=notebook`);
     await page.locator('.tb-cell--running', { hasText: 'time.sleep' }).waitFor();
     await page.locator('.tb-cell--running').getByText('it waits').first().waitFor();
-    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click();
     await page.getByRole('dialog').getByText('Nothing is released').waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel', exact: true }).click();
     await page.locator('.tb-head').getByText('Cancelled').waitFor();

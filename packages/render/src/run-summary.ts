@@ -103,3 +103,12 @@ export function newerRun(a: RunSummary, b: RunSummary): number {
   if (a.created !== b.created) return a.created < b.created ? 1 : -1;
   return a.name < b.name ? 1 : a.name > b.name ? -1 : 0;
 }
+
+/** The first of each model and kind; of a list that is sorted newest first, the newest. */
+export function newestPerModel(runs: readonly RunSummary[]): RunSummary[] {
+  const seen = new Set<string>();
+  return runs.filter(({ project, repository, model, kind }) => {
+    const key = JSON.stringify([project, model ?? repository, kind]);
+    return !seen.has(key) && seen.add(key);
+  });
+}

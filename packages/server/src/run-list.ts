@@ -1,6 +1,13 @@
 import { kinds, type PipelineRun } from '@tagboat/api';
 import { invalid } from '@tagboat/base';
-import { matchesRun, newerRun, type RunFilter, type RunSummary, summariseRun } from '@tagboat/render';
+import {
+  matchesRun,
+  newerRun,
+  newestPerModel,
+  type RunFilter,
+  type RunSummary,
+  summariseRun,
+} from '@tagboat/render';
 import type { Reader } from '@tagboat/store';
 
 export interface RunPage {
@@ -45,14 +52,6 @@ export async function listRuns(reader: Reader, query: RunQuery): Promise<RunPage
     ...(from + limit < found.length ? { next: page.at(-1)!.uid } : {}),
     resourceVersion,
   };
-}
-
-function newestPerModel(runs: readonly RunSummary[]): RunSummary[] {
-  const seen = new Set<string>();
-  return runs.filter(({ project, repository, model, kind }) => {
-    const key = JSON.stringify([project, model ?? repository, kind]);
-    return !seen.has(key) && seen.add(key);
-  });
 }
 
 function counted(runs: readonly RunSummary[]): Record<string, number> {

@@ -1,4 +1,10 @@
-import { matchesRun, newerRun, type RunFilter, type RunSummary } from '@tagboat/render/run-summary';
+import {
+  matchesRun,
+  newerRun,
+  newestPerModel,
+  type RunFilter,
+  type RunSummary,
+} from '@tagboat/render/run-summary';
 
 /** One page of `/tagboat/runs`. */
 export interface RunPage {
@@ -46,13 +52,5 @@ export function withChanges(
     total += Number(matches && !before) - Number(!matches && before !== undefined);
   }
   const sorted = [...runs.values()].sort(newerRun);
-  return { runs: perModel ? newestOfEach(sorted) : sorted, total, states };
-}
-
-function newestOfEach(runs: readonly RunSummary[]): RunSummary[] {
-  const seen = new Set<string>();
-  return runs.filter(({ project, repository, model, kind }) => {
-    const key = JSON.stringify([project, model ?? repository, kind]);
-    return !seen.has(key) && seen.add(key);
-  });
+  return { runs: perModel ? newestPerModel(sorted) : sorted, total, states };
 }

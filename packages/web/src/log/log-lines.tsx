@@ -56,10 +56,12 @@ export function LogLines(props: LogLinesProps) {
   useLayoutEffect(() => {
     if (following) moveTo(lastOffset(geometry));
   }, [following, geometry, moveTo]);
+  // A line that the address names may not have come yet.
+  const arrived = jump !== undefined && props.buffer.length >= jump.line;
   // biome-ignore lint/correctness/useExhaustiveDependencies: jumps when asked, not when the log grows
   useEffect(() => {
-    if (jump) moveTo(visible.rowOf(jump.line) * rowHeight - viewport / 3);
-  }, [jump, viewport === 0]);
+    if (jump && arrived) moveTo(visible.rowOf(jump.line) * rowHeight - viewport / 3);
+  }, [jump, arrived, viewport === 0]);
   const scrolled = ({ currentTarget }: UIEvent<HTMLDivElement>) => {
     if (Math.abs(currentTarget.scrollTop - expected.current) < 1) return;
     expected.current = -1;

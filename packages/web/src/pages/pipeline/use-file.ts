@@ -1,6 +1,6 @@
-import { TagboatError } from '@tagboat/base';
+import { isReason, type TagboatError } from '@tagboat/base';
 import { type UseQueryResult, useQuery } from '@tanstack/react-query';
-import { client, fetchJson } from '../../data/client.ts';
+import { commitChanges, type RepositoryName, readFile } from '../../data/git.ts';
 import { queryClient } from '../../data/query.ts';
 
 export interface FileAddress {
@@ -16,55 +16,38 @@ export interface RepositoryFile {
   readonly sha?: string;
 }
 
-interface Contents {
-  readonly content: string | null;
-  readonly sha: string;
-}
+const nameOf = ({ project, repository }: FileAddress): RepositoryName => ({ project, name: repository });
+const keyOf = ({ project, repository, path }: FileAddress) => ['file', project, repository, path];
 
-const urlOf = ({ project, repository, path }: FileAddress) =>
-  `/git/api/v1/repos/${project}/${repository}/contents/${path.split('/').map(encodeURIComponent).join('/')}`;
-
+/** `create`: what a file holds that is not there yet. */
 export function useFile(
   address: FileAddress,
   create: string | undefined,
 ): UseQueryResult<RepositoryFile, TagboatError> {
   return useQuery<RepositoryFile, TagboatError>({
-    queryKey: ['file', urlOf(address)],
+    queryKey: keyOf(address),
     staleTime: 0,
     retry: false,
     queryFn: async () => {
       try {
-        const { content, sha } = await fetchJson<Contents>(urlOf(address));
-        return { text: decode(content ?? ''), sha };
+        const { text, sha } = await readFile(nameOf(address), address.path, '');
+        return { text, sha };
       } catch (error) {
-        if (create !== undefined && error instanceof TagboatError && error.reason === 'NotFound')
-          return { text: create };
+        if (create !== undefined && isReason(error, 'NotFound')) return { text: create };
         throw error;
       }
     },
   });
 }
 
-/** Saves a file by a commit. @returns the commit. @throws `Conflict` where it changed meanwhile */
+/** Saves a file by a commit on the default branch. @returns the commit. @throws `Conflict` where it changed meanwhile */
 export async function saveFile(
   address: FileAddress,
-  file: { readonly text: string; readonly sha: string | undefined },
+  { text, sha }: { readonly text: string; readonly sha: string | undefined },
   message: string,
 ): Promise<string> {
-  const response = await client.request(file.sha ? 'PUT' : 'POST', urlOf(address), {
-    content: encode(file.text),
-    message,
-    ...(file.sha ? { sha: file.sha } : {}),
-  });
-  const { commit } = (await response.json()) as { commit: { sha: string } };
-  await queryClient.invalidateQueries({ queryKey: ['file', urlOf(address)] });
-  return commit.sha;
+  const file = { path: address.path, text, ...(sha ? { sha } : {}) };
+  const commit = await commitChanges(nameOf(address), { branch: '', message, files: [file] });
+  await queryClient.invalidateQueries({ queryKey: keyOf(address) });
+  return commit;
 }
-
-const decode = (base64: string): string =>
-  new TextDecoder().decode(
-    Uint8Array.from(atob(base64.replace(/\s/g, '')), (letter) => letter.charCodeAt(0)),
-  );
-
-const encode = (text: string): string =>
-  btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(''));

@@ -6,6 +6,7 @@ import { useEffect, useMemo, useRef } from 'react';
 import { Empty, Equivalent, Failed, Loading, Status } from '../../components/index.ts';
 import { useArtifactText } from '../../data/artifact.ts';
 import { client } from '../../data/client.ts';
+import { rawUrl } from '../../data/git.ts';
 import { useObject } from '../../data/use-list.ts';
 import { useLog } from '../../log/use-log.ts';
 import { NotebookView, readNotebook } from '../../notebook/index.ts';
@@ -65,7 +66,7 @@ function Live({ loaded, model: name }: { loaded: LoadedRun; model: string }) {
     queryKey: ['notebook', project, repository, path, commit],
     enabled: path !== undefined && repository !== undefined && commit !== undefined,
     queryFn: async () => {
-      const file = `/git/api/v1/repos/${project}/${repository}/raw/${path}?ref=${commit}`;
+      const file = rawUrl({ project, name: repository! }, path!, commit!);
       return (await client.request('GET', file)).text();
     },
   });
