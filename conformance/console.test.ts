@@ -174,7 +174,7 @@ describe.skipIf(typeof opened === 'string')('the console in Chromium', { timeout
     await page.getByText('No problems').waitFor();
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByRole('textbox', { name: 'Message' }).fill('Add a nightly pipeline');
-    await page.getByRole('button', { name: 'Commit' }).click();
+    await page.getByRole('button', { name: 'Commit', exact: true }).click();
     await page.getByRole('heading', { name: 'Saved' }).waitFor();
     const client = await platform.client();
     const path = '/git/api/v1/repos/demo/flaky-tests/raw/.tekton/nightly.yaml';

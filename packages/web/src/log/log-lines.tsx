@@ -60,7 +60,9 @@ export function LogLines(props: LogLinesProps) {
   const arrived = jump !== undefined && props.buffer.length >= jump.line;
   // biome-ignore lint/correctness/useExhaustiveDependencies: jumps when asked, not when the log grows
   useEffect(() => {
-    if (jump && arrived) moveTo(visible.rowOf(jump.line) * rowHeight - viewport / 3);
+    if (!jump || !arrived) return;
+    moveTo(visible.rowOf(jump.line) * rowHeight - viewport / 3);
+    area.current?.scrollIntoView({ block: 'nearest' });
   }, [jump, arrived, viewport === 0]);
   const scrolled = ({ currentTarget }: UIEvent<HTMLDivElement>) => {
     if (Math.abs(currentTarget.scrollTop - expected.current) < 1) return;
