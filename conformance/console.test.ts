@@ -153,6 +153,8 @@ describe.skipIf(typeof opened === 'string')('the console in Chromium', { timeout
     await page.getByRole('button', { name: 'Clear all' }).click();
     await page.getByRole('textbox', { name: 'Search runs' }).fill('v0.2.0');
     await page.waitForURL(/text=v0\.2\.0/);
+    await page.getByRole('row', { name: /v0\.2\.0/ }).waitFor();
+    await page.getByText('1 run', { exact: true }).waitFor();
     expect(await page.getByRole('row').count()).toBe(2);
   });
 
