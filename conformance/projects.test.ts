@@ -162,25 +162,18 @@ test('two state directories make the same image of the same tag', { timeout: 180
   expect(digests[1]).toBe(digests[0]);
 });
 
-test('a cyclic pipeline fails in words', { timeout: 60_000 }, async () => {
+test('a cyclic pipeline is refused in words', async () => {
   const client = await platform.client();
   const task = (name: string, after: string) => ({
     name,
     runAfter: [after],
     taskSpec: { steps: [{ name: 'say', image: 'bash', script: 'echo hi' }] },
   });
-  await client.create<PipelineRun>(kinds.PipelineRun, {
+  const refused = client.create<PipelineRun>(kinds.PipelineRun, {
     apiVersion: 'tekton.dev/v1',
     kind: 'PipelineRun',
     metadata: { name: 'cyclic', namespace: 'cycles' },
     spec: { pipelineSpec: { tasks: [task('a', 'b'), task('b', 'a')] } },
   });
-  const run = await until<PipelineRun>(
-    client,
-    { type: kinds.PipelineRun, namespace: 'cycles', what: 'the end of the cyclic run' },
-    ({ status }) =>
-      status?.completionTime !== undefined ||
-      (status?.conditions ?? []).some(({ status: is }) => is === 'False'),
-  );
-  expect(run.status?.conditions?.[0]?.message).toMatch(/wait for each other in a circle/);
+  await expect(refused).rejects.toThrow(/the tasks wait for each other in a circle: a -> b -> a/);
 });
