@@ -182,6 +182,18 @@ describe.skipIf(typeof opened === 'string')(
       expect(await attacked()).toBeUndefined();
     });
 
+    test('an image tells its layers, what changed since the last, and where it came from', async () => {
+      await visit('/images?repository=demo%2Ftiny');
+      const layers = page.getByRole('region', { name: 'Layers' });
+      for (const content of ['Python packages', 'model server', 'source that serving needs', 'model'])
+        await layers.getByRole('cell', { name: content, exact: true }).waitFor();
+      await layers.getByRole('row', { name: / model .* new/ }).waitFor();
+      await page
+        .getByRole('region', { name: 'Where it came from' })
+        .getByRole('link', { name: /^tiny-v/ })
+        .waitFor();
+    });
+
     test('raw files of a repository cannot act as a page of the console', async () => {
       await copy.ship('v0.3.0', {
         'page.svg': `<svg xmlns="http://www.w3.org/2000/svg"><script>${attack}</script></svg>`,

@@ -54,6 +54,8 @@ interface Base {
   readonly layers: readonly Layer[];
   readonly diffIds: readonly Digest[];
   readonly config: ImageConfiguration['config'];
+  /** One entry for each layer, and for what made none. */
+  readonly history: NonNullable<ImageConfiguration['history']>;
   readonly python: string;
   readonly version: string;
 }
@@ -121,6 +123,7 @@ async function baseOf({ base, client, repository }: BuildOptions): Promise<Base>
       layers,
       diffIds: layers.map(({ diffId }) => diffId),
       config: { Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`) },
+      history: layers.map(() => ({ created_by: `Python ${version} with the libraries it needs` })),
       python,
       version,
     };
@@ -142,6 +145,7 @@ async function baseOf({ base, client, repository }: BuildOptions): Promise<Base>
     layers: [],
     diffIds: config.rootfs.diff_ids,
     config: config.config,
+    history: config.history ?? manifest.layers.map(() => ({ created_by: `base image ${reference}` })),
     python,
     version,
   };
@@ -160,6 +164,9 @@ async function cachedLayer(options: BuildOptions, entries: readonly LayerEntry[]
   const key = digestOf(hash);
   return (await readCached(options.cacheDirectory, key)) ?? writeCached(options.cacheDirectory, key, entries);
 }
+
+/** Of our own layers, in their order. */
+const contents = ['Python packages', 'model server', 'source that serving needs', 'model'];
 
 function configuration(options: BuildOptions, base: Base, own: readonly Layer[]): ImageConfiguration {
   const inherited = new Map(
@@ -193,6 +200,7 @@ function configuration(options: BuildOptions, base: Base, own: readonly Layer[])
       ExposedPorts: { '8080/tcp': {} },
       Labels: { ...options.labels },
     },
+    history: [...base.history, ...contents.map((created_by) => ({ created_by }))],
     rootfs: { type: 'layers', diff_ids: [...base.diffIds, ...own.map(({ diffId }) => diffId)] },
   };
 }
