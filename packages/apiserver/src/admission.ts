@@ -6,6 +6,7 @@ import type { ResourcePath } from './resource-path.ts';
 import { badRequest, type Cause, forbidden, invalidObject, missingObject } from './status.ts';
 import { kindCauses, updateCauses } from './validation/kinds.ts';
 import { metadataCauses, metadataUpdateCauses } from './validation/metadata.ts';
+import { ruleCauses } from './validation/rules.ts';
 import { SchemaWalk } from './validation/schema-walk.ts';
 
 /** What becomes of fields that the kind does not have (query parameter `fieldValidation`). */
@@ -88,7 +89,7 @@ export class Admission {
     options: AdmissionOptions,
   ): void {
     const { current, next } = change;
-    const causes = this.#shape(type, next, options);
+    const causes = this.#shape(type, next, options, current);
     this.#refuse(type, next, [
       ...causes,
       ...metadataCauses(type, next),
@@ -105,7 +106,12 @@ export class Admission {
   }
 
   /** @returns what the schema finds wrong; values of wrong types are refused here, since nothing else expects them */
-  #shape(type: ResourceType, object: KubernetesObject, options: AdmissionOptions): Cause[] {
+  #shape(
+    type: ResourceType,
+    object: KubernetesObject,
+    options: AdmissionOptions,
+    before?: KubernetesObject,
+  ): Cause[] {
     const { schema, native } = this.#kinds.schemaOf(type);
     const walk = new SchemaWalk(this.#kinds.schemas.definitions, { uniqueItems: !native });
     walk.walk(object, schema);
@@ -126,7 +132,7 @@ export class Admission {
     setDefaults(type, object);
     const warning = this.#kinds.custom(type)?.deprecationWarning;
     if (warning) options.warn(warning);
-    return causes;
+    return native || causes.length > 0 ? causes : ruleCauses(schema, object, before);
   }
 
   #ask(object: KubernetesObject, before?: KubernetesObject): void {

@@ -6,6 +6,7 @@ import type { Cause } from '../status.ts';
 import { ageColumn, type Column, nameColumn, pathColumn } from '../table/column.ts';
 import { jsonPath } from '../table/json-path.ts';
 import { isDnsLabel, isDnsSubdomain } from '../validation/metadata.ts';
+import { compileRule } from '../validation/rules.ts';
 
 /** apiextensions/v1 CustomResourceDefinitionVersion. */
 export interface CustomVersion {
@@ -171,8 +172,15 @@ function versionCauses(version: CustomVersion, field: string): Cause[] {
 
 function patternCauses(value: unknown, field: string): Cause[] {
   if (typeof value !== 'object' || value === null) return [];
-  const { pattern } = value as Schema;
+  const { pattern, 'x-kubernetes-validations': rules } = value as Schema;
   const own: Cause[] = [];
+  for (const { rule } of Array.isArray(rules) ? rules : [])
+    try {
+      compileRule(rule);
+    } catch (error) {
+      const why = describeError(error).split('\n')[0];
+      own.push(invalidValue(`${field}.x-kubernetes-validations`, rule, `compilation failed: ${why}`));
+    }
   if (typeof pattern === 'string')
     try {
       new RegExp(pattern);
