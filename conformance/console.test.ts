@@ -224,7 +224,7 @@ describe.skipIf(typeof opened === 'string')('the console in Chromium', { timeout
       '/models',
       '/images',
       '/deployments',
-      '/flaky-tests',
+      '/insights',
       '/pipelines',
       '/settings',
     ];

@@ -48,13 +48,13 @@ export function shareRoutes(scope: FastifyInstance, options: ShareRoutesOptions)
       return reply
         .type('text/html; charset=utf-8')
         .send('<!doctype html><meta http-equiv="refresh" content="0"><title>Tagboat</title>');
-    if (!request.identity) return expired(reply);
+    if (!maySee(request)) return expired(reply);
     // The console's page is what answers wherever there is no route.
     reply.callNotFound();
     return reply;
   });
   scope.get<ModelParams>('/shared/:namespace/:model/data', async (request, reply) => {
-    if (!request.identity || !isOwnOrigin(request)) return expired(reply);
+    if (!maySee(request) || !isOwnOrigin(request)) return expired(reply);
     const { namespace, model } = request.params;
     const data = await sharedModel(options.model, { namespace, model });
     const expires = (await shareOf(options.shares, request))?.expires;
@@ -104,6 +104,9 @@ export async function shareOf(shares: Shares, request: FastifyRequest): Promise<
   }
   return undefined;
 }
+
+/** A run's pod is somebody too, and has no business here. */
+const maySee = ({ identity }: FastifyRequest) => identity?.kind === 'owner' || identity?.kind === 'share';
 
 const pathOf = ({ namespace, model }: Share) =>
   `/shared/${encodeURIComponent(namespace)}/${encodeURIComponent(model)}`;

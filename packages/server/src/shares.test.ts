@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { kinds } from '@tagboat/api';
+import { kinds, type Pod } from '@tagboat/api';
 import { ManualClock } from '@tagboat/base';
 import { SeriesStore } from '@tagboat/monitoring';
 import { ObjectStore } from '@tagboat/store';
@@ -22,6 +22,7 @@ let store: ObjectStore;
 let shares: Shares;
 let app: FastifyInstance;
 let owner: string;
+let tokens: Tokens;
 
 const model = (name: string) => ({
   apiVersion: 'tagboat.dev/v1alpha1',
@@ -40,7 +41,7 @@ beforeEach(async () => {
   clock = new ManualClock();
   store = new ObjectStore({ clock });
   shares = await Shares.open(home, store, clock);
-  const tokens = await Tokens.open(home, store);
+  tokens = await Tokens.open(home, store);
   owner = tokens.owner;
   for (const name of ['a', 'b']) await store.create(model(name));
   for (const [name, of] of [
@@ -122,6 +123,19 @@ test('it opens nothing else', async () => {
     (await app.inject({ method: 'POST', url: `${path}/data`, headers: { host, cookie } })).statusCode,
   ).not.toBe(200);
   expect((await get(`${path}/data`, { cookie, origin: 'http://127.0.0.1:8081' })).statusCode).toBe(403);
+});
+
+test("a run's pod sees nothing of it", async () => {
+  const pod = await store.create({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p', namespace: 'demo' },
+    spec: { containers: [] },
+  } as Pod);
+  const authorization = `Bearer ${tokens.forPod(pod)}`;
+  for (const path of ['/shared/demo/a', '/shared/demo/a/data'])
+    expect((await get(path, { authorization })).statusCode).toBe(403);
+  expect((await get('/shared/demo/a/data', { authorization: `Bearer ${owner}` })).statusCode).toBe(200);
 });
 
 test('a token of a link is no token of the API', async () => {
