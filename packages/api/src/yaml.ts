@@ -1,5 +1,5 @@
 import { invalid, type Location } from '@tagboat/base';
-import { isAlias, LineCounter, type Node, parseAllDocuments, visit } from 'yaml';
+import { type Document, isAlias, LineCounter, type Node, parseAllDocuments, visit } from 'yaml';
 import type { KubernetesObject } from './object.ts';
 
 /** A parsed document that still knows where each value stood. */
@@ -33,16 +33,13 @@ export function parseYaml(text: string, file: string): SourceDocument[] {
   const result: SourceDocument[] = [];
   for (const document of documents) {
     const error = document.errors[0];
-    if (error)
-      throw invalid(error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, ''), {
-        location: at(error.pos[0]),
-      });
+    if (error) throw invalid(plainMessage(error.message), { location: at(error.pos[0]) });
     let aliases = 0;
     visit(document, { Alias: () => void aliases++ });
     if (aliases > 100)
       throw invalid(`expected at most 100 YAML aliases, found ${aliases}`, { location: { file } });
     if (document.contents === null) continue;
-    const value: unknown = document.toJS({ maxAliasCount: 1000 });
+    const value = valueOf(document, { file });
     // Nothing but comments between two separators.
     if (value === null || value === undefined) continue;
     result.push({
@@ -82,4 +79,20 @@ export function parseManifests(text: string, file: string): KubernetesObject[] {
       });
     return [value as KubernetesObject];
   });
+}
+
+function valueOf(document: Document, location: Location): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 1000 });
+  } catch (error) {
+    if (error instanceof ReferenceError)
+      throw invalid('its aliases stand for too much: they repeat others that repeat others', { location });
+    if (error instanceof RangeError) throw invalid('it is nested too deeply', { location });
+    throw error;
+  }
+}
+
+function plainMessage(text: string): string {
+  if (text.startsWith('Maximum call stack size exceeded')) return 'it is nested too deeply';
+  return text.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '');
 }

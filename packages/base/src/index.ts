@@ -6,3 +6,4 @@ export * from './files.ts';
 export * from './histogram.ts';
 export * from './log.ts';
 export * from './names.ts';
+export * from './within-time.ts';

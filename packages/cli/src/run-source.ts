@@ -2,6 +2,7 @@ import type { KubernetesObject, ResourceKey, ResourceType } from '@tagboat/api';
 import { isReason } from '@tagboat/base';
 import type { Client } from '@tagboat/client';
 import type { Engine } from '@tagboat/server';
+import { mutate } from '@tagboat/store';
 
 export interface SourceEvent<T> {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -29,11 +30,7 @@ export function engineSource({ store, node }: Engine): RunSource {
     get: (key) => store.get(key),
     create: (_type, object) => store.create(object),
     async replace<T extends KubernetesObject>(key: ResourceKey, change: (draft: T) => void) {
-      const current = await store.get<T>(key);
-      if (!current) return;
-      const draft = structuredClone(current);
-      change(draft);
-      await store.update(draft);
+      if (await store.get<T>(key)) await mutate<T>(store, key, (draft) => change(draft));
     },
     async *watch<T extends KubernetesObject>(
       type: ResourceType,

@@ -1,6 +1,8 @@
 import { evaluate } from '@marcbachmann/cel-js';
 import type { WhenExpression } from '@tagboat/api';
-import { TagboatError } from '@tagboat/base';
+import { TagboatError, withinTime } from '@tagboat/base';
+
+const longestCel = 1000;
 
 /** Whether a step's `when` holds, once earlier steps' results are known. @throws `CELEvaluationFailed` */
 export async function whenStepRuns(
@@ -24,7 +26,7 @@ export async function whenStepRuns(
 function holds(cel: string): boolean {
   let value: unknown;
   try {
-    value = evaluate(cel);
+    value = withinTime(longestCel, () => evaluate(cel) as unknown);
   } catch (cause) {
     throw new TagboatError(
       `the CEL expression ${cel} cannot be evaluated: ${(cause as Error).message.split('\n')[0]}`,

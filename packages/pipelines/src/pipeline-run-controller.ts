@@ -48,6 +48,7 @@ interface Known {
 }
 
 const mostKnown = 200;
+const deepest = 10;
 
 /** Runs PipelineRuns: reads what is there, plans, creates and cancels children, records the status. */
 export class PipelineRunReconciler implements Reconciler {
@@ -113,6 +114,7 @@ export class PipelineRunReconciler implements Reconciler {
           : `Pipeline ${run.metadata.namespace}/${name} can't be Run; it has an invalid spec: ${problem.message}: ${problem.field}`,
       );
     checkPipelineRun(run, spec, name);
+    await this.#checkDepth(run);
     const applied = applyRun(spec, run, name);
     await new ReferencedTasks(store, run).check(applied, name);
     const key = keyOf(kinds.PipelineRun, run);
@@ -136,6 +138,22 @@ export class PipelineRunReconciler implements Reconciler {
     });
     events.changed(stored, before?.reason === 'Started' ? before : undefined, stored.status?.conditions?.[0]);
     return applyToBindings(decodedRun(stored, decodePipelineRunSpec));
+  }
+
+  /** A pipeline may run others, and by way of them itself: not for ever. */
+  async #checkDepth(run: PipelineRun): Promise<void> {
+    const namespace = run.metadata.namespace ?? '';
+    let parent = controllerOf(run);
+    for (let depth = 1; parent?.kind === 'PipelineRun'; depth++) {
+      if (depth > deepest)
+        throw refused(
+          'PipelineValidationFailed',
+          `pipelines in pipelines may be ${deepest} deep; does one run itself?`,
+        );
+      const key = { type: kinds.PipelineRun, namespace, name: parent.name };
+      const above = await this.#parts.store.get<PipelineRun>(key);
+      parent = above && controllerOf(above);
+    }
   }
 
   async #resolve(run: PipelineRun): Promise<ResolvedPipeline> {

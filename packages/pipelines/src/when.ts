@@ -1,6 +1,8 @@
 import { evaluate } from '@marcbachmann/cel-js';
 import type { WhenExpression } from '@tagboat/api';
-import { describeError, TagboatError } from '@tagboat/base';
+import { describeError, TagboatError, withinTime } from '@tagboat/base';
+
+const longestCel = 1000;
 
 /**
  * True when every expression holds (Tekton docs, pipelines.md "Guard Task execution using when expressions").
@@ -17,7 +19,7 @@ export function whenHolds(expressions: readonly WhenExpression[] | undefined): b
 function evaluateCel(text: string): boolean {
   let value: unknown;
   try {
-    value = evaluate(text);
+    value = withinTime(longestCel, () => evaluate(text) as unknown);
   } catch (cause) {
     throw celFailed(
       `the CEL expression ${text} cannot be evaluated: ${describeError(cause).split('\n')[0]}`,
