@@ -39,7 +39,7 @@ export function parseYaml(text: string, file: string): SourceDocument[] {
     if (aliases > 100)
       throw invalid(`expected at most 100 YAML aliases, found ${aliases}`, { location: { file } });
     if (document.contents === null) continue;
-    const value = valueOf(document, { file });
+    const value = plainValue(document, { file });
     // Nothing but comments between two separators.
     if (value === null || value === undefined) continue;
     result.push({
@@ -81,7 +81,7 @@ export function parseManifests(text: string, file: string): KubernetesObject[] {
   });
 }
 
-function valueOf(document: Document, location: Location): unknown {
+function plainValue(document: Document, location: Location): unknown {
   try {
     return document.toJS({ maxAliasCount: 1000 });
   } catch (error) {
