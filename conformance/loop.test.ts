@@ -1,16 +1,20 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { type Experiment, kinds, type PipelineRun, resultsOf } from '@tagboat/api';
 import {
+  debianPrograms,
   failures,
   finishedRun,
   PlatformProcess,
+  type PlatformProcessOptions,
   reasonOf,
   serving,
   tinyProject,
   until,
   WorkingCopy,
 } from '@tagboat/dev-env';
+import { runCommand } from '@tagboat/process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const isRoot = process.getuid?.() === 0;
@@ -30,13 +34,33 @@ async function predict(
 const newCopy = (platform: PlatformProcess, files = tinyProject) =>
   WorkingCopy.create(() => platform.gitUrl('demo', 'tiny'), files);
 
-describe.each([
+/** Starts a command where no user namespace can be made (user_namespaces(7): the limit counts below the one it is set in). */
+const withoutNamespaces = [
+  'unshare',
+  '--user',
+  '--map-current-user',
+  '--keep-caps',
+  'sh',
+  '-c',
+  'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --inh-caps=-all --ambient-caps=-all "$@"',
+  'sh',
+] as const;
+
+describe.each<{ name: string; options: PlatformProcessOptions }>([
   { name: 'the default driver', options: {} },
   { name: 'the process driver', options: { driver: 'process' as const } },
   { name: 'an ordinary user', options: { uid: 65534 } },
+  {
+    name: 'an ordinary user without user namespaces',
+    options: { uid: 65534, through: [...withoutNamespaces] },
+  },
 ])('a tag becomes a served model with $name', ({ options }) => {
   test.skipIf('uid' in options && !isRoot)('from push to answer', { timeout: 180_000 }, async () => {
     await using platform = await PlatformProcess.start(options);
+    if ('through' in options) {
+      expect(platform.driver).toBe('process');
+      expect(platform.output).toMatch(/pods run as plain processes: /);
+    }
     await using copy = await newCopy(platform);
     await copy.ship('v1.0.0');
     const client = await platform.client();
@@ -49,6 +73,36 @@ describe.each([
     await platform.start();
     expect(await predict(platform, 'demo-staging')).toEqual({ status: 200, mean: 42 });
   });
+});
+
+const bare = isRoot
+  ? await debianPrograms(['python3.11-minimal', 'libpython3.11-minimal', 'libpython3.11-stdlib', 'libexpat1'])
+  : 'it needs packages of Debian 12, fetched as root';
+const noBare = typeof bare === 'string' ? bare : undefined;
+
+test(`a Python without pip and ensurepip${noBare ? ` (skipped: ${noBare})` : ''}`, {
+  timeout: 180_000,
+  skip: noBare !== undefined,
+}, async () => {
+  if (typeof bare === 'string') return;
+  const python = join(bare.path.split(':')[0]!, 'python3.11');
+  for (const module of ['pip', 'ensurepip'])
+    expect((await runCommand(python, ['-m', module, '--version'])).code, module).not.toBe(0);
+  await using platform = await PlatformProcess.start({
+    environment: { PATH: `${bare.path}:${process.env.PATH}`, LD_LIBRARY_PATH: bare.libraries },
+  });
+  const files = {
+    ...tinyProject,
+    'requirements.txt': 'six==1.16.0\n',
+    'helper.py': 'import six\nVALUE = 42 if six.PY3 else 0\n',
+  };
+  await using copy = await newCopy(platform, files);
+  await copy.ship('v1.0.0');
+  const client = await platform.client();
+  const run = await finishedRun(client, 'demo', 'v1.0.0');
+  expect(reasonOf(run), await failures(client, run)).toBe('Succeeded');
+  await serving(client, { namespace: 'demo-staging', model: 'tiny', tag: 'v1.0.0' });
+  expect(await predict(platform, 'demo-staging')).toEqual({ status: 200, mean: 42 });
 });
 
 describe('a project through its life', () => {

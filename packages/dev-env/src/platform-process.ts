@@ -16,6 +16,8 @@ export interface PlatformProcessOptions {
   readonly driver?: 'sandbox' | 'process';
   /** Run as this user id (needs root). */
   readonly uid?: number;
+  /** A command line that it is started through, such as one that takes something of the host away. */
+  readonly through?: readonly [string, ...string[]];
   readonly environment?: Readonly<Record<string, string>>;
   /** An existing state directory, which is kept; default: a new one, removed at the end. */
   readonly home?: string;
@@ -87,7 +89,8 @@ export class PlatformProcess implements AsyncDisposable {
   async start(): Promise<void> {
     const { uid } = this.#options;
     await rm(join(this.home, 'config', 'url'), { force: true });
-    const child = spawn(process.execPath, [...nodeFlags, entry, 'up'], {
+    const words = [...(this.#options.through ?? []), process.execPath, ...nodeFlags, entry, 'up'];
+    const child = spawn(words[0]!, words.slice(1), {
       env: this.environment,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
