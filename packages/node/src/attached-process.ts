@@ -96,11 +96,12 @@ function endWhenQuiet(source: Readable, sink: PassThrough): void {
       quiet = true;
       return;
     }
+    clearInterval(timer);
     source.unpipe(sink);
     source.destroy();
     sink.end();
-    clearInterval(timer);
   }, drainTime);
+  timer.unref();
   sink.on('finish', () => clearInterval(timer));
 }
 

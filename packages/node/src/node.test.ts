@@ -188,6 +188,16 @@ describe('pure parts', () => {
   });
 });
 
+it('keeps no timers for processes that have ended', async () => {
+  await start('process');
+  await run(stepPod('short', { one: '#!/bin/sh\necho done' }));
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = timers();
+  for (let index = 0; index < 5; index++)
+    await run(stepPod(`short-${index}`, { one: '#!/bin/sh\necho done' }));
+  expect(timers()).toBeLessThanOrEqual(before + 2);
+});
+
 it('makes pipes again when somebody removed their directory', async () => {
   await start('process');
   const first = await namedPipes.take();
