@@ -9,10 +9,10 @@ import {
   typeId,
 } from '@tagboat/api';
 import { type Clock, conflict, invalid, notFound, systemClock, TagboatError, timestamp } from '@tagboat/base';
-import { Collection, Residents } from './collection.ts';
+import { Catalog } from './catalog.ts';
 import { generatedName } from './names.ts';
 import { contentEquals, deepFreeze, prepareUpdate, sealedCopy } from './prepare.ts';
-import { decodePosition, encodePosition, eventFor, isSelective, matches, parseRevision } from './select.ts';
+import { eventFor, inTheFuture, parseRevision } from './select.ts';
 import {
   type DeleteOptions,
   foregroundDeletion,
@@ -45,13 +45,6 @@ interface PendingWrite {
   readonly reject: (error: unknown) => void;
 }
 
-interface Page<T> extends Omit<List<T>, 'items'> {
-  readonly items: T[];
-}
-
-/** How one stored object is read: its key, and its value as it was at the revision that is listed. */
-type ReadItem<T> = (key: string) => T | undefined;
-
 /**
  * Every object in memory, every change in a journal first. A write is checked against the newest state at once,
  * joins the next group commit, and is visible to readers and watchers only when the journal has it on disk.
@@ -60,67 +53,51 @@ export class ObjectStore implements ResourceStore {
   readonly types: TypeRegistry;
   readonly #journal: Journal | undefined;
   readonly #clock: Clock;
-  readonly #committed = new Map<string, Collection>();
-  readonly #residents = new Residents();
+  readonly #catalog: Catalog;
   readonly #latest = new Map<string, KubernetesObject | null>();
   readonly #history: History;
   #queue: PendingWrite[] = [];
   #flushing: Promise<void> | undefined;
   #assigned: number;
-  #visible: number;
 
   constructor(options: ObjectStoreOptions = {}) {
     this.types = options.types ?? new TypeRegistry();
     this.#journal = options.journal;
     this.#clock = options.clock ?? systemClock;
-    for (const { type, namespace, name, json } of this.#journal?.load() ?? [])
-      if (json !== null)
-        this.#objects(type).set(`${namespace}/${name}`, {
-          json,
-          object: undefined,
-          weak: undefined,
-          used: false,
-        });
-    this.#assigned = this.#visible = Math.max(1, this.#journal?.revision() ?? 1);
-    this.#history = new History(this.#visible, {
+    const revision = Math.max(1, this.#journal?.revision() ?? 1);
+    this.#assigned = revision;
+    this.#history = new History(revision, {
       changes: options.historyLimit ?? 10_000,
       bytes: options.historyBytes ?? 64 * 2 ** 20,
     });
+    this.#catalog = new Catalog(this.#journal?.load() ?? [], this.#history, revision);
   }
 
   get resourceVersion(): string {
-    return String(this.#visible);
+    return String(this.#catalog.visible);
   }
 
   /** How many objects of a type are stored. */
   count(type: ResourceType): number {
-    return this.#committed.get(typeId(type))?.size ?? 0;
+    return this.#catalog.count(typeId(type));
   }
 
   async get<T extends KubernetesObject>(key: ResourceKey): Promise<T | undefined> {
-    return this.#read(typeId(key.type), `${key.namespace}/${key.name}`) as T | undefined;
+    return this.#catalog.object(typeId(key.type), `${key.namespace}/${key.name}`) as T | undefined;
   }
 
   /** The stored text of an object, for a server that only passes it on. */
   async getText(key: ResourceKey): Promise<string | undefined> {
-    return this.#committed.get(typeId(key.type))?.get(`${key.namespace}/${key.name}`)?.json;
+    return this.#catalog.text(typeId(key.type), `${key.namespace}/${key.name}`);
   }
 
   async list<T extends KubernetesObject>(type: ResourceType, query: Query = {}): Promise<List<T>> {
-    const id = typeId(type);
-    return this.#page(id, query, (key) => this.#read(id, key)) as unknown as List<T>;
+    return this.#catalog.list(typeId(type), query) as List<T>;
   }
 
   /** `list`, as texts: nothing is parsed where the query has no selectors. */
   async listText(type: ResourceType, query: Query = {}): Promise<TextList> {
-    const id = typeId(type);
-    if (isSelective(query) || query.revision !== undefined || query.continue !== undefined) {
-      const { items, ...rest } = await this.list(type, query);
-      return { ...rest, texts: items.map((object) => this.#textOf(id, object)) };
-    }
-    const collection = this.#committed.get(id);
-    const { items, ...rest } = this.#page(id, query, (key) => collection?.get(key)?.json);
-    return { ...rest, texts: items };
+    return this.#catalog.listText(typeId(type), query);
   }
 
   async *watch<T extends KubernetesObject>(
@@ -147,7 +124,7 @@ export class ObjectStore implements ResourceStore {
 
   /** Forgets changes up to and including a revision: watches and lists from before it expire. */
   compact(revision: string = this.resourceVersion): void {
-    this.#history.compact(Math.min(parseRevision(revision), this.#visible));
+    this.#history.compact(Math.min(parseRevision(revision), this.#catalog.visible));
   }
 
   async create<T extends KubernetesObject>(object: T, options: WriteOptions = {}): Promise<T> {
@@ -304,14 +281,12 @@ export class ObjectStore implements ResourceStore {
 
   #publish(batch: readonly PendingWrite[]): void {
     for (const { change } of batch) {
-      const objects = this.#objects(change.type);
-      if (change.removed) objects.delete(change.key);
-      else objects.set(change.key, this.#residents.entry(change.json, change.object));
+      this.#catalog.apply(change);
       const latest = `${change.type}/${change.key}`;
       const newest = this.#latest.get(latest);
       if (newest === (change.removed ? null : change.object)) this.#latest.delete(latest);
     }
-    this.#visible = batch.at(-1)!.change.revision;
+    this.#catalog.visible = batch.at(-1)!.change.revision;
     for (const write of batch) write.resolve();
     this.#history.add(batch.map(({ change }) => change));
   }
@@ -322,62 +297,10 @@ export class ObjectStore implements ResourceStore {
     throw stale;
   }
 
-  #page<T extends KubernetesObject | string>(id: string, query: Query, read: ReadItem<T>): Page<T> {
-    const position = query.continue ? decodePosition(query.continue) : undefined;
-    const wanted =
-      position?.revision ?? (query.revision === undefined ? this.#visible : parseRevision(query.revision));
-    if (wanted > this.#visible) throw inTheFuture(wanted, this.#visible);
-    const past = this.#asOf(id, wanted);
-    const prefix = query.namespace === undefined ? '' : `${query.namespace}/`;
-    const keys = this.#keys(id, { prefix, after: position?.key ?? '', past });
-    const selective = isSelective(query);
-    const limit = query.limit && query.limit > 0 ? query.limit : Number.POSITIVE_INFINITY;
-    const items: T[] = [];
-    for (const [index, key] of keys.entries()) {
-      const object = past?.has(key) ? (past.get(key) as T | undefined) : read(key);
-      if (object === undefined) continue;
-      if (selective && !matches(object as KubernetesObject, query)) continue;
-      if (items.length === limit)
-        return {
-          items,
-          resourceVersion: String(wanted),
-          continue: encodePosition({ revision: wanted, key: keys[index - 1]! }),
-          ...(selective ? {} : { remainingItemCount: keys.length - index }),
-        };
-      items.push(object);
-    }
-    return { items, resourceVersion: String(wanted) };
-  }
-
-  /** What differs from now at an earlier revision: the objects of then by key, undefined where there was none. */
-  #asOf(id: string, revision: number): Map<string, KubernetesObject | undefined> | undefined {
-    if (revision >= this.#visible) return undefined;
-    const past = new Map<string, KubernetesObject | undefined>();
-    for (const change of this.#history.since(id, revision))
-      if (!past.has(change.key)) past.set(change.key, change.previous);
-    return past.size === 0 ? undefined : past;
-  }
-
-  #keys(
-    id: string,
-    range: {
-      prefix: string;
-      after: string;
-      past: ReadonlyMap<string, KubernetesObject | undefined> | undefined;
-    },
-  ): string[] {
-    const { prefix, after, past } = range;
-    const collection = this.#committed.get(id);
-    const keys = collection?.keys(prefix, after) ?? [];
-    const gone = [...(past ?? [])]
-      .filter(([key, object]) => object && !collection?.get(key) && key > after && key.startsWith(prefix))
-      .map(([key]) => key);
-    return gone.length === 0 ? keys : [...keys, ...gone].sort();
-  }
-
   #start(from: string | undefined): number {
-    const revision = from === undefined ? this.#visible : parseRevision(from);
-    if (revision > this.#visible) throw inTheFuture(revision, this.#visible);
+    const { visible } = this.#catalog;
+    const revision = from === undefined ? visible : parseRevision(from);
+    if (revision > visible) throw inTheFuture(revision, visible);
     return revision;
   }
 
@@ -392,31 +315,10 @@ export class ObjectStore implements ResourceStore {
     }
   }
 
-  #objects(type: string): Collection {
-    let objects = this.#committed.get(type);
-    if (!objects) {
-      objects = new Collection();
-      this.#committed.set(type, objects);
-    }
-    return objects;
-  }
-
-  #read(type: string, key: string): KubernetesObject | undefined {
-    const entry = this.#committed.get(type)?.get(key);
-    return entry && this.#residents.object(entry);
-  }
-
-  #textOf(type: string, object: KubernetesObject): string {
-    const entry = this.#committed
-      .get(type)
-      ?.get(`${object.metadata.namespace ?? ''}/${object.metadata.name}`);
-    return entry && (entry.object ?? entry.weak?.deref()) === object ? entry.json : JSON.stringify(object);
-  }
-
   #newest(key: ResourceKey): KubernetesObject | undefined {
     const pending = this.#latest.get(latestKey(key));
     if (pending !== undefined) return pending ?? undefined;
-    return this.#read(typeId(key.type), `${key.namespace}/${key.name}`);
+    return this.#catalog.object(typeId(key.type), `${key.namespace}/${key.name}`);
   }
 
   #existing(key: ResourceKey): KubernetesObject {
@@ -429,9 +331,6 @@ export class ObjectStore implements ResourceStore {
 function latestKey(key: ResourceKey): string {
   return `${typeId(key.type)}/${key.namespace}/${key.name}`;
 }
-
-const inTheFuture = (revision: number, newest: number) =>
-  new TagboatError(`revision ${revision} is in the future; the newest is ${newest}`, { reason: 'Expired' });
 
 function findConflict(
   key: ResourceKey,

@@ -1,5 +1,5 @@
 import { type KubernetesObject, matchesFields, matchesLabels } from '@tagboat/api';
-import { invalid } from '@tagboat/base';
+import { invalid, TagboatError } from '@tagboat/base';
 import type { Query, WatchEvent } from './types.ts';
 import type { Change } from './watch.ts';
 
@@ -54,3 +54,6 @@ export function decodePosition(token: string): Position {
     hint: 'start the list again without it',
   });
 }
+
+export const inTheFuture = (revision: number, newest: number) =>
+  new TagboatError(`revision ${revision} is in the future; the newest is ${newest}`, { reason: 'Expired' });
