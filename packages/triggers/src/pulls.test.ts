@@ -197,7 +197,7 @@ describe('pull requests', () => {
     });
     const said = await status('tagboat/check/m', 'success');
     expect(said.spec).toMatchObject({
-      description: 'error 0.125 (main 0.25); said',
+      description: 'error 0.125 (main 0.25)',
       targetUrl: `http://c/demo/${run!.metadata.name}`,
     });
     expect((await store.get<PullRequest>(key))?.status?.metrics).toEqual([

@@ -117,7 +117,14 @@ async function sayings(options: StatusOptions, run: PipelineRun, name: string): 
   const said = await withFailures(options, run, sayingOf(run));
   const metrics =
     labels[runLabels.kind] === 'pull' && run.status?.completionTime ? await metricsOf(options, run) : '';
-  return [{ context, ...said, description: [metrics, said.description].filter(Boolean).join('; ') }];
+  const passed = said.state === 'success' && metrics !== '';
+  return [
+    {
+      context,
+      ...said,
+      description: passed ? metrics : [metrics, said.description].filter(Boolean).join('; '),
+    },
+  ];
 }
 
 function sayingOf(run: PipelineRun): Omit<Saying, 'context'> {
