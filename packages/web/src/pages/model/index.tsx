@@ -23,7 +23,7 @@ import { LineageTab } from './lineage-tab.tsx';
 import { type Environment, environmentsOf, type Service, type Version, versionsOf } from './model-data.ts';
 import { Overview } from './overview.tsx';
 import { ShareDialog } from './share-dialog.tsx';
-import { useRequests } from './use-traffic.ts';
+import { useRecentRequests } from './use-traffic.ts';
 import './model.css';
 
 const Versions = lazy(() =>
@@ -158,8 +158,8 @@ function Tab({ model, versions, environments }: TabProps) {
 function Lineage(props: Omit<Parameters<typeof LineageTab>[0], 'requests'>) {
   const { environments, model } = props;
   const [first, second] = environments.filter(({ place }) => place);
-  const staging = useRequests(first?.namespace ?? 'none', model).requests.length;
-  const production = useRequests(second?.namespace ?? 'none', model).requests.length;
+  const staging = useRecentRequests(first?.namespace, model).data?.length ?? 0;
+  const production = useRecentRequests(second?.namespace, model).data?.length ?? 0;
   const requests = useMemo(
     () =>
       new Map([

@@ -1,7 +1,8 @@
 import type { TagboatError } from '@tagboat/base';
 import { useQuery } from '@tanstack/react-query';
-import { useEffect, useMemo, useState } from 'react';
+import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { client, fetchJson, withQuery } from '../../data/client.ts';
+import { connection } from '../../data/connection.ts';
 import { queryClient } from '../../data/query.ts';
 
 /** One series of Prometheus' matrix. */
@@ -91,33 +92,77 @@ const mostShown = 200;
 /** Milliseconds after a request until a measurement surely holds it. */
 const measuredAfter = 16_000;
 
-/** The newest requests of a service, kept true by a stream; the charts follow what it tells. */
-export function useRequests(namespace: string, name: string) {
-  const path = `/tagboat/requests/${namespace}/${name}`;
-  const first = useQuery<ServedRequest[], TagboatError>({
+const requestsPath = (namespace: string, name: string) => `/tagboat/requests/${namespace}/${name}`;
+
+/** The newest requests of a service, as they were when they were asked for. */
+export function useRecentRequests(namespace: string | undefined, name: string) {
+  const path = requestsPath(namespace ?? '', name);
+  return useQuery<ServedRequest[], TagboatError>({
     queryKey: [path],
     queryFn: async () => (await fetchJson<{ items: ServedRequest[] }>(`${path}?limit=${mostShown}`)).items,
+    enabled: namespace !== undefined,
     staleTime: 0,
   });
+}
+
+/** The newest requests of a service, kept true by a stream; the charts follow what it tells. */
+export function useRequests(namespace: string, name: string) {
+  const first = useRecentRequests(namespace, name);
   const [added, setAdded] = useState<readonly ServedRequest[]>([]);
+  const visible = useVisible();
   useEffect(() => {
+    if (!visible) return undefined;
     const stop = new AbortController();
     setAdded([]);
     let due: ReturnType<typeof setTimeout> | undefined;
-    void follow(`${path}?watch=true`, stop.signal, (request) => {
+    const take = (request: ServedRequest) => {
       setAdded((before) => [request, ...before].slice(0, mostShown));
       due ??= setTimeout(() => {
         due = undefined;
         void queryClient.invalidateQueries({ queryKey: ['traffic', namespace, name] });
       }, measuredAfter);
-    });
+    };
+    void keepFollowing(requestsPath(namespace, name), stop.signal, take);
     return () => {
       stop.abort();
       clearTimeout(due);
     };
-  }, [path, namespace, name]);
+  }, [namespace, name, visible]);
   const requests = useMemo(() => merged(added, first.data ?? []), [added, first.data]);
   return { requests, query: first };
+}
+
+/** Whether anybody can see this page: a browser has few connections for one platform, and hidden pages need none. */
+function useVisible(): boolean {
+  return useSyncExternalStore(
+    (listener) => {
+      document.addEventListener('visibilitychange', listener);
+      return () => document.removeEventListener('visibilitychange', listener);
+    },
+    () => !document.hidden,
+  );
+}
+
+/** Follows the stream, again after it was lost; what came meanwhile is read with the list. */
+async function keepFollowing(
+  path: string,
+  signal: AbortSignal,
+  take: (request: ServedRequest) => void,
+): Promise<void> {
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    try {
+      await follow(`${path}?watch=true`, signal, {
+        take,
+        begun: () => {
+          attempt = 0;
+          void queryClient.invalidateQueries({ queryKey: [path] });
+        },
+      });
+    } catch {
+      // The lists of the page say that the connection is lost; here it is only tried again.
+    }
+    await connection.pause(attempt, signal);
+  }
 }
 
 function merged(added: readonly ServedRequest[], first: readonly ServedRequest[]): ServedRequest[] {
@@ -129,20 +174,18 @@ function merged(added: readonly ServedRequest[], first: readonly ServedRequest[]
 async function follow(
   path: string,
   signal: AbortSignal,
-  take: (request: ServedRequest) => void,
+  { begun, take }: { begun: () => void; take: (request: ServedRequest) => void },
 ): Promise<void> {
-  try {
-    const response = await fetch(`${client.url}${path}`, { signal });
-    const decoder = new TextDecoder();
-    let text = '';
-    for await (const part of response.body ?? []) {
-      text += decoder.decode(part as Uint8Array, { stream: true });
-      const lines = text.split('\n');
-      text = lines.pop() ?? '';
-      for (const line of lines) take(JSON.parse(line) as ServedRequest);
-    }
-  } catch {
-    // The connection was lost or the page left; the list is read again when it is opened again.
+  const response = await fetch(`${client.url}${path}`, { signal });
+  if (!response.ok) return;
+  begun();
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const part of response.body ?? []) {
+    text += decoder.decode(part as Uint8Array, { stream: true });
+    const lines = text.split('\n');
+    text = lines.pop() ?? '';
+    for (const line of lines) take(JSON.parse(line) as ServedRequest);
   }
 }
 
