@@ -1,5 +1,6 @@
 import { describeError, isReason } from '@tagboat/base';
 import { type CommandDef, defineCommand, renderUsage, runCommand } from 'citty';
+import { checkOptions } from './check-options.ts';
 
 const commands = {
   up: () => import('./commands/up.ts'),
@@ -72,6 +73,7 @@ export async function run(args: readonly string[]): Promise<number> {
     throw error;
   });
   try {
+    await checkOptions(command, args.slice(1), name);
     await runCommand(command, { rawArgs: args.slice(1) });
     return Number(process.exitCode ?? 0);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { kinds, type Secret } from '@tagboat/api';
 import { invalid } from '@tagboat/base';
 import { defineCommand } from 'citty';
-import { say } from '../output.ts';
+import { outputOption, projectOption, say } from '../output.ts';
 import { connect, currentRepository } from '../session.ts';
 
 const set = defineCommand({
@@ -11,7 +11,8 @@ const set = defineCommand({
   },
   args: {
     name: { type: 'positional', required: true },
-    project: { type: 'string', alias: 'p', description: 'the project (a namespace)' },
+    ...projectOption,
+    ...outputOption,
   },
   async run({ args, rawArgs }) {
     const client = await connect();
@@ -37,7 +38,9 @@ const set = defineCommand({
       };
       await client.create(kinds.Secret, secret);
     }
-    say(`${namespace}/${args.name}: ${Object.keys(data).join(', ')}`);
+    const keys = Object.keys(data);
+    if (args.output === 'json') say(JSON.stringify({ project: namespace, name: args.name, keys }, null, 2));
+    else say(`${namespace}/${args.name}: ${keys.join(', ')}`);
   },
 });
 
