@@ -78,13 +78,13 @@ const heap = () => {
 };
 
 async function deleteAll(engine: Engine): Promise<void> {
-  const { items } = await engine.store.list<PipelineRun>(kinds.PipelineRun, {});
-  for (const { metadata } of items)
-    await engine.store.delete({
-      type: kinds.PipelineRun,
-      namespace: metadata.namespace ?? '',
-      name: metadata.name,
-    });
+  for (const type of [kinds.PipelineRun, kinds.TaskRun]) {
+    const { items } = await engine.store.list(type, {});
+    for (const { metadata } of items)
+      await engine.store
+        .delete({ type, namespace: metadata.namespace ?? '', name: metadata.name })
+        .catch(() => undefined);
+  }
   for (;;) {
     const left = await engine.store.list(kinds.TaskRun, {});
     if (left.items.length === 0) return;
