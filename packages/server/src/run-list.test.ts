@@ -1,8 +1,11 @@
 import { type Condition, kinds, type PipelineRun } from '@tagboat/api';
-import { ManualClock } from '@tagboat/base';
+import { createLogger, ManualClock } from '@tagboat/base';
 import { ObjectStore } from '@tagboat/store';
-import { expect, test } from 'vitest';
-import { listRuns } from './run-list.ts';
+import { expect, test, vi } from 'vitest';
+import { RunList } from './run-list.ts';
+
+const runsOf = (store: ObjectStore) =>
+  new RunList({ reader: store, clock: new ManualClock(), log: createLogger({ write: () => undefined }) });
 
 async function storeWith(count: number) {
   const clock = new ManualClock();
@@ -29,39 +32,57 @@ async function storeWith(count: number) {
 
 test('newest first, in pages that join', async () => {
   await using store = await storeWith(7);
-  const first = await listRuns(store, { limit: '3' });
+  using runs = runsOf(store);
+  const first = await runs.page({ limit: '3' });
   expect(first.items.map(({ name }) => name)).toEqual(['run-6', 'run-5', 'run-4']);
   expect(first.total).toBe(7);
-  const second = await listRuns(store, { limit: '3', after: first.next });
+  const second = await runs.page({ limit: '3', after: first.next });
   expect(second.items.map(({ name }) => name)).toEqual(['run-3', 'run-2', 'run-1']);
-  const last = await listRuns(store, { limit: '3', after: second.next });
+  const last = await runs.page({ limit: '3', after: second.next });
   expect(last.items.map(({ name }) => name)).toEqual(['run-0']);
   expect(last.next).toBeUndefined();
 });
 
 test('filters narrow, and the states count without the state’s own filter', async () => {
   await using store = await storeWith(7);
-  const page = await listRuns(store, { model: 'even', state: 'failed' });
+  using runs = runsOf(store);
+  const page = await runs.page({ model: 'even', state: 'failed' });
   expect(page.items.map(({ name }) => name)).toEqual(['run-6', 'run-0']);
   expect(page.states).toEqual({ failed: 2, succeeded: 2 });
-  expect((await listRuns(store, { text: 'V5 RELEASE' })).items.map(({ name }) => name)).toEqual(['run-5']);
-  expect((await listRuns(store, { project: 'other' })).total).toBe(0);
+  expect((await runs.page({ text: 'V5 RELEASE' })).items.map(({ name }) => name)).toEqual(['run-5']);
+  expect((await runs.page({ project: 'other' })).total).toBe(0);
 });
 
 test('the newest of each model', async () => {
   await using store = await storeWith(7);
-  const { items } = await listRuns(store, { per: 'model' });
+  using runs = runsOf(store);
+  const { items } = await runs.page({ per: 'model' });
   expect(items.map(({ name }) => name)).toEqual(['run-6', 'run-5']);
 });
 
 test('a watch from its revision misses nothing', async () => {
   await using store = await storeWith(1);
-  const { resourceVersion } = await listRuns(store, {});
+  using runs = runsOf(store);
+  const { resourceVersion } = await runs.page({});
   const all = await store.list(kinds.PipelineRun);
   expect(resourceVersion).toBe(all.resourceVersion);
 });
 
 test.each(['0', '-1', '501', 'ten'])('a limit of %s is refused', async (limit) => {
   await using store = await storeWith(0);
-  await expect(listRuns(store, { limit })).rejects.toThrow('expected a limit from 1 to 500');
+  using runs = runsOf(store);
+  await expect(runs.page({ limit })).rejects.toThrow('expected a limit from 1 to 500');
+});
+
+test('is kept by a watch: what is made, changed and deleted after the first look', async () => {
+  await using store = await storeWith(2);
+  using runs = runsOf(store);
+  expect((await runs.page({})).total).toBe(2);
+  const { items } = await store.list<PipelineRun>(kinds.PipelineRun);
+  await store.delete({ type: kinds.PipelineRun, namespace: 'demo', name: 'run-0' });
+  await store.updateStatus({ ...items[1]!, status: { conditions: [] } });
+  await vi.waitFor(async () => {
+    const page = await runs.page({});
+    expect(page.items.map(({ name, state }) => [name, state])).toEqual([['run-1', 'pending']]);
+  });
 });
