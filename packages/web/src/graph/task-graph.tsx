@@ -77,10 +77,10 @@ export function TaskGraph(props: TaskGraphProps) {
         nodeTypes={nodeTypes}
         colorMode={theme}
         fitView
-        fitViewOptions={{ maxZoom: 1, padding: 0.08 }}
+        fitViewOptions={firstView(nodes, selected)}
         minZoom={0.05}
         maxZoom={1.5}
-        onlyRenderVisibleElements={nodes.length > 60}
+        onlyRenderVisibleElements={nodes.length > manyTasks}
         nodesConnectable={Boolean(onConnect)}
         nodesDraggable={false}
         elementsSelectable
@@ -102,6 +102,19 @@ export function TaskGraph(props: TaskGraphProps) {
       </ReactFlow>
     </div>
   );
+}
+
+/** More than so many are neither readable nor quick to draw all at once. */
+const manyTasks = 60;
+
+/** All of a graph; of a large one what is around the chosen task. */
+function firstView(nodes: readonly TaskNode[], selected: string | undefined) {
+  if (nodes.length <= manyTasks) return { maxZoom: 1, padding: 0.08 };
+  const chosen = nodes.find(({ name }) => name === selected) ?? nodes[0]!;
+  const near = nodes.filter(
+    ({ name, after }) => name === chosen.name || chosen.after.includes(name) || after.includes(chosen.name),
+  );
+  return { nodes: near.slice(0, manyTasks).map(({ name }) => ({ id: name })), maxZoom: 1, padding: 0.3 };
 }
 
 function flowEdges(nodes: readonly TaskNode[]): Edge[] {
