@@ -59,6 +59,9 @@ export function TaskGraph(props: TaskGraphProps) {
           id: task.name,
           type: 'task',
           position: places.get(task.name) ?? { x: 0, y: 0 },
+          // Known, so that a large graph need not be drawn whole to be measured.
+          width: nodeWidth,
+          height: nodeHeight,
           data: { task, plain, connectable: Boolean(onConnect), direction },
           selected: task.name === selected,
           draggable: false,
