@@ -1,13 +1,5 @@
 import { join } from 'node:path';
-import {
-  type Container,
-  type ContainerStatus,
-  keyOf,
-  kinds,
-  type Pod,
-  type PodStatus,
-  type Service,
-} from '@tagboat/api';
+import { type Container, type ContainerStatus, keyOf, kinds, type Pod, type PodStatus } from '@tagboat/api';
 import { delay, describeError, isReason, timestamp } from '@tagboat/base';
 import type { EventText } from '@tagboat/controller';
 import { mutate } from '@tagboat/store';
@@ -15,7 +7,9 @@ import type { PodAddress } from './addresses.ts';
 import { BackOff } from './back-off.ts';
 import { type ContainerHost, type ContainerRole, ContainerRunner } from './container-runner.ts';
 import { isSidecar, podConditions, podPhase, qosClass } from './pod-status.ts';
-import { PodWorker, type StartedContainer, type StartStage } from './pod-worker.ts';
+import { PodWorker, type StartedContainer } from './pod-worker.ts';
+import { serviceLinks } from './service-links.ts';
+import { stageEvent } from './start-events.ts';
 
 /** Keeps a pod's object while the pod ends. */
 export const podFinalizer = 'tagboat.dev/node';
@@ -236,7 +230,12 @@ export class GeneralPodWorker extends PodWorker {
     const started = await this.startContainer(container, {
       command: container.command ?? [],
       args: container.args ?? [],
-      environment: { ...(await this.#serviceLinks()), HOST: ip, PORT: String(port), POD_IP: ip },
+      environment: {
+        ...(await serviceLinks(this.context.store, this.pod)),
+        HOST: ip,
+        PORT: String(port),
+        POD_IP: ip,
+      },
       terminationMessage: join(
         this.context.layout.pod(this.pod.metadata.uid ?? ''),
         `message-${container.name}`,
@@ -245,26 +244,6 @@ export class GeneralPodWorker extends PodWorker {
     });
     this.#changed();
     return started;
-  }
-
-  /** Variables that name the Services of the namespace (core/v1 `enableServiceLinks`). */
-  async #serviceLinks(): Promise<Record<string, string>> {
-    if (this.pod.spec?.enableServiceLinks === false) return {};
-    const { items } = await this.context.store.list<Service>(kinds.Service, {
-      namespace: this.pod.metadata.namespace ?? '',
-    });
-    const variables: Record<string, string> = {};
-    for (const { metadata, spec } of items) {
-      const [port] = spec?.ports ?? [];
-      if (!spec?.clusterIP || spec.clusterIP === 'None' || !port) continue;
-      const prefix = metadata.name.toUpperCase().replaceAll('-', '_');
-      variables[`${prefix}_SERVICE_HOST`] = spec.clusterIP;
-      variables[`${prefix}_SERVICE_PORT`] = String(port.port);
-      for (const { name, port: number } of spec.ports ?? [])
-        if (name)
-          variables[`${prefix}_SERVICE_PORT_${name.toUpperCase().replaceAll('-', '_')}`] = String(number);
-    }
-    return variables;
   }
 
   #update(container: Container, change: Partial<ContainerStatus>): void {
@@ -380,21 +359,3 @@ const lostState = (startedAt: string, finishedAt: string) => ({
     finishedAt,
   },
 });
-
-function stageEvent(stage: StartStage, container: Container): EventText {
-  switch (stage.kind) {
-    case 'pulled':
-      return { type: 'Normal', reason: 'Pulled', message: pulledMessage(stage) };
-    case 'created':
-      return { type: 'Normal', reason: 'Created', message: `Created container: ${container.name}` };
-    case 'started':
-      return { type: 'Normal', reason: 'Started', message: `Started container ${container.name}` };
-  }
-}
-
-function pulledMessage({ image, milliseconds, host }: Extract<StartStage, { kind: 'pulled' }>): string {
-  if (host) return `Container image "${image}" is a toolbox: this machine's own tools stand in for it`;
-  return milliseconds < 100
-    ? `Container image "${image}" already present on machine`
-    : `Successfully pulled image "${image}" in ${(milliseconds / 1000).toFixed(3)}s`;
-}
