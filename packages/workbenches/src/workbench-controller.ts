@@ -65,13 +65,14 @@ export function workbenchController(options: WorkbenchOptions): Controller {
       ? [{ type: kinds.Notebook, namespace: object.metadata.namespace ?? '', name: reference.name }]
       : [];
   };
+  const looks = new Map<string, number>();
   return new Controller({
     name: 'workbenches',
     reader: options.store,
     type: kinds.Notebook,
     clock: options.clock,
     log: options.log,
-    reconciler: { reconcile: (key) => new Reconciliation(options, key).run() },
+    reconciler: { reconcile: (key) => new Reconciliation(options, key, looks).run() },
     watches: [{ type: kinds.Pod, keys: owner }],
   });
 }
@@ -79,10 +80,13 @@ export function workbenchController(options: WorkbenchOptions): Controller {
 class Reconciliation {
   readonly #options: WorkbenchOptions;
   readonly #key: ResourceKey;
+  /** When each workbench's use was last looked at, by the uid of its pod. */
+  readonly #looks: Map<string, number>;
 
-  constructor(options: WorkbenchOptions, key: ResourceKey) {
+  constructor(options: WorkbenchOptions, key: ResourceKey, looks: Map<string, number>) {
     this.#options = options;
     this.#key = key;
+    this.#looks = looks;
   }
 
   async run(): Promise<Result> {
@@ -106,7 +110,8 @@ class Reconciliation {
       await createIfAbsent(store, podKey, podOf({ notebook, repositoryUrl }));
     }
     if (plan.phase === 'Deleting' && plan.pod === 'none') return this.#delete(notebook);
-    const activity = plan.phase === 'Running' ? await this.#activity(notebook, pod!) : undefined;
+    const looks = plan.phase === 'Running' && this.#isTime(pod!);
+    const activity = looks ? await this.#activity(notebook, pod!) : undefined;
     if (activity?.verdict === 'stop') await this.#stop(notebook);
     await this.#report(notebook, pod, plan, activity);
     if (plan.phase === 'Running') return { again: activityInterval };
@@ -155,6 +160,15 @@ class Reconciliation {
     if (step.kind === 'done') return undefined;
     await this.#report(notebook, undefined, { pod: 'none', phase: 'Deleting', message: step.message });
     return { again: step.again };
+  }
+
+  /** What is written about a workbench makes it be looked at again: its use is asked for only so often. */
+  #isTime({ metadata }: Pod): boolean {
+    const now = this.#options.clock.now();
+    const last = this.#looks.get(metadata.uid ?? '');
+    if (last !== undefined && now - last < activityInterval) return false;
+    this.#looks.set(metadata.uid ?? '', now);
+    return true;
   }
 
   /** @returns undefined where the server does not answer, which says nothing about its use */
@@ -211,7 +225,7 @@ class Reconciliation {
   ): Promise<undefined> {
     const { store, clock } = this.#options;
     const now = timestamp(clock);
-    const diskUse = await this.#diskUse(notebook, plan);
+    const diskUse = await this.#diskUse(notebook, plan, activity);
     const state = pod?.status?.containerStatuses?.[0]?.state;
     try {
       await mutateStatus<Notebook>(store, this.#key, (draft) => {
@@ -236,9 +250,14 @@ class Reconciliation {
     return undefined;
   }
 
-  /** Looked at when it has just begun or ended to run, and each time its use is looked at. */
-  async #diskUse(notebook: Notebook, plan: WorkbenchPlan): Promise<number | undefined> {
-    if (plan.phase !== 'Running' && plan.phase !== 'Stopped') return undefined;
+  /** Looked at each time its use is, and when it has just stopped. */
+  async #diskUse(
+    notebook: Notebook,
+    plan: WorkbenchPlan,
+    activity: Judgement | undefined,
+  ): Promise<number | undefined> {
+    const before = findCondition(notebook.status?.conditions, 'Ready')?.reason;
+    if (!activity && !(plan.phase === 'Stopped' && before !== 'Stopped')) return undefined;
     const sizes = claimsOf(notebook).map((claim) => this.#options.diskUse(this.#key.namespace, claim));
     return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
   }
@@ -257,6 +276,8 @@ function conditionsOf(input: {
     reason: plan.phase,
     message: plan.message,
   };
+  const known = withCondition(before, ready, now);
+  if (!activity && plan.phase === 'Running') return known;
   const idle: Condition =
     activity?.verdict === 'warn'
       ? {
@@ -266,5 +287,5 @@ function conditionsOf(input: {
           message: `stops at ${new Date(activity.stopsAt!).toISOString()} unless it is used`,
         }
       : { type: 'Idle', status: 'False', reason: 'InUse', message: '' };
-  return withCondition(withCondition(before, ready, now), idle, now);
+  return withCondition(known, idle, now);
 }
