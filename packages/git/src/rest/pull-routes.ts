@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { setHead, takenNumbers } from '../pulls/propose.ts';
 import { headRef, keyOfPull, PullRequestStore } from '../pulls/pull-request-store.ts';
 import { changesBetween } from './changes.ts';
+import { pullShape } from './pull-shape.ts';
 import { type Opened, pageHeaders, pageOf, queryOf, type RestContext } from './rest-api.ts';
 import { commitShape, fileShape, idOf, userShape } from './shapes.ts';
 
@@ -304,38 +305,4 @@ async function commentsOf({ pulls, pull, links }: Found) {
     commit_id: item.commit ?? '',
     html_url: `${links.page}?pull=${pull.spec!.number}`,
   }));
-}
-
-/** Gitea's PullRequest. */
-export function pullShape({ links }: Pick<Opened, 'links'>, pull: PullRequest) {
-  const { metadata, spec, status } = pull;
-  const { number, title, description = '', state, targetBranch, sourceRef, author = '' } = spec!;
-  const page = `${links.page}?pull=${number}`;
-  const branch = (ref: string, sha = '') => ({ label: ref, ref, sha });
-  const unmerged = status?.conditions?.find(({ type }) => type === 'Merged' && !status.mergedAt);
-  return {
-    id: idOf(metadata.uid ?? metadata.name),
-    number,
-    url: `${links.api}/pulls/${number}`,
-    html_url: spec!.url ?? page,
-    diff_url: `${links.api}/pulls/${number}.diff`,
-    user: userShape(author),
-    title,
-    body: description,
-    labels: (spec!.labels ?? []).map((name) => ({ id: idOf(name), name })),
-    state: state === 'open' ? 'open' : state === 'merged' && !status?.mergedAt ? 'open' : 'closed',
-    comments: spec!.comments?.length ?? 0,
-    mergeable: state === 'open' && (status?.mergeable ?? false),
-    mergeable_state: status?.conditions?.find(({ type }) => type === 'Mergeable')?.message ?? '',
-    merged: status?.mergedAt !== undefined,
-    merged_at: status?.mergedAt ?? null,
-    merge_commit_sha: status?.mergeCommit ?? null,
-    merged_by: spec!.merge?.by && status?.mergedAt ? userShape(spec!.merge.by) : null,
-    merge_note: unmerged?.message ?? '',
-    base: branch(targetBranch, status?.baseCommit),
-    head: branch(sourceRef.replace(/^refs\/heads\//, ''), status?.headCommit),
-    created_at: metadata.creationTimestamp,
-    updated_at: spec!.comments?.at(-1)?.createdAt ?? metadata.creationTimestamp,
-    closed_at: status?.mergedAt ?? status?.closedAt ?? null,
-  };
 }
