@@ -1,4 +1,5 @@
 import { type KubernetesObject, kinds, type TaskRun } from '@tagboat/api';
+import { isReason } from '@tagboat/base';
 import type { Client } from '@tagboat/client';
 import { runAnnotations } from '@tagboat/render';
 
@@ -31,15 +32,14 @@ export class Timeline {
   }
 
   async #watch(client: Client, namespace: string): Promise<void> {
-    try {
-      for await (const { object } of client.watch<TaskRun>(kinds.TaskRun, {
-        namespace,
-        signal: this.#stop.signal,
-      }))
-        this.#note(object);
-    } catch (error) {
-      if (!this.#stop.signal.aborted) throw error;
-    }
+    const { signal } = this.#stop;
+    while (!signal.aborted)
+      try {
+        for await (const { object } of client.watch<TaskRun>(kinds.TaskRun, { namespace, signal }))
+          this.#note(object);
+      } catch (error) {
+        if (!signal.aborted && !isReason(error, 'Expired')) throw error;
+      }
   }
 
   #note(taskRun: TaskRun & KubernetesObject): void {

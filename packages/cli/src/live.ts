@@ -101,16 +101,19 @@ async function followTasks(
   key: ResourceKey,
   options: { signal: AbortSignal; seen: (task: TaskRun) => void },
 ): Promise<void> {
-  try {
-    for await (const { object } of client.watch<TaskRun>(kinds.TaskRun, {
-      namespace: key.namespace,
-      labelSelector: `tekton.dev/pipelineRun=${key.name}`,
-      signal: options.signal,
-    }))
-      options.seen(object);
-  } catch (error) {
-    if (!options.signal.aborted) throw error;
-  }
+  for (;;)
+    try {
+      for await (const { object } of client.watch<TaskRun>(kinds.TaskRun, {
+        namespace: key.namespace,
+        labelSelector: `tekton.dev/pipelineRun=${key.name}`,
+        signal: options.signal,
+      }))
+        options.seen(object);
+      if (options.signal.aborted) return;
+    } catch (error) {
+      if (options.signal.aborted) return;
+      if (!isReason(error, 'Expired')) throw error;
+    }
 }
 
 async function followLogs(

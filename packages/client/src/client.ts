@@ -67,7 +67,7 @@ export class Client {
     options: ListOptions & { from?: string; signal?: AbortSignal },
   ): AsyncGenerator<WatchEvent<T>> {
     const path = listPath(type, options, { watch: 'true', resourceVersion: options.from ?? '' });
-    for await (const line of await this.#watchLines(path, options.signal)) {
+    for await (const line of uncut(await this.#watchLines(path, options.signal), options.signal)) {
       if (!line) continue;
       const event = JSON.parse(line) as WatchEvent<T> & {
         type: string;
@@ -197,5 +197,15 @@ async function* textOf(response: Response): AsyncGenerator<string> {
     }
   } finally {
     await reader.cancel().catch(() => undefined);
+  }
+}
+
+/** A watch whose connection is cut is to be begun again, as one that expired. @throws `Expired` */
+async function* uncut(lines: AsyncIterable<string>, signal: AbortSignal | undefined): AsyncGenerator<string> {
+  try {
+    yield* lines;
+  } catch (cause) {
+    if (signal?.aborted || cause instanceof TagboatError) throw cause;
+    throw new TagboatError('the connection of the watch was cut', { reason: 'Expired', cause });
   }
 }
