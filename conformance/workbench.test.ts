@@ -1,0 +1,138 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { finishedRun, openBrowser, PlatformProcess, reasonOf, serving, WorkingCopy } from '@tagboat/dev-env';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const demo = join(root, 'examples', 'flaky-tests');
+const opened = await openBrowser();
+const missing = typeof opened === 'string' ? opened : undefined;
+
+function demoFiles(): Record<string, Uint8Array> {
+  const names = readdirSync(demo, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes('__pycache__'))
+    .map((entry) => join(entry.parentPath, entry.name).slice(demo.length + 1));
+  return Object.fromEntries(names.map((name) => [name, readFileSync(join(demo, name))]));
+}
+
+/**
+ * The whole demo as a data scientist lives it: sign in, spawn, open the notebook, run all, save, commit, tag and push in
+ * the terminal, watch the run, see the model answer.
+ */
+describe.skipIf(missing)(
+  `a day at the workbench, in Chromium${missing ? ` (${missing})` : ''}`,
+  { timeout: 420_000 },
+  () => {
+    const browser = opened as Browser;
+    let platform: PlatformProcess;
+    let copy: WorkingCopy;
+    let context: BrowserContext;
+    let page: Page;
+    let lab: Page;
+    let labAddresses: string[];
+
+    beforeAll(async () => {
+      const built = spawnSync(process.execPath, [join(root, 'scripts', 'build-console.mjs')], {
+        encoding: 'utf8',
+      });
+      expect(built.status, built.stderr).toBe(0);
+      platform = await PlatformProcess.start();
+      copy = await WorkingCopy.create(() => platform.gitUrl('demo', 'flaky-tests'), {});
+      await copy.write(demoFiles());
+      await copy.commit('The demo');
+      await copy.push('HEAD:refs/heads/main');
+      context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
+      context.setDefaultTimeout(60_000);
+      page = await context.newPage();
+    }, 120_000);
+    afterAll(async () => {
+      await context?.close();
+      await browser.close();
+      await platform?.[Symbol.asyncDispose]();
+      await copy?.[Symbol.asyncDispose]();
+    });
+
+    it('signs in and spawns a workbench from a profile, with progress while it starts', async () => {
+      await page.goto(`${platform.url}/?token=${await platform.token()}`);
+      await page.getByRole('link', { name: 'Workbenches' }).click();
+      await page.getByRole('button', { name: 'New workbench' }).first().click();
+      await page.getByRole('textbox', { name: 'Name', exact: true }).fill('ada');
+      await page.getByLabel("This project's own").check();
+      await page.getByRole('button', { name: 'Start', exact: true }).click();
+      await page.getByRole('progressbar').waitFor();
+      const [popup] = await Promise.all([
+        context.waitForEvent('page', { timeout: 300_000 }),
+        page.getByRole('link', { name: 'Open demo/ada' }).click({ timeout: 300_000 }),
+      ]);
+      lab = popup;
+      labAddresses = [];
+      lab.on('framenavigated', (frame) => labAddresses.push(frame.url()));
+      await lab.locator('.jp-DirListing-item', { hasText: 'tagboat.yaml' }).waitFor();
+      expect(new URL(lab.url()).pathname).toBe('/notebook/demo/ada/lab/tree/flaky-tests');
+      expect(lab.url()).not.toContain('ticket');
+    });
+
+    it('runs all cells of the notebook and saves it', async () => {
+      await lab.locator('.jp-DirListing-item', { hasText: 'notebooks' }).dblclick();
+      await lab.locator('.jp-DirListing-item', { hasText: 'testgrid_clustering.ipynb' }).dblclick();
+      await lab.locator('.jp-Notebook').waitFor();
+      await lab.getByText(/\(flaky-tests\) \| Idle/).waitFor();
+      await lab.getByRole('menuitem', { name: 'Run', exact: true }).click();
+      await lab.getByRole('menuitem', { name: 'Run All Cells', exact: true }).click();
+      await lab
+        .locator('.jp-OutputArea-output', { hasText: 'loaded again: the same labels' })
+        .waitFor({ timeout: 120_000 });
+      await lab.keyboard.press('Control+s');
+      await lab.getByText('Saving completed').waitFor();
+    });
+
+    it('commits, pushes and tags in the terminal, without being asked for a password', async () => {
+      await lab.getByRole('tab', { name: 'Launcher' }).click();
+      await lab.locator('.jp-LauncherCard', { hasText: 'Terminal' }).click();
+      const terminal = lab.locator('.jp-Terminal');
+      await terminal.waitFor();
+      await terminal.click();
+      await lab.keyboard.type(
+        'cd ~/flaky-tests && git add -A && git commit -qm "From the workbench" && git push -q && git tag v0.1.0 && git push -q --tags && echo PUSH""ED\n',
+      );
+      const client = await platform.client();
+      const run = await finishedRun(client, 'demo', 'v0.1.0');
+      expect(reasonOf(run)).toBe('Succeeded');
+    });
+
+    it('watches the run in the console and sees the model answer', async () => {
+      await page.getByRole('link', { name: 'Runs', exact: true }).click();
+      await page.getByText('v0.1.0').first().waitFor();
+      await serving(await platform.client(), {
+        namespace: 'demo-staging',
+        model: 'flaky-tests',
+        tag: 'v0.1.0',
+      });
+      const response = await fetch(`${platform.appsUrl}/demo-staging/flaky-tests/predict`, {
+        method: 'POST',
+        body: JSON.stringify({ name: 'login works', results: [1, 12, 1, 1, 1, 12, 1, 1] }),
+      });
+      expect(response.status).toBe(200);
+      expect(await response.json()).toMatchObject([{ name: 'login works' }]);
+    });
+
+    it('stops, and comes back with the files as they were; no address ever held a token', async () => {
+      const stop = page.getByRole('button', { name: 'Stop', exact: true });
+      await page.getByRole('link', { name: 'Workbenches' }).click();
+      await stop.click();
+      await page.getByText('Stopped', { exact: true }).waitFor();
+      await lab.reload();
+      await lab.getByRole('heading', { name: 'ada is stopped' }).waitFor();
+      await lab.getByRole('button', { name: 'Start' }).click();
+      await lab.locator('.jp-DirListing-item', { hasText: 'tagboat.yaml' }).waitFor({ timeout: 120_000 });
+      expect(labAddresses.filter((address) => /ticket|token/.test(address))).toEqual([]);
+      const outside = await browser.newContext();
+      const stranger = await outside.newPage();
+      await stranger.goto(lab.url());
+      await stranger.getByRole('heading', { name: 'This workbench opens from the console' }).waitFor();
+      await outside.close();
+    });
+  },
+);
