@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -61,7 +62,7 @@ export async function fetchMirror(
       await rm(directory, { recursive: true, force: true });
     }
   }
-  const temporary = `${directory}.${process.pid}.${Math.random().toString(36).slice(2)}`;
+  const temporary = `${directory}.${randomUUID()}`;
   await mkdir(dirname(directory), { recursive: true });
   try {
     await git(['clone', '--quiet', '--mirror', '--', url, temporary], options);

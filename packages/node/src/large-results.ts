@@ -1,6 +1,6 @@
-import { mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
+import { readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sha256, TagboatError } from '@tagboat/base';
+import { sha256, TagboatError, writeFileAtomic } from '@tagboat/base';
 
 /** Larger results are kept as files, and objects hold their digests. */
 const inlineLimit = 32 * 1024;
@@ -12,12 +12,7 @@ export async function keepLargeResult(bytes: Buffer, type: string, directory: st
   if (bytes.length <= inlineLimit || type !== 'string') return bytes.toString('utf8');
   const digest = sha256(bytes);
   const path = join(directory, digest.slice('sha256:'.length));
-  await mkdir(directory, { recursive: true });
-  if (!(await stat(path).catch(() => undefined))) {
-    const temporary = `${path}.${process.pid}.tmp`;
-    await writeFile(temporary, bytes, { mode: 0o600 });
-    await rename(temporary, path);
-  }
+  if (!(await stat(path).catch(() => undefined))) await writeFileAtomic(path, bytes, 0o600);
   return `tagboat-result://${digest}`;
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { cp, lstat, mkdir, readdir, readlink, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -59,8 +59,7 @@ export class StepReuseCache {
 
   /** Keeps what the task just made; whole or not at all. */
   async keep(): Promise<void> {
-    const temporary = `${this.#directory}.${process.pid}.tmp`;
-    await rm(temporary, { recursive: true, force: true });
+    const temporary = `${this.#directory}.${randomUUID()}.tmp`;
     await mkdir(join(temporary, 'results'), { recursive: true });
     await copyInto(this.#paths.results, join(temporary, 'results'));
     for (const [index, path] of this.#reuse.outputs.entries()) {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -117,7 +117,7 @@ export class RegistryClient {
     const response = await this.#request(`${repository}/blobs/${digest}`, {});
     await this.#check(response, `read a blob of ${repository}`);
     await mkdir(dirname(path), { recursive: true });
-    const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
+    const temporary = `${path}.${randomUUID()}`;
     const hash = createHash('sha256');
     const measure = new Transform({
       transform(chunk: Buffer, _encoding, done) {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { arch } from 'node:os';
@@ -65,15 +66,17 @@ async function unpack(
   ) as ImageConfiguration;
   const result = { digest: fetched.digest, directory, config: configuration.config };
   if (existsSync(join(target, 'complete'))) return result;
-  const temporary = join(cache, `.${hexOf(fetched.digest)}.${process.pid}`);
-  await rm(temporary, { recursive: true, force: true });
+  const temporary = join(cache, `.${hexOf(fetched.digest)}.${randomUUID()}`);
   await mkdir(join(temporary, 'rootfs'), { recursive: true });
   try {
     for (const { digest } of manifest.layers)
       await addLayer(client, { repository, digest, cache }, temporary);
     await writeFileAtomic(join(temporary, 'complete'), fetched.digest);
     await rm(target, { recursive: true, force: true });
-    await rename(temporary, target);
+    await rename(temporary, target).catch((error: NodeJS.ErrnoException) => {
+      // Somebody else unpacked the same image meanwhile.
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    });
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }

@@ -1,20 +1,16 @@
-import { createContext, Script } from 'node:vm';
 import { Environment } from '@marcbachmann/cel-js';
-import { describeError, invalid } from '@tagboat/base';
+import { describeError, invalid, isReason, withinTime } from '@tagboat/base';
 import { senderOf, sourceOf, type TriggerEvent, targetOf } from '../trigger-event.ts';
 import { matchesGlobPattern } from './globs.ts';
 
 const longest = 250;
 
-/** Runs code of ours over text of theirs, such as a regular expression, for a quarter of a second at most. */
-export function bounded<T>(what: string, run: () => T): T {
-  const context = createContext({ run });
+/** Runs code of ours over text of theirs, such as a regular expression, for a quarter of a second at most. @throws `Invalid` */
+export function bounded<T>(what: string, work: () => T): T {
   try {
-    return new Script('run()').runInContext(context, { timeout: longest }) as T;
+    return withinTime(longest, work);
   } catch (error) {
-    if ((error as { code?: string }).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT')
-      throw invalid(`${what} took longer than ${longest} ms`);
-    throw error;
+    throw isReason(error, 'TimeoutExceeded') ? invalid(`${what} took longer than ${longest} ms`) : error;
   }
 }
 
