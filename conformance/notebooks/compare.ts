@@ -23,6 +23,7 @@ export class Comparison implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #answers: AsyncIterator<string>;
   readonly #lines: Interface;
+  #complaints = '';
 
   private constructor(python: string, scratch: string) {
     this.#python = python;
@@ -36,7 +37,10 @@ export class Comparison implements AsyncDisposable {
     };
     this.#child = spawn(python, [join(import.meta.dirname, 'with_nbclient.py')], {
       env: this.#environment,
-      stdio: ['pipe', 'pipe', 'ignore'],
+      stdio: 'pipe',
+    });
+    this.#child.stderr!.on('data', (data: Buffer) => {
+      this.#complaints = (this.#complaints + data.toString('utf8')).slice(-2000);
     });
     this.#lines = createInterface({ input: this.#child.stdout! });
     this.#answers = this.#lines[Symbol.asyncIterator]();
@@ -133,7 +137,10 @@ export class Comparison implements AsyncDisposable {
   async #ask<T>(request: object): Promise<T> {
     this.#child.stdin!.write(`${JSON.stringify(request)}\n`);
     const { value, done } = await this.#answers.next();
-    if (done) throw new TagboatError('nbclient ended', { reason: 'Unavailable' });
+    if (done)
+      throw new TagboatError(`nbclient ended: ${this.#complaints.trim() || 'it said nothing'}`, {
+        reason: 'Unavailable',
+      });
     return JSON.parse(value as string) as T;
   }
 

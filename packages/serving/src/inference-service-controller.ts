@@ -84,10 +84,10 @@ async function reconcile(options: ServingOptions, key: ResourceKey): Promise<Res
     const deployment = await applySpec(store, keyOf(kinds.Deployment, wanted), wanted);
     const front = serviceFor(service);
     await applySpec(store, keyOf(kinds.Service, front), front);
-    await report(options, key, conditionsOf(deployment));
+    await report(options, service, conditionsOf(deployment));
   } catch (error) {
     if (!(error instanceof TagboatError) || error.retryable) throw error;
-    await report(options, key, [
+    await report(options, service, [
       { type: 'PredictorReady', status: 'False', reason: error.reason, message: error.message },
       { type: 'Ready', status: 'False', reason: error.reason, message: error.message },
     ]);
@@ -185,19 +185,21 @@ function conditionsOf(deployment: Deployment): Condition[] {
   ];
 }
 
+/** Says what was found of the service as it was read: one that has changed since is looked at again. */
 async function report(
   options: ServingOptions,
-  key: ResourceKey,
+  service: InferenceService,
   conditions: readonly Condition[],
 ): Promise<void> {
   const now = timestamp(options.clock);
+  const key = keyOf(kinds.InferenceService, service);
   const url = `${options.appsUrl}/${key.namespace}/${key.name}`;
   await mutateStatus<InferenceService>(options.store, key, (draft) => {
     const ready = conditions.find(({ type }) => type === 'Ready')?.status === 'True';
     const before = draft.status ?? {};
     const next = {
       ...before,
-      observedGeneration: draft.metadata.generation ?? 0,
+      observedGeneration: service.metadata.generation ?? 0,
       url,
       address: { url },
       conditions: conditions.reduce(
