@@ -1,90 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { resultsOf } from '@tagboat/api';
-import {
-  debianPrograms,
-  finishedRun,
-  PlatformProcess,
-  serving,
-  tinyProject,
-  WorkingCopy,
-} from '@tagboat/dev-env';
+import { finishedRun, PlatformProcess, serving, tinyProject, WorkingCopy } from '@tagboat/dev-env';
 import { runChecked, runCommand } from '@tagboat/process';
+import { DockerEngine, enginePrograms } from '@tagboat/process/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-const programs =
-  process.getuid?.() === 0
-    ? await debianPrograms(['docker.io', 'containerd', 'runc', 'skopeo', 'libgpgme11', 'libassuan0'])
-    : 'a container engine needs root';
+const programs = await enginePrograms();
 const why = typeof programs === 'string' ? programs : undefined;
-
-/** A dockerd with a private root, without a network of its own. */
-class Engine implements AsyncDisposable {
-  readonly directory: string;
-  readonly environment: NodeJS.ProcessEnv;
-  readonly #daemon: ChildProcess;
-  output = '';
-
-  constructor(directory: string, environment: NodeJS.ProcessEnv) {
-    this.directory = directory;
-    const at = (name: string) => join(directory, name);
-    this.environment = {
-      ...environment,
-      DOCKER_HOST: `unix://${at('engine.sock')}`,
-      DOCKER_CONFIG: directory,
-    };
-    this.#daemon = spawn(
-      'dockerd',
-      [
-        ...['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid')],
-        ...[
-          '--host',
-          `unix://${at('engine.sock')}`,
-          '--iptables=false',
-          '--ip6tables=false',
-          '--bridge=none',
-        ],
-        ...['--storage-driver', 'vfs'],
-      ],
-      { env: this.environment, stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    for (const stream of [this.#daemon.stdout!, this.#daemon.stderr!])
-      stream.on('data', (data: Buffer) => {
-        this.output += data.toString();
-      });
-  }
-
-  /** @returns why it does not run here, where it does not */
-  async ready(): Promise<string | undefined> {
-    const up = new Promise<void>((resolve) => {
-      for (const stream of [this.#daemon.stdout!, this.#daemon.stderr!])
-        stream.on('data', () => /API listen on/.test(this.output) && resolve());
-    });
-    await Promise.race([up, once(this.#daemon, 'exit')]);
-    return this.#daemon.exitCode === null ? undefined : this.output.trim().split('\n').at(-1);
-  }
-
-  async docker(...args: string[]): Promise<string> {
-    return (await runChecked('docker', args, { env: this.environment })).stdout.toString().trim();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#daemon.exitCode === null) {
-      const gone = once(this.#daemon, 'exit');
-      this.#daemon.kill('SIGTERM');
-      await gone;
-    }
-    // It leaves its network namespaces mounted.
-    for (const line of (await readFile('/proc/mounts', 'utf8')).split('\n')) {
-      const place = line.split(' ')[1] ?? '';
-      if (place.startsWith(this.directory)) await runCommand('umount', [place]);
-    }
-  }
-}
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -111,11 +37,7 @@ describe.skipIf(why !== undefined)(`a real container engine${why ? ` (skipped: $
     platform = await PlatformProcess.start();
     const auth = Buffer.from(`tagboat:${await platform.token()}`).toString('base64');
     const host = new URL(platform.url).host;
-    await mkdir(join(directory, 'engine'));
-    await writeFile(
-      join(directory, 'engine', 'config.json'),
-      JSON.stringify({ auths: { [host]: { auth } } }),
-    );
+    await writeFile(join(directory, 'config.json'), JSON.stringify({ auths: { [host]: { auth } } }));
     await using copy = await WorkingCopy.create(() => platform.gitUrl('engine', 'tiny'), tinyProject);
     await copy.ship('v1.0.0');
     const client = await platform.client();
@@ -129,7 +51,7 @@ describe.skipIf(why !== undefined)(`a real container engine${why ? ` (skipped: $
 
   test('skopeo copies images out of the registry and into it', { timeout: 120_000 }, async () => {
     const archive = `oci:${join(directory, 'copy')}:v1`;
-    const login = ['--authfile', join(directory, 'engine', 'config.json')];
+    const login = ['--authfile', join(directory, 'config.json')];
     const insecure = (direction: string) => `--${direction}-tls-verify=false`;
     const policy = ['--insecure-policy'];
     const run = (...args: string[]) => runChecked('skopeo', [...policy, ...args], { env: environment });
@@ -144,9 +66,11 @@ describe.skipIf(why !== undefined)(`a real container engine${why ? ` (skipped: $
   test('docker pulls it, runs it as any user with a read-only root, and it answers the same', {
     timeout: 240_000,
   }, async (context) => {
-    await using engine = new Engine(join(directory, 'engine'), environment);
-    const problem = await engine.ready();
-    if (problem) context.skip(`dockerd does not start here: ${problem}`);
+    if (typeof programs === 'string') return;
+    const started = await DockerEngine.start(programs);
+    if (typeof started === 'string') return context.skip(started);
+    await using engine = started;
+    await copyFile(join(directory, 'config.json'), join(engine.directory, 'config.json'));
     await engine.docker('pull', '--quiet', image);
     const port = await freePort();
     const id = await engine.docker(

@@ -3,7 +3,6 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type Experiment, kinds, type PipelineRun, resultsOf } from '@tagboat/api';
 import {
-  debianPrograms,
   failures,
   finishedRun,
   PlatformProcess,
@@ -15,6 +14,7 @@ import {
   WorkingCopy,
 } from '@tagboat/dev-env';
 import { runCommand } from '@tagboat/process';
+import { debianPrograms } from '@tagboat/process/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const isRoot = process.getuid?.() === 0;

@@ -5,7 +5,6 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  debianPrograms,
   failures,
   finishedRun,
   OutsideGit,
@@ -15,6 +14,7 @@ import {
   tinyProject,
   WorkingCopy,
 } from '@tagboat/dev-env';
+import { debianPrograms } from '@tagboat/process/testing';
 import { expect, test } from 'vitest';
 
 const programs = await debianPrograms(['docker-registry']);

@@ -1,6 +1,5 @@
 export { until } from '@tagboat/client';
 export { openBrowser } from './browser.ts';
-export { type DebianPrograms, debianPrograms } from './debian-programs.ts';
 export { leftovers } from './leftovers.ts';
 export { OutsideGit } from './outside-git.ts';
 export { PlatformProcess, type PlatformProcessOptions } from './platform-process.ts';

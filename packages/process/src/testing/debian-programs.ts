@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { sha256 } from '@tagboat/base';
-import { runChecked, runCommand } from '@tagboat/process';
+import { runChecked, runCommand } from '../run.ts';
 
 export interface DebianPrograms {
   /** Its programs' directories, joined with `:`, to be put before PATH. */
