@@ -1,4 +1,5 @@
 export * from './core.ts';
+export type * from './health.ts';
 export * from './kinds.ts';
 export * from './notebook.ts';
 export * from './object.ts';

@@ -1,33 +1,11 @@
 import { access, constants, readdir, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Finding, Health } from '@tagboat/api';
 import { describeError } from '@tagboat/base';
 import { type HostTools, probeHost } from '@tagboat/node';
 import { runCommand } from '@tagboat/process';
 import { resolveInterpreter } from '@tagboat/python';
 import { type Configuration, portNames } from './configuration.ts';
-
-/** One thing that was looked at on this machine. */
-export interface Finding {
-  readonly what: string;
-  readonly state: 'ok' | 'missing' | 'note';
-  readonly found: string;
-}
-
-/** What is on this machine and in the state directory, and what is outside. */
-export interface Health {
-  readonly ports: readonly {
-    readonly name: string;
-    readonly where: 'embedded' | 'external';
-    readonly url: string;
-  }[];
-  /** Bytes per directory of the state directory, largest first. */
-  readonly storage: readonly { readonly name: string; readonly bytes: number }[];
-  readonly freeBytes: number;
-  readonly findings: readonly Finding[];
-  /** RFC 3339. */
-  readonly startedAt: string;
-  readonly memoryBytes: number;
-}
 
 export interface HealthSources {
   readonly configuration: Configuration;

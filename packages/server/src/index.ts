@@ -7,7 +7,7 @@ export {
   readConfiguration,
 } from './configuration.ts';
 export { type Engine, type EngineOptions, startEngine } from './engine.ts';
-export { check, type Finding, hostFindings } from './health.ts';
+export { check, hostFindings } from './health.ts';
 export { type Platform, type PlatformOptions, startPlatform } from './platform.ts';
 export { type Restored, restore } from './restore.ts';
 export { ownerTokenFile } from './tokens.ts';

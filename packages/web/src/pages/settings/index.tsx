@@ -1,29 +1,11 @@
 import { Button } from '@patternfly/react-core';
+import type { Finding, Health } from '@tagboat/api';
 import { Command, Failed, Loading, PageFrame, Status, type StatusName } from '../../components/index.ts';
 import { type About, useAbout } from '../../data/about.ts';
 import { useJson } from '../../data/query.ts';
 import { setTheme, useTheme } from '../../shell/theme.ts';
 import { Storage } from './storage.tsx';
 import './settings.css';
-
-interface Finding {
-  readonly what: string;
-  readonly state: 'ok' | 'missing' | 'note';
-  readonly found: string;
-}
-
-export interface Health {
-  readonly ports: readonly {
-    readonly name: string;
-    readonly where: 'embedded' | 'external';
-    readonly url: string;
-  }[];
-  readonly storage: readonly { readonly name: string; readonly bytes: number }[];
-  readonly freeBytes: number;
-  readonly findings: readonly Finding[];
-  readonly startedAt: string;
-  readonly memoryBytes: number;
-}
 
 /** What is embedded and what is outside, how much space is used, how pods run, and what the doctor finds. */
 export default function SettingsPage() {

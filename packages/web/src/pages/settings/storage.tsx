@@ -1,4 +1,4 @@
-import type { Health } from './index.tsx';
+import type { Health } from '@tagboat/api';
 
 const meanings: Readonly<Record<string, string>> = {
   store: 'Objects of the API',
