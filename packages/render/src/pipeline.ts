@@ -32,7 +32,8 @@ export interface RunContext {
   readonly nextTag?: string;
 }
 
-const declared = [
+/** The params that every run's pipeline declares, and that its tasks may take. */
+export const runParameterNames = [
   'project',
   'model',
   'url',
@@ -128,7 +129,7 @@ export function pipelineSpec(kind: RunKind, spec: ModelSpec, embed: boolean): Pi
     };
   });
   return {
-    params: declared.map((name) => ({ name, type: 'string', default: '' })),
+    params: runParameterNames.map((name) => ({ name, type: 'string', default: '' })),
     workspaces: [{ name: 'source' }, { name: 'environments' }],
     tasks,
     results: uses.flatMap(({ task }) =>
@@ -174,7 +175,7 @@ export function runSpec(kind: RunKind, spec: ModelSpec, context: RunContext): Pi
 export function runBindings(
   context: RunContext,
 ): Pick<PipelineRunSpec, 'params' | 'workspaces' | 'timeouts'> {
-  const values: Record<(typeof declared)[number], string> = {
+  const values: Record<(typeof runParameterNames)[number], string> = {
     project: context.project,
     model: context.model,
     url: context.repositoryUrl,
@@ -188,7 +189,7 @@ export function runBindings(
     'next-tag': context.nextTag ?? '',
   };
   return {
-    params: declared.map((name) => ({ name, value: values[name] })),
+    params: runParameterNames.map((name) => ({ name, value: values[name] })),
     workspaces: [
       {
         name: 'source',

@@ -2,7 +2,7 @@ import type { PipelineRun, PipelineSpec, PipelineTask } from '@tagboat/api';
 import { parseYaml } from '@tagboat/api';
 import { deterministicName, invalid } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
-import { runAnnotations, runBindings } from '@tagboat/render';
+import { runAnnotations, runBindings, runParameterNames } from '@tagboat/render';
 import type { AicoeBuild, AicoeConfiguration, AicoeDeploy } from './aicoe.ts';
 import { builtIn, repositoryUrl, saying, tagCheck } from './aicoe-tasks.ts';
 import { noticesOf, type PlannedRuns, type RunSettings, runIdentity, runMetadata } from './plan-runs.ts';
@@ -13,20 +13,6 @@ interface Planning {
   readonly event: TriggerEvent;
   readonly configuration: AicoeConfiguration;
 }
-
-const declared = [
-  'project',
-  'model',
-  'url',
-  'clone-url',
-  'revision',
-  'tag',
-  'sequence',
-  'branch',
-  'registry',
-  'deployment',
-  'next-tag',
-];
 
 /** The runs of a repository that has only an `.aicoe-ci.yaml`: the eight tasks of a tag, or the checks of a change. */
 export async function runForAicoe(
@@ -72,7 +58,7 @@ function runOf(
   const metadata = runMetadata(event, { name: 'aicoe-ci' });
   const spec = {
     pipelineSpec: {
-      params: declared.map((name) => ({ name, type: 'string' as const, default: '' })),
+      params: runParameterNames.map((name) => ({ name, type: 'string' as const, default: '' })),
       workspaces: [{ name: 'source' }, { name: 'environments' }],
       tasks: about.tasks,
     },
