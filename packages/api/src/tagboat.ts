@@ -106,8 +106,11 @@ export interface PullRequestSpec {
 }
 
 export interface PullRequestMerge {
-  /** Default `merge`: a merge commit. `fast-forward` needs a change that is on top of its target. */
-  method?: 'merge' | 'fast-forward';
+  /**
+   * Default `merge`: a merge commit. `squash`: one commit that holds the whole change. `fast-forward` needs a change
+   * that is on top of its target.
+   */
+  method?: 'merge' | 'squash' | 'fast-forward';
   /** The first lines of the merge commit's message. */
   message?: string;
   by?: string;

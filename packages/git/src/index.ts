@@ -9,5 +9,6 @@ export {
   type RepositoryControllerOptions,
   repositoryController,
 } from './repository-controller.ts';
-export { type RestApiOptions, restApi } from './rest/rest-api.ts';
+export { restApi } from './rest/rest-api.ts';
+export type { RestApiOptions } from './rest/rest-context.ts';
 export { type SmartHttpOptions, smartHttp } from './smart-http.ts';

@@ -213,13 +213,18 @@ const merge = defineCommand({
   args: {
     ...numberArgument,
     ...repositoryOption,
+    squash: { type: 'boolean', description: 'as one commit that holds the whole change' },
     'fast-forward': { type: 'boolean', description: 'without a merge commit; the change must be on top' },
+    message: { type: 'string', alias: 'm', description: "of the commit; default: the pull request's title" },
   },
   async run({ args }) {
+    if (args.squash && args['fast-forward'])
+      throw invalid('expected one of --squash and --fast-forward: a fast-forward makes no commit');
     const place = await placeOf(args.repository);
     const pull = await pullOf(place, args.number);
     const answer = await post(place, `/pulls/${args.number}/merge`, {
-      Do: args['fast-forward'] ? 'fast-forward-only' : 'merge',
+      Do: args.squash ? 'squash' : args['fast-forward'] ? 'fast-forward-only' : 'merge',
+      ...(args.message ? { MergeTitleField: args.message } : {}),
       ...(pull.status?.headCommit ? { head_commit_id: pull.status.headCommit } : {}),
     });
     say(
@@ -230,7 +235,33 @@ const merge = defineCommand({
   },
 });
 
+const diff = defineCommand({
+  meta: { name: 'diff', description: 'What a pull request changes, as git shows it' },
+  args: { ...numberArgument, ...repositoryOption },
+  async run({ args }) {
+    const place = await placeOf(args.repository);
+    const response = await place.client.request('GET', `${place.api}/pulls/${args.number}.diff`);
+    say((await response.text()).replace(/\n$/, ''));
+  },
+});
+
+const setState = (name: 'close' | 'reopen', state: 'closed' | 'open', description: string) =>
+  defineCommand({
+    meta: { name, description },
+    args: { ...numberArgument, ...repositoryOption },
+    async run({ args }) {
+      const place = await placeOf(args.repository);
+      await place.client.request('PATCH', `${place.api}/pulls/${args.number}`, { state });
+      say(`#${args.number} is ${state}`);
+    },
+  });
+const close = setState('close', 'closed', 'Closes a pull request without merging it');
+const reopen = setState('reopen', 'open', 'Opens a closed pull request again');
+
 export default defineCommand({
-  meta: { name: 'pr', description: 'Pull requests: list, show, create, comment, review, merge' },
-  subCommands: { list, show: describe, create, comment, review, merge },
+  meta: {
+    name: 'pr',
+    description: 'Pull requests: list, show, diff, create, comment, review, merge, close, reopen',
+  },
+  subCommands: { list, show: describe, diff, create, comment, review, merge, close, reopen },
 });

@@ -75,6 +75,7 @@ export async function mergeInto(
     await moveRef(reader, { ref, to: head, from: base });
     return head;
   }
+  if (merge.method === 'squash') return squashInto(reader, pull, about);
   const first = merge.message?.trim() || `Merge pull request #${number}: ${title}`;
   const commit = await makeCommit(reader, {
     tree: clean.tree,
@@ -84,6 +85,48 @@ export async function mergeInto(
   });
   await moveRef(reader, { ref, to: commit, from: base });
   return commit;
+}
+
+/** Names the head that a squashed commit holds: its own ancestry does not. */
+const headTrailer = 'Pull-Request-Head';
+
+/** The whole change as one commit, by who wrote its first commit. */
+async function squashInto(
+  reader: GitReader,
+  pull: PullRequest,
+  { base, head, clean }: { base: string; head: string; clean: Extract<Mergeability, { kind: 'clean' }> },
+): Promise<string> {
+  const { number, title, targetBranch, merge = {} } = pull.spec!;
+  const commits = (await reader.log([head, `^${base}`], { limit: 200 })).reverse();
+  const subjects = commits.map(({ message }) => `* ${message.split('\n')[0]}`).join('\n');
+  const text = merge.message?.trim() || `${title} (#${number})${commits.length > 1 ? `\n\n${subjects}` : ''}`;
+  const commit = await makeCommit(reader, {
+    tree: clean.tree,
+    parents: [base],
+    message: `${text}\n\nPull-Request: ${number}\n${headTrailer}: ${head}\n`,
+    ...(commits[0] ? { author: commits[0].author } : {}),
+    committer: { name: personName(merge.by), email: 'tagboat@localhost' },
+  });
+  await moveRef(reader, { ref: `refs/heads/${targetBranch}`, to: commit, from: base });
+  return commit;
+}
+
+/** The commit of the branch that holds a change squashed, as `mergeInto` made it; undefined where there is none. */
+export async function squashedAs(
+  reader: GitReader,
+  { base, head, number }: { base: string; head: string; number: number },
+): Promise<string | undefined> {
+  const pattern = [`--grep=^Pull-Request: ${number}$`, `--grep=^${headTrailer}: ${head}$`];
+  const found = await reader.run([
+    'rev-list',
+    '--first-parent',
+    '--max-count=1',
+    '--all-match',
+    ...pattern,
+    base,
+    `^${head}`,
+  ]);
+  return found.toString('utf8').trim() || undefined;
 }
 
 const personName = (name: string | undefined) => name?.replace(/[<>\n\0]/g, '').trim() || 'Tagboat';

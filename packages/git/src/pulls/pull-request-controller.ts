@@ -15,7 +15,7 @@ import { Controller } from '@tagboat/controller';
 import { mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
 import type { Hosting } from '../hosting.ts';
 import { GitReader } from '../rest/git-reader.ts';
-import { type Mergeability, mergeability, mergeInto } from './merge.ts';
+import { type Mergeability, mergeability, mergeInto, squashedAs } from './merge.ts';
 import { setHead } from './propose.ts';
 import { headRef, keyOfPull, repositoryLabel } from './pull-request-store.ts';
 
@@ -72,13 +72,26 @@ async function reconcile(options: PullRequestControllerOptions, key: ResourceKey
     return setStatus(options, key, { condition: ['Mergeable', 'False', 'Missing', `${what} is not there`] });
   }
   if (sourceRef !== headRef(number) && source) await setHead(reader, number, source);
-  const look = { pull, reader, head, base, state: await mergeability(reader, { base, head }), repository };
+  const look = { pull, reader, head, base, state: await stateOf(reader, pull, { base, head }), repository };
   await setStatus(options, key, {
     ...describe(look.state),
     status: { headCommit: head, baseCommit: base, checks: await checksOf(options, look) },
   });
   if (look.state.kind === 'merged') return finish(options, key, look.state.commit);
   if (pull.spec.state === 'merged') await merge(options, key, { ...look, state: look.state });
+}
+
+/** How the change stands to its branch; one that was squashed into it is merged, though it is no ancestor. */
+async function stateOf(
+  reader: GitReader,
+  { spec }: PullRequest,
+  commits: { base: string; head: string },
+): Promise<Mergeability> {
+  if (spec?.merge?.method === 'squash') {
+    const commit = await squashedAs(reader, { ...commits, number: spec.number });
+    if (commit) return { kind: 'merged', commit };
+  }
+  return mergeability(reader, commits);
 }
 
 interface Look {

@@ -5,7 +5,7 @@ import { type CommitStatus, type HandledRef, kinds, type PullRequest, type Repos
 import { silentLogger, systemClock } from '@tagboat/base';
 import { git } from '@tagboat/git-client';
 import { runCommand } from '@tagboat/process';
-import { ObjectStore } from '@tagboat/store';
+import { mutateStatus, ObjectStore } from '@tagboat/store';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -227,7 +227,38 @@ describe('pull requests', () => {
     await handled(1, rebased.status!.headCommit!);
     const done = await call('POST', '/pulls/1/merge', { Do: 'fast-forward-only' });
     expect(done.body).toMatchObject({ merged: true, sha: rebased.status!.headCommit });
-    expect((await call('POST', '/pulls/1/merge', { Do: 'squash' })).status).toBe(422);
+    expect((await call('POST', '/pulls/1/merge', { Do: 'rebase' })).status).toBe(422);
+  });
+
+  it('squashes a change into one commit by its author; one that was not recorded is found in the history', async () => {
+    await commit('first thing', { x: '1' });
+    const head = await commit('second thing', { y: '1' });
+    await push('HEAD:refs/for/main', 'title=Two things');
+    await until(1, ({ status }) => status?.mergeable === true);
+    await handled(1, head);
+    const done = await call('POST', '/pulls/1/merge', { Do: 'squash' });
+    expect(done.body).toMatchObject({ merged: true });
+    const log = (await call('GET', '/commits?sha=main')).body as {
+      sha: string;
+      parents: unknown[];
+      commit: { message: string; author: { name: string }; committer: { name: string } };
+    }[];
+    expect(log[0]).toMatchObject({
+      sha: (done.body as { sha: string }).sha,
+      commit: { author: { name: 'Tagboat' }, committer: { name: 'ada' } },
+    });
+    expect(log[0]?.commit.message).toBe(
+      `Two things (#1)\n\n* first thing\n* second thing\n\nPull-Request: 1\nPull-Request-Head: ${head}\n`,
+    );
+    expect(log[0]?.parents).toHaveLength(1);
+    // As after a kill between the branch and the record.
+    await mutateStatus<PullRequest>(store, key(1), (draft) => {
+      delete draft.status!.mergedAt;
+      delete draft.status!.mergeCommit;
+    });
+    const again = await until(1, ({ status }) => status?.mergedAt !== undefined);
+    expect(again.status?.mergeCommit).toBe(log[0]?.sha);
+    expect((await call('GET', '/commits?sha=main')).body).toHaveLength(log.length);
   });
 
   it('follows a branch, takes comments, and is closed and opened again', async () => {

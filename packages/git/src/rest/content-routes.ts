@@ -7,10 +7,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { sendObject } from '../lfs.ts';
 import { LfsStore } from '../lfs-store.ts';
 import { checkPath, type TreeEntry } from './git-reader.ts';
-import { type Opened, pageOf, queryOf, type RestContext, restOf } from './rest-api.ts';
+import { type Opened, pageOf, queryOf, type RestContext, repo, restOf } from './rest-context.ts';
 import { contentsShape, treeEntryShape } from './shapes.ts';
 
-const repo = '/repos/:owner/:repo';
 /** A file's content is in JSON up to this size, as with Gitea's default; `raw` gives any size. */
 export const largestContent = 10 * 2 ** 20;
 const entriesPerPage = 1000;

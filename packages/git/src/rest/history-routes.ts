@@ -3,10 +3,9 @@ import { invalid, notFound } from '@tagboat/base';
 import type { FastifyInstance } from 'fastify';
 import { changesBetween, statsOf } from './changes.ts';
 import type { CommitRecord } from './git-reader.ts';
-import { type Opened, pageHeaders, pageOf, queryOf, type RestContext, restOf } from './rest-api.ts';
+import { type Opened, pageHeaders, pageOf, queryOf, type RestContext, repo, restOf } from './rest-context.ts';
 import { branchShape, commitShape, fileShape, repositoryShape, tagShape } from './shapes.ts';
 
-const repo = '/repos/:owner/:repo';
 /** Commits that one comparison lists; Gitea and GitHub stop at 250 too. */
 const comparedCommits = 250;
 

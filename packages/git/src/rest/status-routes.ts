@@ -2,10 +2,9 @@ import { type CommitState, type CommitStatus, commitStatusLabels, keyOf, kinds }
 import { deterministicName, invalid } from '@tagboat/base';
 import { applySpec } from '@tagboat/store';
 import type { FastifyInstance } from 'fastify';
-import { type Opened, pageHeaders, pageOf, type RestContext } from './rest-api.ts';
+import { type Opened, pageHeaders, pageOf, type RestContext, repo } from './rest-context.ts';
 import { combinedState, statusShape } from './shapes.ts';
 
-const repo = '/repos/:owner/:repo';
 const states: readonly CommitState[] = ['pending', 'success', 'failure', 'error', 'warning'];
 
 /** Commit statuses: what the runs of a commit said, and what others report here. */

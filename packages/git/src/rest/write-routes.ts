@@ -2,10 +2,9 @@ import { invalid, notFound } from '@tagboat/base';
 import { git } from '@tagboat/git-client';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { commitChanges, defaultMessage, type FileOperation, moveRef, type Person } from './file-changes.ts';
-import { type Opened, type RestContext, restOf } from './rest-api.ts';
+import { type Opened, type RestContext, repo, restOf } from './rest-context.ts';
 import { branchShape, commitMeta, commitShape, contentsShape, tagShape } from './shapes.ts';
 
-const repo = '/repos/:owner/:repo';
 /** Bytes of one request: a notebook with pictures fits. */
 const largestBody = 32 * 2 ** 20;
 
