@@ -39,15 +39,23 @@ export async function notOffline(
   const output = await outputOf(engine, run);
   const unknown = /^.*could not resolve host.*$/im.exec(output)?.[0];
   if (unknown) return `a step needs the network: ${unknown}`;
+  const shell = shellVariableInResult(source, reason);
+  if (shell) return shell;
   const missing = await sidecarWithoutProgram(engine, run);
   if (missing) return missing;
   if (/is of kind (gitRepo|csi)\b/.test(reason)) return `needs a kind of volume of a cluster: ${reason}`;
-  if (/has not been bound/.test(reason) && /config-defaults/.test(source))
-    return `needs settings of the cluster that the file does not hold (config-defaults): ${reason}`;
   if (/git resolver needs a url|cannot get API token/.test(reason)) return reason.slice(0, 200);
   if (/not found/.test(reason) && usesResolver(run, 'cluster'))
     return `refers to an object that the file does not hold: ${reason.slice(0, 160)}`;
   return undefined;
+}
+
+/** Tekton replaces `$(results.a.path)`, never `$(results.a-${i}.path)`: such a script writes no result on any cluster. */
+function shellVariableInResult(source: string, reason: string): string | undefined {
+  const used = /\$\(results\.[^()]*\$\{?\w+\}?[^()]*\.path\)/.exec(source)?.[0];
+  return used && /did not emit the result/.test(reason)
+    ? `cannot succeed on a cluster either: its script writes to ${used}, which is no variable of Tekton`
+    : undefined;
 }
 
 const imageIn = (reason: string) => /image ([^\s"]+)/.exec(reason)?.[1] ?? reason.slice(0, 160);

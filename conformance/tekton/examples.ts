@@ -32,6 +32,12 @@ export async function findExamples(path: string): Promise<string[]> {
     .map((name) => join(path, name));
 }
 
+/** Creates every object of a file where it says, before the examples. */
+export async function createAll({ store }: Engine, file: string): Promise<void> {
+  for (const { value } of parseYaml(await readFile(file, 'utf8'), file))
+    await store.create(value as KubernetesObject);
+}
+
 type Run = KubernetesObject<unknown, { conditions?: Condition[]; completionTime?: string }>;
 
 /** Creates what a file holds in a namespace of its own and waits for its runs. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startEngine } from '@tagboat/server';
-import { findExamples, type Outcome, runExample } from './examples.ts';
+import { createAll, findExamples, type Outcome, runExample } from './examples.ts';
 import { exampleTools } from './tools.ts';
 
 const usage = `npm run conformance:tekton -- DIR...
@@ -13,6 +13,7 @@ const usage = `npm run conformance:tekton -- DIR...
   --jobs N        how many files at once (default 4)
   --timeout S     seconds a file may take (default 120)
   --driver NAME   sandbox or process
+  --cluster FILE  objects that are there before, such as Tekton's settings (default: cluster.yaml beside this program)
   --verbose       also name the files that passed`;
 
 const { values, positionals } = parseArgs({
@@ -22,6 +23,7 @@ const { values, positionals } = parseArgs({
     jobs: { type: 'string', default: '4' },
     timeout: { type: 'string', default: '120' },
     driver: { type: 'string' },
+    cluster: { type: 'string', default: join(import.meta.dirname, 'cluster.yaml') },
     verbose: { type: 'boolean', default: false },
   },
 });
@@ -45,6 +47,7 @@ const counts: Record<Outcome['kind'], number> = { passed: 0, failed: 0, 'not app
   });
   if (engine.node.driverNote)
     process.stdout.write(`pods run as plain processes: ${engine.node.driverNote}\n`);
+  await createAll(engine, values.cluster);
   const waiting = files.map((file, index) => ({ file, namespace: `example-${index}` }));
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {

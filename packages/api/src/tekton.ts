@@ -161,6 +161,8 @@ export interface PipelineRunSpec {
     sidecarSpecs?: { name: string; computeResources?: Container['resources'] }[];
     metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
   }[];
+  /** The controller that runs it, where it is not Tekton's. */
+  managedBy?: string;
   status?: 'Cancelled' | 'CancelledRunFinally' | 'StoppedRunFinally' | 'PipelineRunPending' | '';
 }
 
@@ -231,6 +233,8 @@ export interface TaskRunSpec {
   computeResources?: Container['resources'];
   stepSpecs?: { name: string; computeResources?: Container['resources'] }[];
   sidecarSpecs?: { name: string; computeResources?: Container['resources'] }[];
+  /** The controller that runs it, where it is not Tekton's. */
+  managedBy?: string;
   status?: 'TaskRunCancelled' | 'TaskRunPending' | '';
   statusMessage?: string;
 }
@@ -312,6 +316,8 @@ export interface PodSteps {
   readonly sidecars?: readonly { container: string; script: string }[];
   /** Secrets of the service account that git and registry clients shall use. */
   readonly credentials?: readonly string[];
+  /** For how long an image that cannot be pulled is tried again. */
+  readonly imagePullMilliseconds?: number;
   readonly reuse?: StepReuse;
 }
 

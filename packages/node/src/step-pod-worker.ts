@@ -1,7 +1,8 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Container, type PodStep, type PodSteps, podStepsAnnotation } from '@tagboat/api';
-import { describeError, TagboatError, timestamp } from '@tagboat/base';
+import { delay, describeError, isReason, TagboatError, timestamp } from '@tagboat/base';
+import { BackOff } from './back-off.ts';
 import { PodWorker, type StartedContainer } from './pod-worker.ts';
 import { cpuOfPod } from './slots.ts';
 import { type Credentials, copyToHome, readCredentials, writeCredentials } from './step-credentials.ts';
@@ -29,6 +30,7 @@ const nothing: StepValues = { results: [], large: [] };
 export class StepPodWorker extends PodWorker {
   readonly #large = new Map<string, number>();
   #scripts = '';
+  #pullTime = 0;
 
   protected async run(): Promise<void> {
     const { slots } = this.context;
@@ -51,6 +53,7 @@ export class StepPodWorker extends PodWorker {
     const plan = JSON.parse(
       pod.metadata.annotations?.[podStepsAnnotation] ?? '{"steps":[],"results":[]}',
     ) as PodSteps;
+    this.#pullTime = plan.imagePullMilliseconds ?? 0;
     const containers = new Map((pod.spec?.containers ?? []).map((container) => [container.name, container]));
     await this.volumes.prepare(pod);
     const own = context.layout.pod(pod.metadata.uid ?? '');
@@ -232,18 +235,36 @@ export class StepPodWorker extends PodWorker {
   async #toItsEnd(container: Container, step: PodStep, output: StepOutput) {
     try {
       const began = this.context.clock.now();
-      const started = await this.startContainer(container, {
-        command: container.command ?? [],
-        args: container.args ?? [],
-        cmdTakesArgs: true,
-        onOutput: (stream, data) => output.write(stream, data),
-      });
+      const started = await this.#start(container, output);
       await this.report({ phase: 'Running' });
       const end = await this.#await(started, step);
       return { started, end, began, ended: this.context.clock.now() };
     } finally {
       await output.close();
     }
+  }
+
+  /** Starts a step; an image that cannot be had is tried again for as long as the platform's settings say. */
+  async #start(container: Container, output: StepOutput): Promise<StartedContainer> {
+    const { clock } = this.context;
+    const began = clock.monotonic();
+    const pulls = new BackOff();
+    for (;;)
+      try {
+        return await this.startContainer(container, {
+          command: container.command ?? [],
+          args: container.args ?? [],
+          cmdTakesArgs: true,
+          onOutput: (stream, data) => output.write(stream, data),
+        });
+      } catch (error) {
+        const wait = pulls.next(0);
+        const left = this.#pullTime - (clock.monotonic() - began);
+        if (!isReason(error, 'ImagePullFailed') || left <= 0) throw error;
+        this.setState(container, { waiting: { reason: 'ImagePullBackOff', message: describeError(error) } });
+        await this.report({ phase: 'Pending' });
+        await delay(clock, Math.min(wait, left), this.stopping.signal);
+      }
   }
 
   async #startSidecars({ plan, containers, earlier }: Prepared): Promise<StartedContainer[]> {

@@ -8,7 +8,8 @@ import {
   type WorkspaceBinding,
 } from '@tagboat/api';
 import { deterministicName } from '@tagboat/base';
-import { defaultTimeout, goDuration, pipelineTimeouts } from './durations.ts';
+import type { Defaults } from './config-defaults.ts';
+import { goDuration, pipelineTimeouts } from './durations.ts';
 import { fanOut, isMatrixed } from './matrix.ts';
 import { childNames } from './names.ts';
 import { lookupIn, paramVariables, referencesIn, substitute } from './substitute.ts';
@@ -26,6 +27,7 @@ export interface ChildInput {
   };
   /** The spec that will run, for optional workspaces. */
   readonly taskSpec?: TaskSpec;
+  readonly defaults: Defaults;
 }
 
 /** The runs of one pipeline task: TaskRuns, a PipelineRun of a nested pipeline, or CustomRuns; several for a matrix. */
@@ -69,7 +71,8 @@ function taskRun(input: ChildInput, params: readonly Param[], matrixParams: read
       ...(workspaces.length > 0 ? { workspaces } : {}),
       ...(task.retries ? { retries: task.retries } : {}),
       ...(timeout === undefined ? {} : { timeout }),
-      serviceAccountName: specific?.serviceAccountName ?? template?.serviceAccountName ?? 'default',
+      serviceAccountName:
+        specific?.serviceAccountName ?? template?.serviceAccountName ?? input.defaults.serviceAccount,
       ...(Object.keys(podTemplate).length > 0 ? { podTemplate } : {}),
       ...(specific?.computeResources ? { computeResources: specific.computeResources } : {}),
       ...(specific?.stepSpecs ? { stepSpecs: specific.stepSpecs } : {}),
@@ -114,12 +117,12 @@ function customRun(input: ChildInput, params: readonly Param[]) {
 
 /** The first that says something about a key wins: `taskRunSpecs`, the run, the inline spec, then the Task. */
 function labelsFor(input: ChildInput): Record<string, string> {
-  const { run, task, final, referenced } = input;
+  const { run, task, final, referenced, defaults } = input;
   return {
     ...referenced?.labels,
     ...task.taskSpec?.metadata?.labels,
     ...run.metadata.labels,
-    'app.kubernetes.io/managed-by': 'tekton-pipelines',
+    'app.kubernetes.io/managed-by': defaults.managedBy,
     'tekton.dev/pipelineRun': run.metadata.name,
     'tekton.dev/pipelineRunUID': run.metadata.uid ?? '',
     'tekton.dev/pipelineTask': task.name,
@@ -152,7 +155,7 @@ function timeoutFor(input: ChildInput): string | undefined {
   const limits = pipelineTimeouts(run.spec?.timeouts);
   const limit = final ? limits.finally : limits.tasks;
   if (limit === undefined) return undefined;
-  return limit === 0 || limit > defaultTimeout ? goDuration(limit) : undefined;
+  return limit === 0 || limit > input.defaults.timeout ? goDuration(limit) : undefined;
 }
 
 /** The name of the claim that a run's `volumeClaimTemplate` becomes. */
@@ -192,7 +195,7 @@ function workspacesFor({ run, task }: ChildInput): WorkspaceBinding[] {
 }
 
 /** The workspace that a pipeline task needs and nobody binds; undefined where all is well. */
-export function missingWorkspace({ run, task, taskSpec }: ChildInput): string | undefined {
+export function missingWorkspace({ run, task, taskSpec, defaults }: ChildInput): string | undefined {
   const bound = new Set((run.spec?.workspaces ?? []).map(({ name }) => name));
   return (task.workspaces ?? []).find(({ name, workspace }) => {
     const optional = taskSpec?.workspaces?.find((declared) => declared.name === name)?.optional;

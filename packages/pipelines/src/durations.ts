@@ -1,7 +1,5 @@
 import { parseDuration } from '@tagboat/base';
-
-/** Tekton's `default-timeout-minutes`, in milliseconds. */
-export const defaultTimeout = 3_600_000;
+import { builtInDefaults } from './config-defaults.ts';
 
 /** A duration as Go prints it: `1h0m0s`, `1m30s`, `10s`, `500ms`. */
 export function goDuration(milliseconds: number): string {
@@ -32,7 +30,7 @@ export function pipelineTimeouts(
   const final = parsed(timeouts.finally);
   const rest = (other: number | undefined) => (pipeline && other ? pipeline - other : undefined);
   return {
-    pipeline: pipeline ?? defaultTimeout,
+    pipeline: pipeline ?? builtInDefaults.timeout,
     tasks: tasks ?? rest(final),
     finally: final ?? rest(tasks),
   };

@@ -1,5 +1,5 @@
 /** The fields of Tekton's objects, so that names can be matched whatever their case, as Go's JSON decoding does. */
-type Shape = { readonly [field: string]: Shape | null | (() => Shape) };
+export type Shape = { readonly [field: string]: Shape | null | (() => Shape) };
 
 const named: Shape = { name: null, value: null };
 const reference: Shape = {
@@ -111,6 +111,7 @@ const runFields: Shape = {
   podTemplate: null,
   timeout: null,
   status: null,
+  managedBy: null,
 };
 const taskRunSpec: Shape = {
   ...runFields,
@@ -142,7 +143,7 @@ const pipelineRunSpec: Shape = {
 };
 const stepActionSpec: Shape = { ...step, description: null, params: paramSpec };
 
-const shapes = {
+export const shapes = {
   Task: taskSpec,
   Pipeline: pipelineSpec,
   TaskRun: taskRunSpec,
@@ -159,7 +160,8 @@ export function canonicalSpec<T>(kind: SpecKind, spec: T): T {
 
 const lowerCase = new WeakMap<Shape, ReadonlyMap<string, string>>();
 
-function namesOf(shape: Shape): ReadonlyMap<string, string> {
+/** The field names of a shape by their lower-case form. */
+export function namesOf(shape: Shape): ReadonlyMap<string, string> {
   let names = lowerCase.get(shape);
   if (!names) {
     names = new Map(Object.keys(shape).map((name) => [name.toLowerCase(), name]));

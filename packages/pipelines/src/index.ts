@@ -6,6 +6,7 @@ import { CustomRunReconciler } from './custom-run-controller.ts';
 import { RunEvents } from './events.ts';
 import { PipelineRunReconciler, pipelineRunOf } from './pipeline-run-controller.ts';
 import { RunQueue } from './run-queue.ts';
+import { Settings } from './settings.ts';
 import { TaskRunReconciler, taskRunOfPod } from './task-run-controller.ts';
 
 export { claimName as claimNameOf } from './children.ts';
@@ -13,6 +14,7 @@ export { childName } from './names.ts';
 export type { Problem } from './problems.ts';
 export { rerunOfAnnotation, takenFromAnnotation } from './rerun.ts';
 export { queueAnnotations, queueLabels } from './run-queue.ts';
+export { Settings } from './settings.ts';
 export { problemError, tektonDenial, validateTekton } from './validate.ts';
 
 export interface PipelineOptions {
@@ -22,11 +24,14 @@ export interface PipelineOptions {
   /** At most so many runs at once, and of one repository. */
   readonly mostRuns?: number;
   readonly mostPerRepository?: number;
+  /** Tekton's settings; absent: read from the store. */
+  readonly settings?: Settings;
 }
 
 /** The Tekton engine's controllers, not yet started. */
 export function createPipelineControllers(options: PipelineOptions): Controller[] {
   const { store: reader, clock, log } = options;
+  const settings = options.settings ?? new Settings({ reader, log });
   const events = (component: string) => new RunEvents({ ...options, component });
   const queue = new RunQueue({
     ...options,
@@ -36,7 +41,7 @@ export function createPipelineControllers(options: PipelineOptions): Controller[
     name: 'pipelinerun',
     reader,
     type: kinds.PipelineRun,
-    reconciler: new PipelineRunReconciler({ ...options, events: events('PipelineRun'), queue }),
+    reconciler: new PipelineRunReconciler({ ...options, events: events('PipelineRun'), queue, settings }),
     watches: [
       { type: kinds.TaskRun, keys: pipelineRunOf },
       { type: kinds.CustomRun, keys: pipelineRunOf },
@@ -49,7 +54,7 @@ export function createPipelineControllers(options: PipelineOptions): Controller[
     name: 'taskrun',
     reader,
     type: kinds.TaskRun,
-    reconciler: new TaskRunReconciler({ ...options, events: events('TaskRun') }),
+    reconciler: new TaskRunReconciler({ ...options, events: events('TaskRun'), settings }),
     watches: [{ type: kinds.Pod, keys: (pod) => taskRunOfPod(pod as Pod) }],
     clock,
     log,
@@ -62,5 +67,13 @@ export function createPipelineControllers(options: PipelineOptions): Controller[
     clock,
     log,
   });
-  return [pipelineRuns, taskRuns, customRuns];
+  const config = new Controller({
+    name: 'tekton-config',
+    reader,
+    type: kinds.ConfigMap,
+    reconciler: settings,
+    clock,
+    log,
+  });
+  return [config, pipelineRuns, taskRuns, customRuns];
 }

@@ -1,8 +1,5 @@
 import type { Param, PipelineTask } from '@tagboat/api';
 
-/** Tekton's default for `default-max-matrix-combinations-count`. */
-export const mostCombinations = 256;
-
 type Combination = Record<string, string>;
 
 export function isMatrixed(task: PipelineTask): boolean {
@@ -27,15 +24,15 @@ export function fanOut(matrix: NonNullable<PipelineTask['matrix']>): Param[][] {
   return combinations.map(toParams);
 }
 
-/** How many runs a matrix makes; lists that are not known yet count as one. */
-export function countCombinations(matrix: NonNullable<PipelineTask['matrix']>): number {
+/** How many runs a matrix makes; lists that are not known yet count as one. Those beyond `most` are not made to be counted. */
+export function countCombinations(matrix: NonNullable<PipelineTask['matrix']>, most: number): number {
   const includes = matrix.include?.length ?? 0;
   if (!matrix.params?.length) return includes;
   const product = matrix.params.reduce(
     (count, { value }) => count * (Array.isArray(value) ? Math.max(1, value.length) : 1),
     1,
   );
-  return product > mostCombinations ? product : fanOut(matrix).length;
+  return product > most ? product : fanOut(matrix).length;
 }
 
 function product(params: readonly Param[]): Combination[] {

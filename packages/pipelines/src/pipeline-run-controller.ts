@@ -20,14 +20,16 @@ import { createIfAbsent, mutate, mutateStatus, type ResourceStore, replaceStatus
 import { applyRun, applyToBindings } from './apply-run.ts';
 import { childReferences } from './child-references.ts';
 import { childrenOf, claimName, missingWorkspace } from './children.ts';
+import { type Defaults, defaultedPipelineRun } from './config-defaults.ts';
 import { decodedRun, decodePipelineRunSpec, decodePipelineSpec } from './decode.ts';
 import type { RunEvents } from './events.ts';
 import { buildGraph, type TaskGraph } from './graph.ts';
 import { type PipelineAction, type PipelinePlan, planPipelineRun } from './plan-pipeline-run.ts';
 import { ReferencedTasks } from './referenced-tasks.ts';
 import { resolveReference } from './resolvers.ts';
-import { checkPipelineRun, refused } from './run-checks.ts';
+import { checkPipelineRun, isOurs, refused } from './run-checks.ts';
 import type { RunQueue } from './run-queue.ts';
+import type { Settings } from './settings.ts';
 import { type Child, childKind, hasEnded, type PipelineTaskState } from './task-states.ts';
 import { runTiming } from './timing.ts';
 import { firstProblem, validatePipelineSpec } from './validate-pipeline.ts';
@@ -38,6 +40,7 @@ export interface EngineParts {
   readonly log: Logger;
   readonly events: RunEvents;
   readonly queue: RunQueue;
+  readonly settings: Settings;
 }
 
 /** What is known of a run that goes on, so that it need not be worked out at every look. */
@@ -66,7 +69,8 @@ export class PipelineRunReconciler implements Reconciler {
       await this.#parts.queue.left(key);
       return undefined;
     }
-    const run = applyToBindings(decodedRun(stored, decodePipelineRunSpec));
+    if (!isOurs(stored.spec)) return undefined;
+    const run = await this.#decoded(stored);
     if (run.spec?.status === 'PipelineRunPending' && !run.status?.startTime) return this.#pend(run);
     try {
       const waiting = run.status?.startTime ? undefined : await this.#parts.queue.enter(run);
@@ -105,7 +109,8 @@ export class PipelineRunReconciler implements Reconciler {
   async #start(run: PipelineRun): Promise<PipelineRun> {
     const { store, clock, events } = this.#parts;
     const { spec, name, labels, annotations, provenance } = await this.#resolve(run);
-    const problem = firstProblem(validatePipelineSpec(spec));
+    const defaults = await this.#parts.settings.defaults();
+    const problem = firstProblem(validatePipelineSpec(spec, defaults));
     if (problem)
       throw refused(
         problem.graph ? 'PipelineInvalidGraph' : 'PipelineValidationFailed',
@@ -137,7 +142,13 @@ export class PipelineRunReconciler implements Reconciler {
       };
     });
     events.changed(stored, before?.reason === 'Started' ? before : undefined, stored.status?.conditions?.[0]);
-    return applyToBindings(decodedRun(stored, decodePipelineRunSpec));
+    return this.#decoded(stored);
+  }
+
+  /** The run as it is meant: decoded, with the platform's defaults, variables in its bindings replaced. */
+  async #decoded(stored: PipelineRun): Promise<PipelineRun> {
+    const decoded = decodedRun(stored, decodePipelineRunSpec);
+    return applyToBindings(defaultedPipelineRun(decoded, await this.#parts.settings.defaults()));
   }
 
   /** A pipeline may run others, and by way of them itself: not for ever. */
@@ -225,7 +236,8 @@ export class PipelineRunReconciler implements Reconciler {
   ): Promise<Child[]> {
     const { store } = this.#parts;
     const referenced = await known.tasks.of(task);
-    const input = { run, task, final, ...referenced };
+    const defaults: Defaults = await this.#parts.settings.defaults();
+    const input = { run, task, final, defaults, ...referenced };
     const workspace = missingWorkspace(input);
     if (workspace)
       throw refused(

@@ -10,11 +10,25 @@ export interface Problem {
   readonly graph?: boolean;
 }
 
+/** What of a platform's settings admission goes by. */
+export interface Limits {
+  readonly mostCombinations: number;
+  /** The resolver of references that name neither an object nor a resolver. */
+  readonly resolver?: string;
+}
+
+const usualLimits: Limits = { mostCombinations: 256 };
+
 export type Path = readonly (string | number)[];
 
 /** Collects problems below a path. */
 export class Problems {
   readonly found: Problem[] = [];
+  readonly limits: Limits;
+
+  constructor(limits: Limits = usualLimits) {
+    this.limits = limits;
+  }
 
   add(path: Path, message: string, more: { graph?: boolean } = {}): void {
     this.found.push({ message, path, field: fieldText(path), ...more });

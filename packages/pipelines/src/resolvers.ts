@@ -14,6 +14,7 @@ import {
 import { describeError, invalid, TagboatError } from '@tagboat/base';
 import { checkUrl, git } from '@tagboat/git-client';
 import type { Reader } from '@tagboat/store';
+import { shapeProblems } from './shape-problems.ts';
 
 /** What a reference leads to, and where exactly it was found. */
 export interface Resolved<T extends KubernetesObject> {
@@ -198,7 +199,10 @@ async function secretOf(
 function readObject<T extends KubernetesObject>(text: string, file: string, kind: string): T {
   for (const { value } of parseYaml(text, file)) {
     const object = value as T;
-    if (object?.kind === kind && object.apiVersion?.startsWith('tekton.dev/')) return object;
+    if (object?.kind !== kind || !object.apiVersion?.startsWith('tekton.dev/')) continue;
+    const problem = shapeProblems(kind, object.spec)[0];
+    if (problem) throw failed(`${file}: ${problem.message}: spec.${problem.field}`);
+    return object;
   }
   throw failed(`expected a ${kind} of tekton.dev in ${file}, found none`);
 }

@@ -70,6 +70,10 @@ function checkWorkspaces(run: PipelineRun, spec: PipelineSpec, pipeline: string)
     );
 }
 
+/** Another controller looks after runs that name it (Tekton docs, "Delegating reconciliation"). */
+export const isOurs = (spec: { managedBy?: string } | undefined): boolean =>
+  !spec?.managedBy || spec.managedBy === 'tekton.dev/pipeline';
+
 /** Checks a TaskRun's params and workspaces against its task. @throws a refusal with Tekton's reason and message */
 export function checkTaskRun(spec: TaskSpec, given: readonly Param[], bound: ReadonlySet<string>): void {
   const declared = spec.params ?? [];

@@ -13,6 +13,7 @@ import {
   type VolumeMount,
 } from '@tagboat/api';
 import { parseDuration } from '@tagboat/base';
+import { type Defaults, resourcesFor } from './config-defaults.ts';
 import { podNameFor } from './names.ts';
 import { declaredReuse } from './reuse.ts';
 import { lookupIn, substitute } from './substitute.ts';
@@ -35,6 +36,7 @@ export interface PodInput {
   readonly attempt: number;
   /** Names of the Secrets that git and registry clients shall use. */
   readonly credentials: readonly string[];
+  readonly defaults: Defaults;
 }
 
 /**
@@ -42,7 +44,7 @@ export interface PodInput {
  * annotation that nodes read (`PodSteps`).
  */
 export function podForTaskRun(input: PodInput): Pod {
-  const { taskRun, attempt, credentials } = input;
+  const { taskRun, attempt, credentials, defaults } = input;
   const spec = substitute(input.spec, lookupIn(new Map([['context.task.retry-count', String(attempt)]])));
   const workspaces = bindWorkspaces(spec, taskRun);
   const steps = spec.steps.map((step, index) => stepContainer({ step, index, spec, taskRun }));
@@ -55,10 +57,14 @@ export function podForTaskRun(input: PodInput): Pod {
       script === undefined ? [] : [{ container: container.name, script }],
     ),
     ...(credentials.length > 0 ? { credentials } : {}),
+    ...(defaults.imagePullTimeout > 0 ? { imagePullMilliseconds: defaults.imagePullTimeout } : {}),
     ...(reuse ? { reuse } : {}),
   };
-  const { volumes: templateVolumes = [], env: templateEnv, ...template } = taskRun.spec?.podTemplate ?? {};
-  const { 'app.kubernetes.io/managed-by': _, ...labels } = taskRun.metadata.labels ?? {};
+  const { volumes: templateVolumes = [], env, ...template } = taskRun.spec?.podTemplate ?? {};
+  const templateEnv = (env as EnvVar[] | undefined)?.filter(
+    ({ name }) => !defaults.forbiddenEnv.includes(name),
+  );
+  const labels = taskRun.metadata.labels ?? {};
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -69,7 +75,7 @@ export function podForTaskRun(input: PodInput): Pod {
         ...labels,
         'tekton.dev/taskRun': taskRun.metadata.name,
         'tekton.dev/taskRunUID': taskRun.metadata.uid ?? '',
-        'app.kubernetes.io/managed-by': 'tekton-pipelines',
+        'app.kubernetes.io/managed-by': labels['app.kubernetes.io/managed-by'] ?? defaults.managedBy,
       },
       annotations: { ...taskRun.metadata.annotations, [podStepsAnnotation]: JSON.stringify(podSteps) },
       ownerReferences: [ownedBy(taskRun)],
@@ -78,9 +84,11 @@ export function podForTaskRun(input: PodInput): Pod {
       ...template,
       restartPolicy: 'Never',
       serviceAccountName: taskRun.spec?.serviceAccountName ?? 'default',
-      containers: [...steps, ...sidecars].map(({ container }) =>
-        templateEnv ? { ...container, env: mergeEnv(templateEnv as EnvVar[], container.env) } : container,
-      ),
+      containers: [...steps, ...sidecars]
+        .map(({ container }) => resourcesFor(container, defaults))
+        .map((container) =>
+          templateEnv ? { ...container, env: mergeEnv(templateEnv, container.env) } : container,
+        ),
       volumes: [
         ...[...internalMounts, { name: 'tekton-internal-run' }, { name: 'tekton-creds' }].map(({ name }) => ({
           name,

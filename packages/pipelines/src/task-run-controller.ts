@@ -19,14 +19,21 @@ import { type Clock, describeError, parseDuration, TagboatError, timestamp } fro
 import type { Reconciler, Result } from '@tagboat/controller';
 import { createIfAbsent, deleteIfPresent, mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
 import { claimName } from './children.ts';
+import {
+  builtInDefaults,
+  type Defaults,
+  defaultedTaskRun,
+  withDefaultWorkspaces,
+} from './config-defaults.ts';
 import { decodedRun, decodeTaskRunSpec, decodeTaskSpec } from './decode.ts';
-import { deadline, defaultTimeout, goDuration } from './durations.ts';
+import { deadline, goDuration } from './durations.ts';
 import type { RunEvents } from './events.ts';
 import { podNameFor } from './names.ts';
 import { featureFlags } from './pipeline-run-controller.ts';
 import { takeFromEarlierRun } from './rerun.ts';
 import { resolveReference } from './resolvers.ts';
-import { checkTaskRun, refused } from './run-checks.ts';
+import { checkTaskRun, isOurs, refused } from './run-checks.ts';
+import type { Settings } from './settings.ts';
 import { resolveStepActions } from './step-actions.ts';
 import { hiding, lookupIn, substitute } from './substitute.ts';
 import { podForTaskRun } from './task-pod.ts';
@@ -48,17 +55,21 @@ export class TaskRunReconciler implements Reconciler {
   readonly #store: ResourceStore;
   readonly #clock: Clock;
   readonly #events: RunEvents;
+  readonly #settings: Settings;
 
-  constructor(options: { store: ResourceStore; clock: Clock; events: RunEvents }) {
+  constructor(options: { store: ResourceStore; clock: Clock; events: RunEvents; settings: Settings }) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#events = options.events;
+    this.#settings = options.settings;
   }
 
   async reconcile(key: ResourceKey): Promise<Result> {
     const stored = await this.#store.get<TaskRun>(key);
     if (!stored || stored.metadata.deletionTimestamp || stored.status?.completionTime) return undefined;
-    const taskRun = decodedRun(stored, decodeTaskRunSpec);
+    if (!isOurs(stored.spec)) return undefined;
+    const defaults = await this.#settings.defaults();
+    const taskRun = defaultedTaskRun(decodedRun(stored, decodeTaskRunSpec), defaults);
     const { status = '', statusMessage = '' } = taskRun.spec ?? {};
     if (status === 'TaskRunCancelled')
       return this.#stop(taskRun, 'TaskRunCancelled', `TaskRun "${key.name}" was cancelled. ${statusMessage}`);
@@ -118,9 +129,11 @@ export class TaskRunReconciler implements Reconciler {
   }
 
   /** Resolves and checks the task, records what will run, and makes the pod. */
-  async #begin(taskRun: TaskRun, attempt: number): Promise<boolean> {
-    const earlier = await takeFromEarlierRun(this.#store, taskRun);
-    const resolved = await this.#resolve(taskRun);
+  async #begin(declared: TaskRun, attempt: number): Promise<boolean> {
+    const earlier = await takeFromEarlierRun(this.#store, declared);
+    const resolved = await this.#resolve(declared);
+    const defaults = await this.#settings.defaults();
+    const taskRun = withDefaultWorkspaces(declared, resolved.spec, defaults);
     const context = hiding(lookupIn(paramsOfTaskRun(taskRun, resolved.spec)), []);
     const problem = firstProblem(validateTaskSpec(resolved.spec, taskRun.spec?.params ?? []));
     if (problem) throw refused('TaskRunValidationFailed', `${problem.message}: ${problem.field}`);
@@ -132,7 +145,7 @@ export class TaskRunReconciler implements Reconciler {
     // What steps use undeclared is declared here: once variables are replaced, nothing tells of it any more.
     const complete = { ...withActions, ...(workspaces.length > 0 ? { workspaces } : {}) };
     const spec = substitute(complete, taskLookup(taskRun, complete));
-    await this.#propagate(taskRun, resolved);
+    await this.#propagate(taskRun, resolved, defaults);
     const credentials = await this.#credentials(taskRun);
     const annotated = {
       ...taskRun,
@@ -141,7 +154,7 @@ export class TaskRunReconciler implements Reconciler {
         annotations: { ...resolved.annotations, ...taskRun.metadata.annotations },
       },
     };
-    const pod = podForTaskRun({ taskRun: annotated, spec, attempt, credentials });
+    const pod = podForTaskRun({ taskRun: annotated, spec, attempt, credentials, defaults });
     for (const binding of taskRun.spec?.workspaces ?? [])
       if (binding.volumeClaimTemplate)
         await this.#claim(taskRun, claimName(taskRun, binding), binding.volumeClaimTemplate.spec);
@@ -209,12 +222,16 @@ export class TaskRunReconciler implements Reconciler {
   }
 
   /** Labels and annotations of the Task, where the pipeline has not put them there already. */
-  async #propagate(taskRun: TaskRun, { name, labels, annotations }: ResolvedTask): Promise<void> {
+  async #propagate(
+    taskRun: TaskRun,
+    { name, labels, annotations }: ResolvedTask,
+    { managedBy }: Defaults,
+  ): Promise<void> {
     if (name === undefined || taskRun.metadata.labels?.['tekton.dev/task']) return;
     await mutate<TaskRun>(this.#store, keyOf(kinds.TaskRun, taskRun), (draft) => {
       draft.metadata.labels = {
         ...labels,
-        'app.kubernetes.io/managed-by': 'tekton-pipelines',
+        'app.kubernetes.io/managed-by': managedBy,
         ...draft.metadata.labels,
         'tekton.dev/task': name,
       };
@@ -339,7 +356,7 @@ export class TaskRunReconciler implements Reconciler {
 
 function timeoutOf(taskRun: TaskRun): number {
   const { timeout } = taskRun.spec ?? {};
-  return timeout === undefined ? defaultTimeout : parseDuration(timeout);
+  return timeout === undefined ? builtInDefaults.timeout : parseDuration(timeout);
 }
 
 /** The TaskRun that a changed pod belongs to. */

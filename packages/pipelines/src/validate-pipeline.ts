@@ -1,8 +1,8 @@
 import type { Param, ParamSpec, PipelineSpec, PipelineTask } from '@tagboat/api';
 import { describeError } from '@tagboat/base';
 import { buildGraph, resultReferencesIn } from './graph.ts';
-import { countCombinations, isMatrixed, mostCombinations } from './matrix.ts';
-import { isLabel, type Path, type Problem, Problems } from './problems.ts';
+import { countCombinations, isMatrixed } from './matrix.ts';
+import { isLabel, type Limits, type Path, type Problem, Problems } from './problems.ts';
 import { findReferences } from './substitute.ts';
 import { isCustom } from './task-states.ts';
 import { validateParamSpecs, withGiven } from './validate-params.ts';
@@ -12,8 +12,8 @@ import { validateWhen } from './validate-when.ts';
 export { firstProblem } from './problems.ts';
 
 /** What Tekton's admission refuses of a pipeline. */
-export function validatePipelineSpec(spec: PipelineSpec): Problem[] {
-  const problems = new Problems();
+export function validatePipelineSpec(spec: PipelineSpec, limits?: Limits): Problem[] {
+  const problems = new Problems(limits);
   const finals = spec.finally ?? [];
   if (!spec.tasks?.length) {
     if (finals.length > 0)
@@ -67,10 +67,12 @@ function validatePipelineTask(problems: Problems, path: Path, task: PipelineTask
   else if (task.taskSpec) problems.below([...path, 'taskSpec'], validateTaskSpec(task.taskSpec));
   for (const way of ['taskRef', 'pipelineRef'] as const) {
     const reference = task[way];
-    if (reference && !reference.name && !reference.resolver) problems.missing([...path, way, 'name']);
+    if (reference && !reference.name && !reference.resolver && !problems.limits.resolver)
+      problems.missing([...path, way, 'name']);
     if (reference?.params && !reference.resolver) problems.missing([...path, way, 'resolver']);
   }
-  if (task.pipelineSpec) problems.below([...path, 'pipelineSpec'], validatePipelineSpec(task.pipelineSpec));
+  if (task.pipelineSpec)
+    problems.below([...path, 'pipelineSpec'], validatePipelineSpec(task.pipelineSpec, problems.limits));
   const { onError, retries = 0 } = task;
   if (onError && !onError.startsWith('$(params') && !['continue', 'stopAndFail'].includes(onError))
     problems.invalid(
@@ -117,8 +119,9 @@ function validateCustom(problems: Problems, path: Path, { taskRef, taskSpec }: P
 
 function validateMatrix(problems: Problems, path: Path, task: PipelineTask): void {
   if (!task.matrix || !isMatrixed(task)) return;
-  const count = countCombinations(task.matrix);
-  if (count > mostCombinations) problems.add(path, `expected 0 <= ${count} <= ${mostCombinations}`);
+  const { mostCombinations: most } = problems.limits;
+  const count = countCombinations(task.matrix, most);
+  if (count > most) problems.add(path, `expected 0 <= ${count} <= ${most}`);
   problems.duplicates(
     [...path, 'params'],
     (task.matrix.params ?? []).map(({ name }) => name),

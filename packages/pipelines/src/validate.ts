@@ -9,28 +9,32 @@ import type {
   WorkspaceBinding,
 } from '@tagboat/api';
 import { canonicalJson, invalid, parseDuration, type TagboatError } from '@tagboat/base';
+import { settingsDenial } from './config-defaults.ts';
 import { decodePipelineRunSpec, decodePipelineSpec, decodeTaskRunSpec, decodeTaskSpec } from './decode.ts';
 import { goDuration, pipelineTimeouts } from './durations.ts';
-import { type Problem, Problems } from './problems.ts';
+import { type Limits, type Problem, Problems } from './problems.ts';
+import { shapeProblems } from './shape-problems.ts';
 import { validateParamSpecs } from './validate-params.ts';
 import { validatePipelineSpec, validatePipelineUse } from './validate-pipeline.ts';
 import { validateTaskSpec, validateTimeout } from './validate-task.ts';
 
 /** What Tekton's admission refuses of an object of `tekton.dev`; nothing for other kinds. Paths start at the object's root. */
-export function validateTekton(object: KubernetesObject): Problem[] {
+export function validateTekton(object: KubernetesObject, limits?: Limits): Problem[] {
   if (!object.apiVersion?.startsWith('tekton.dev/')) return [];
-  const problems = new Problems();
+  const problems = new Problems(limits);
   if (object.spec === undefined || object.spec === null || typeof object.spec !== 'object') {
     problems.missing(['spec']);
     return problems.found;
   }
+  problems.below(['spec'], shapeProblems(object.kind, object.spec));
+  if (problems.found.length > 0) return problems.found;
   switch (object.kind) {
     case 'Task':
       problems.below(['spec'], validateTaskSpec(decodeTaskSpec((object as Task).spec!), []));
       break;
     case 'Pipeline': {
       const spec = decodePipelineSpec((object as Pipeline).spec!);
-      problems.below(['spec'], validatePipelineSpec(spec));
+      problems.below(['spec'], validatePipelineSpec(spec, limits));
       if (problems.found.length === 0) problems.below(['spec'], validatePipelineUse(spec, undefined));
       break;
     }
@@ -65,13 +69,19 @@ const webhook =
   'admission webhook "validation.webhook.pipeline.tekton.dev" denied the request: validation failed: ';
 
 /** What Tekton's validating webhook answers where it denies a write; undefined where it allows it. */
-export function tektonDenial(object: KubernetesObject, before?: KubernetesObject): string | undefined {
+export function tektonDenial(
+  object: KubernetesObject,
+  before?: KubernetesObject,
+  limits?: Limits,
+): string | undefined {
+  const settings = settingsDenial(object);
+  if (settings) return settings;
   if (!object.apiVersion?.startsWith('tekton.dev/')) return undefined;
   const update = before && updateProblem(object, before);
   if (update) return `${webhook}${update}`;
   // What is stored already was let in before: labels and status of it may change.
   if (before && canonicalJson(before.spec) === canonicalJson(object.spec)) return undefined;
-  const problems = validateTekton(object);
+  const problems = validateTekton(object, limits);
   return problems.length > 0
     ? `${webhook}${problems.map(({ message, field }) => `${message}: ${field}`).join('\n')}`
     : undefined;
@@ -81,6 +91,8 @@ export function tektonDenial(object: KubernetesObject, before?: KubernetesObject
 function updateProblem(object: KubernetesObject, before: KubernetesObject): string | undefined {
   if (object.kind !== 'PipelineRun' && object.kind !== 'TaskRun') return undefined;
   const status = (before as PipelineRun).status;
+  const managedBy = (run: KubernetesObject) => (run.spec as { managedBy?: string } | undefined)?.managedBy;
+  if (managedBy(object) !== managedBy(before)) return 'invalid value: managedBy is immutable: spec.managedBy';
   const same = (ignored: readonly string[]) => {
     const rest = (spec: unknown) =>
       canonicalJson(
@@ -101,7 +113,7 @@ function updateProblem(object: KubernetesObject, before: KubernetesObject): stri
 function validateTaskRun(problems: Problems, run: TaskRun): void {
   const spec = decodeTaskRunSpec(run.spec);
   oneOf(problems, spec, ['taskRef', 'taskSpec']);
-  if (spec.taskRef && !spec.taskRef.name && !spec.taskRef.resolver)
+  if (spec.taskRef && !spec.taskRef.name && !spec.taskRef.resolver && !problems.limits.resolver)
     problems.missing(['spec', 'taskRef', 'name']);
   if (spec.taskSpec) problems.below(['spec', 'taskSpec'], validateTaskSpec(spec.taskSpec, spec.params ?? []));
   problems.duplicates(
@@ -128,11 +140,11 @@ function validateTaskRun(problems: Problems, run: TaskRun): void {
 function validatePipelineRun(problems: Problems, run: PipelineRun): void {
   const spec = decodePipelineRunSpec(run.spec);
   oneOf(problems, spec, ['pipelineRef', 'pipelineSpec']);
-  if (spec.pipelineRef && !spec.pipelineRef.name && !spec.pipelineRef.resolver)
+  if (spec.pipelineRef && !spec.pipelineRef.name && !spec.pipelineRef.resolver && !problems.limits.resolver)
     problems.missing(['spec', 'pipelineRef', 'name']);
   if (spec.pipelineSpec) {
     const path = ['spec', 'pipelineSpec'];
-    const found = validatePipelineSpec(spec.pipelineSpec);
+    const found = validatePipelineSpec(spec.pipelineSpec, problems.limits);
     problems.below(path, found);
     if (found.length === 0) problems.below(path, validatePipelineUse(spec.pipelineSpec, spec.params ?? []));
   }

@@ -26,7 +26,7 @@ import { applicationController } from '@tagboat/gitops';
 import { experimentController, modelController } from '@tagboat/model';
 import { RunMetrics } from '@tagboat/monitoring';
 import { type HostTools, hostEnvironment, type Node, startNode } from '@tagboat/node';
-import { createPipelineControllers, tektonDenial } from '@tagboat/pipelines';
+import { createPipelineControllers, Settings, tektonDenial } from '@tagboat/pipelines';
 import { BlobStore } from '@tagboat/registry';
 import { inferenceServiceController } from '@tagboat/serving';
 import { type ObjectStore, openDiskStore } from '@tagboat/store';
@@ -85,7 +85,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     }),
   );
   const resources = new Resources(store, types, clock);
-  resources.refuseWhere(tektonDenial);
+  const settings = new Settings({ reader: store, log });
+  resources.refuseWhere((object, before) => tektonDenial(object, before, settings.current));
   const customLog = log.with({ part: 'custom resources' });
   stack.use(await CustomResources.start({ store, kinds: resources.kinds, clock, log: customLog }));
   const tokens = await Tokens.open(home, store);
@@ -215,6 +216,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     clock,
     log,
     metrics,
+    settings,
     repositories,
     registry: registry.prefix,
     url,
@@ -266,6 +268,7 @@ interface Composition {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: RunMetrics;
+  readonly settings: Settings;
   readonly repositories: Repositories;
   readonly registry: string;
   readonly url: string;
@@ -298,7 +301,7 @@ function roomControllers(parts: Composition): Startable[] {
       page: (project, run) => `${parts.url}/runs/${project}/${run}`,
       mirrorOf: (project, name) => repositories.open(project, name, { push: false, mayCreate: false }),
     }),
-    ...createPipelineControllers({ store, clock, log: log('pipelines') }),
+    ...createPipelineControllers({ store, clock, log: log('pipelines'), settings: parts.settings }),
     ...createWorkloadControllers({ store, clock, log: log('workloads'), appsUrl: parts.appsUrl }),
     inferenceServiceController({ store, clock, log: log('serving'), appsUrl: parts.appsUrl }),
     applicationController({
