@@ -70,7 +70,7 @@ export async function renderElyra(
 export async function runElyra(
   client: Client,
   file: string,
-  parameters: Readonly<Record<string, string>>,
+  { parameters, quiet }: { parameters: Readonly<Record<string, string>>; quiet: boolean },
 ): Promise<PipelineRun> {
   const parsed = await readElyra(file);
   for (const name of Object.keys(parameters))
@@ -98,7 +98,7 @@ export async function runElyra(
     clone: { taskSpec: builtInTask('clone').spec! },
   });
   const run = await client.create(kinds.PipelineRun, runOf(pipeline, { here, commit, url, parameters }));
-  const done = await followRun(client, keyOf(kinds.PipelineRun, run), standardOutput());
+  const done = await followRun(client, keyOf(kinds.PipelineRun, run), standardOutput({ quiet }));
   if (findCondition(done.status?.conditions, 'Succeeded')?.status !== 'True')
     throw new TagboatError(await failureOf(client, done), { reason: 'RunFailed' });
   return done;

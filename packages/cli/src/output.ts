@@ -27,13 +27,19 @@ export function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** Prints the outcome of a command: the facts as JSON for machines, or what a person reads. */
+export function tell(output: string | undefined, facts: unknown, lines: string | readonly string[]): void {
+  if (output === 'json') say(JSON.stringify(facts, null, 2));
+  else for (const line of [lines].flat()) say(line);
+}
+
 /** Prints records: a table for people, or all of it as JSON. */
 export function show(
   records: readonly Record<string, unknown>[],
   options: { output?: string | undefined; columns: readonly string[]; empty?: string },
 ): void {
   if (options.output === 'json') {
-    say(JSON.stringify(records, null, 2));
+    tell('json', records, []);
     return;
   }
   if (records.length === 0) {

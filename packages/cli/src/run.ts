@@ -1,38 +1,7 @@
 import { describeError, isReason } from '@tagboat/base';
 import { type CommandDef, defineCommand, renderUsage, runCommand } from 'citty';
 import { checkOptions } from './check-options.ts';
-
-const commands = {
-  up: () => import('./commands/up.ts'),
-  init: () => import('./commands/init.ts'),
-  connect: () => import('./commands/connect.ts'),
-  try: () => import('./commands/try.ts'),
-  console: () => import('./commands/console.ts'),
-  status: () => import('./commands/status.ts'),
-  run: () => import('./commands/run.ts'),
-  rerun: () => import('./commands/rerun.ts'),
-  runs: () => import('./commands/runs.ts'),
-  logs: () => import('./commands/logs.ts'),
-  apps: () => import('./commands/apps.ts'),
-  diff: () => import('./commands/diff.ts'),
-  promote: () => import('./commands/promote.ts'),
-  rollback: () => import('./commands/rollback.ts'),
-  retrain: () => import('./commands/retrain.ts'),
-  predict: () => import('./commands/predict.ts'),
-  pr: () => import('./commands/pr.ts'),
-  share: () => import('./commands/share.ts'),
-  trace: () => import('./commands/trace.ts'),
-  experiments: () => import('./commands/experiments.ts'),
-  render: () => import('./commands/render.ts'),
-  notebook: () => import('./commands/notebook.ts'),
-  workbench: () => import('./commands/workbench.ts'),
-  secret: () => import('./commands/secret.ts'),
-  kubeconfig: () => import('./commands/kubeconfig.ts'),
-  backup: () => import('./commands/backup.ts'),
-  restore: () => import('./commands/restore.ts'),
-  doctor: () => import('./commands/doctor.ts'),
-  'git-credential': () => import('./commands/git-credential.ts'),
-} as const;
+import { commands } from './commands.ts';
 
 const subCommands = Object.fromEntries(
   Object.entries(commands).map(([name, load]) => [

@@ -7,7 +7,7 @@ import { isReason, systemClock } from '@tagboat/base';
 import { backupStream, defaultHome } from '@tagboat/server';
 import { openDiskStore } from '@tagboat/store';
 import { defineCommand } from 'citty';
-import { say } from '../output.ts';
+import { outputOption, tell } from '../output.ts';
 import { connect } from '../session.ts';
 
 export default defineCommand({
@@ -18,6 +18,7 @@ export default defineCommand({
   },
   args: {
     file: { type: 'positional', required: true, description: 'where to; holds secrets, keep it safe' },
+    ...outputOption,
   },
   async run({ args }) {
     const file = resolve(args.file);
@@ -30,10 +31,11 @@ export default defineCommand({
       throw error;
     }
     const { size } = await stat(file);
-    say(`${file}: ${Math.ceil(size / 1024)} KiB: the store, its keys and the configuration`);
-    say(
-      `not in it: repositories, images, volumes and logs; copy ${defaultHome()}/{git,blobs,volumes,logs} for those`,
-    );
+    const others = ['git', 'blobs', 'volumes', 'logs'].map((name) => join(defaultHome(), name));
+    tell(args.output, { file, bytes: size, notIncluded: others }, [
+      `${file}: ${Math.ceil(size / 1024)} KiB: the store, its keys and the configuration`,
+      `not in it: repositories, images, volumes and logs; copy ${others.join(' ')} for those`,
+    ]);
   },
 });
 

@@ -3,7 +3,7 @@ import { invalid, TagboatError } from '@tagboat/base';
 import { type Client, until } from '@tagboat/client';
 import { checkUrl } from '@tagboat/git-client';
 import { defineCommand } from 'citty';
-import { say } from '../output.ts';
+import { outputOption, tell } from '../output.ts';
 import { about, connect, ensureRepository, nameFrom } from '../session.ts';
 
 export default defineCommand({
@@ -26,6 +26,7 @@ export default defineCommand({
     },
     'webhook-secret': { type: 'string', description: 'a Secret with webhook-secret; with --forge' },
     interval: { type: 'string', default: '60', description: 'seconds between looks' },
+    ...outputOption,
   },
   async run({ args }) {
     const client = await connect();
@@ -62,15 +63,16 @@ export default defineCommand({
     const ready = findCondition(status?.conditions, 'Ready');
     if (ready?.status === 'False')
       throw new TagboatError(ready.message ?? 'cannot read it', { reason: ready.reason ?? 'Failed' });
-    if (args['webhook-secret'])
-      say(
-        `webhooks are taken at ${client.url}/webhooks/${project}/${name}; without them a look every ${args.interval} s`,
-      );
     const refs = Object.keys(status?.refs ?? {});
     const tags = refs.filter((ref) => ref.startsWith('refs/tags/')).length;
-    say(
-      `${project}/${name} follows ${url}: ${refs.length - tags} branches, and ${tags} tags that are known and not run; the next new tag runs`,
-    );
+    const branches = refs.length - tags;
+    const webhookUrl = args['webhook-secret'] ? `${client.url}/webhooks/${project}/${name}` : undefined;
+    tell(args.output, { project, name, url, branches, tags, ...(webhookUrl ? { webhookUrl } : {}) }, [
+      ...(webhookUrl
+        ? [`webhooks are taken at ${webhookUrl}; without them a look every ${args.interval} s`]
+        : []),
+      `${project}/${name} follows ${url}: ${branches} branches, and ${tags} tags that are known and not run; the next new tag runs`,
+    ]);
   },
 });
 

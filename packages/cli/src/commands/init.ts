@@ -6,7 +6,7 @@ import type { Client } from '@tagboat/client';
 import { git } from '@tagboat/git-client';
 import { modelFileName, readModelFile } from '@tagboat/render';
 import { defineCommand } from 'citty';
-import { say } from '../output.ts';
+import { outputOption, say, tell } from '../output.ts';
 import { selfCommand } from '../paths.ts';
 import { proposeModelFile } from '../propose.ts';
 import { connect, ensureRepository, hostedRepository, nameFrom } from '../session.ts';
@@ -20,6 +20,7 @@ export default defineCommand({
     project: { type: 'string', alias: 'p', description: 'the project (a namespace); default: the directory' },
     remote: { type: 'string', default: 'tagboat', description: 'name of the git remote' },
     print: { type: 'boolean', description: 'only print the proposal' },
+    ...outputOption,
   },
   async run({ args }) {
     const directory = resolve('.');
@@ -28,18 +29,34 @@ export default defineCommand({
     });
     const root = top.stdout.toString('utf8').trim();
     const file = join(root, modelFileName);
-    if (args.print) return say((await proposeModelFile(root)).text.trimEnd());
-    if (existsSync(file)) readModelFile(await readFile(file, 'utf8'), modelFileName);
-    else {
-      const proposal = await proposeModelFile(root);
-      readModelFile(proposal.text, modelFileName);
-      await writeFile(file, proposal.text);
+    const given = existsSync(file) && !args.print ? await readFile(file, 'utf8') : undefined;
+    const proposal = given === undefined ? await proposeModelFile(root) : undefined;
+    if (args.print) return tell(args.output, proposal, proposal!.text.trimEnd());
+    readModelFile(proposal?.text ?? given!, modelFileName);
+    if (proposal) await writeFile(file, proposal.text);
+    if (proposal && args.output !== 'json') {
       say(`wrote ${modelFileName}; look it over:\n\n${proposal.text}`);
       for (const note of proposal.notes) say(`note: ${note}`);
     }
     const client = await connect();
     const name = nameFrom(basename(root));
-    await addRemote(client, { root, remote: args.remote, project: nameFrom(args.project ?? name), name });
+    const project = nameFrom(args.project ?? name);
+    const { url, branch } = await addRemote(client, { root, remote: args.remote, project, name });
+    const facts = {
+      file,
+      wrote: proposal !== undefined,
+      notes: proposal?.notes ?? [],
+      project,
+      name,
+      remote: args.remote,
+      url,
+    };
+    tell(args.output, facts, [
+      `remote "${args.remote}" is ${url}\n\nnext:`,
+      `  git add ${modelFileName} && git commit -m "Tagboat"`,
+      `  git tag v0.1.0 && git push ${args.remote} ${branch} v0.1.0`,
+      '  tagboat runs',
+    ]);
     return undefined;
   },
 });
@@ -47,7 +64,7 @@ export default defineCommand({
 async function addRemote(
   client: Client,
   { root, remote, project, name }: { root: string; remote: string; project: string; name: string },
-): Promise<void> {
+): Promise<{ url: string; branch: string }> {
   await ensureRepository(client, project, hostedRepository(project, name));
   const url = `${client.url}/git/${project}/${name}.git`;
   const known = await git(['remote', 'get-url', remote], { cwd: root }).catch(() => undefined);
@@ -57,7 +74,5 @@ async function addRemote(
   const branch = (await git(['symbolic-ref', '--short', 'HEAD'], { cwd: root })).stdout
     .toString('utf8')
     .trim();
-  say(
-    `remote "${remote}" is ${url}\n\nnext:\n  git add ${modelFileName} && git commit -m "Tagboat"\n  git tag v0.1.0 && git push ${remote} ${branch} v0.1.0\n  tagboat runs`,
-  );
+  return { url, branch };
 }

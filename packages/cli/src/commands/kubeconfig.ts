@@ -1,7 +1,7 @@
 import { TagboatError } from '@tagboat/base';
 import { defineCommand } from 'citty';
 import { stringify } from 'yaml';
-import { say } from '../output.ts';
+import { outputOption, tell } from '../output.ts';
 import { about, connect } from '../session.ts';
 
 export default defineCommand({
@@ -16,6 +16,7 @@ export default defineCommand({
       description: 'the namespace of the context',
       default: 'default',
     },
+    ...outputOption,
   },
   async run({ args }) {
     const client = await connect();
@@ -26,23 +27,18 @@ export default defineCommand({
         hint: 'its port was taken or turned off: start it with TAGBOAT_TLS_PORT set to a free port',
       });
     const name = 'tagboat';
-    say(
-      stringify({
-        apiVersion: 'v1',
-        kind: 'Config',
-        clusters: [
-          {
-            name,
-            cluster: {
-              server: tlsUrl,
-              'certificate-authority-data': Buffer.from(certificateAuthority).toString('base64'),
-            },
-          },
-        ],
-        users: [{ name, user: { token: client.token } }],
-        contexts: [{ name, context: { cluster: name, user: name, namespace: args.namespace } }],
-        'current-context': name,
-      }).trimEnd(),
-    );
+    const cluster = {
+      server: tlsUrl,
+      'certificate-authority-data': Buffer.from(certificateAuthority).toString('base64'),
+    };
+    const config = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [{ name, cluster }],
+      users: [{ name, user: { token: client.token } }],
+      contexts: [{ name, context: { cluster: name, user: name, namespace: args.namespace } }],
+      'current-context': name,
+    };
+    tell(args.output, config, stringify(config).trimEnd());
   },
 });

@@ -1,77 +1,168 @@
-import { kinds, type Pod, type TaskRun } from '@tagboat/api';
+import { kinds, type PipelineRun, type Pod, type TaskRun } from '@tagboat/api';
 import { notFound } from '@tagboat/base';
-import type { Client } from '@tagboat/client';
+import { type Client, splitLines, until } from '@tagboat/client';
 import { defineCommand } from 'citty';
 import pc from 'picocolors';
-import { projectOption } from '../output.ts';
+import { outputOption, projectOption, say } from '../output.ts';
 import { connect } from '../session.ts';
 
 export default defineCommand({
-  meta: { name: 'logs', description: 'Prints the logs of a run, a pod or a served model' },
+  meta: {
+    name: 'logs',
+    description: 'Prints the logs of a run, a pod or a served model; with -o json an object for each line',
+  },
   args: {
     name: { type: 'positional', required: true, description: 'a run, a pod, or a model' },
     task: { type: 'string', alias: 't', description: 'only this task of the run' },
-    follow: { type: 'boolean', alias: 'f', description: 'go on as more is written' },
+    follow: { type: 'boolean', alias: 'f', description: 'go on as more is written, to the end of the run' },
     ...projectOption,
+    ...outputOption,
   },
   async run({ args }) {
     const client = await connect();
+    const wanted: Wanted = { name: args.name, task: args.task, follow: args.follow ?? false };
     const scope = args.project ? { namespace: args.project } : {};
-    const { items: tasks } = await client.list<TaskRun>(kinds.TaskRun, scope);
-    const own = tasks
-      .filter(
-        ({ metadata }) =>
-          metadata.labels?.['tekton.dev/pipelineRun'] === args.name || metadata.name === args.name,
-      )
-      .filter(({ metadata }) => !args.task || metadata.labels?.['tekton.dev/pipelineTask'] === args.task)
-      .sort((a, b) => ((a.status?.startTime ?? '') < (b.status?.startTime ?? '') ? -1 : 1));
-    const pods = own.flatMap(({ metadata, status }) =>
-      status?.podName
-        ? [
-            {
-              namespace: metadata.namespace ?? '',
-              name: status.podName,
-              title: metadata.labels?.['tekton.dev/pipelineTask'] ?? metadata.name,
-            },
-          ]
-        : [],
-    );
-    if (pods.length === 0) pods.push(...(await podsOf(client, args.name, scope)));
-    if (pods.length === 0)
+    const printer = args.output === 'json' ? printJson : print;
+    let printed = 0;
+    for await (const pod of podsWith(client, wanted, scope)) {
+      await printer(client, pod, wanted.follow);
+      printed++;
+    }
+    if (printed === 0)
       throw notFound(`there is no run, pod or model "${args.name}" with a log`, {
         hint: 'see: tagboat runs, tagboat apps',
       });
-    for (const pod of pods) await print(client, pod, args.follow ?? false);
   },
 });
 
-async function podsOf(client: Client, name: string, scope: { namespace?: string }) {
-  const { items } = await client.list<Pod>(kinds.Pod, scope);
-  return items
-    .filter(
-      ({ metadata }) =>
-        metadata.name === name || metadata.labels?.['serving.kserve.io/inferenceservice'] === name,
-    )
-    .map(({ metadata }) => ({
-      namespace: metadata.namespace ?? '',
-      name: metadata.name,
-      title: metadata.name,
-    }));
+interface Wanted {
+  readonly name: string;
+  readonly task: string | undefined;
+  readonly follow: boolean;
+}
+interface Scope {
+  readonly namespace?: string;
+}
+interface ShownPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly title: string;
 }
 
-async function print(
+async function* podsWith(client: Client, wanted: Wanted, scope: Scope): AsyncGenerator<ShownPod> {
+  const { items: runs } = await client.list<PipelineRun>(kinds.PipelineRun, scope);
+  const run = runs.find(({ metadata }) => metadata.name === wanted.name);
+  if (run) return yield* podsOfRun(client, run, wanted);
+  const { items: tasks } = await client.list<TaskRun>(kinds.TaskRun, scope);
+  const task = tasks.find(({ metadata }) => metadata.name === wanted.name);
+  const pod = task && podOf(task);
+  if (pod) return yield pod;
+  const { items } = await client.list<Pod>(kinds.Pod, scope);
+  for (const { metadata } of items)
+    if (
+      metadata.name === wanted.name ||
+      metadata.labels?.['serving.kserve.io/inferenceservice'] === wanted.name
+    )
+      yield { namespace: metadata.namespace ?? '', name: metadata.name, title: metadata.name };
+}
+
+/** In the order they began; with `follow` those too that begin later, until the run is over. */
+async function* podsOfRun(client: Client, run: PipelineRun, wanted: Wanted): AsyncGenerator<ShownPod> {
+  const { namespace = '', name } = run.metadata;
+  const shown = new Set<string>();
+  for (let current = run; ; ) {
+    const { items } = await client.list<TaskRun>(kinds.TaskRun, {
+      namespace,
+      labelSelector: `tekton.dev/pipelineRun=${name}`,
+    });
+    const fresh = items
+      .filter(({ metadata }) => !shown.has(metadata.name))
+      .filter((task) => podOf(task) !== undefined && isWanted(task, wanted))
+      .sort((a, b) => (a.status?.startTime ?? '').localeCompare(b.status?.startTime ?? ''));
+    for (const task of fresh) {
+      shown.add(task.metadata.name);
+      yield podOf(task)!;
+    }
+    if (fresh.length > 0 && !current.status?.completionTime) {
+      current = (await client.get<PipelineRun>({ type: kinds.PipelineRun, namespace, name })) ?? current;
+      continue;
+    }
+    if (!wanted.follow || current.status?.completionTime) return;
+    current = await changed(client, current, (task) => !shown.has(task.metadata.name));
+  }
+}
+
+/** Waits for another task of the run to begin, or for the run's end. @returns the run as it is then */
+async function changed(
   client: Client,
-  pod: { namespace: string; name: string; title: string },
-  follow: boolean,
-): Promise<void> {
-  const found = await client.get<Pod>({ type: kinds.Pod, namespace: pod.namespace, name: pod.name });
+  { metadata: { namespace = '', name } }: PipelineRun,
+  isNew: (task: TaskRun) => boolean,
+): Promise<PipelineRun> {
+  const decided = new AbortController();
+  const awaited = { namespace, what: `the end of ${name}`, timeout: longest, signal: decided.signal };
+  const ended = until<PipelineRun>(
+    client,
+    { ...awaited, type: kinds.PipelineRun },
+    (run) => run.metadata.name === name && run.status?.completionTime !== undefined,
+  );
+  const begun = until<TaskRun>(
+    client,
+    { ...awaited, type: kinds.TaskRun, labelSelector: `tekton.dev/pipelineRun=${name}` },
+    (task) => isNew(task) && podOf(task) !== undefined,
+  );
+  try {
+    await Promise.race([ended, begun]);
+  } finally {
+    decided.abort();
+    await Promise.allSettled([ended, begun]);
+  }
+  const run = await client.get<PipelineRun>({ type: kinds.PipelineRun, namespace, name });
+  if (!run) throw notFound(`the run ${namespace}/${name} was deleted`);
+  return run;
+}
+
+/** The longest that a timer can be set to, 24 days. */
+const longest = 2 ** 31 - 1;
+
+const isWanted = ({ metadata }: TaskRun, { task }: Wanted): boolean =>
+  !task || metadata.labels?.['tekton.dev/pipelineTask'] === task;
+
+/** The pod of a task of which a step has begun: before, there may be none yet. */
+function podOf({ metadata, status }: TaskRun): ShownPod | undefined {
+  const begun = status?.steps?.some(({ running, terminated }) => running ?? terminated);
+  if (!status?.podName || !(begun || status.completionTime)) return undefined;
+  return {
+    namespace: metadata.namespace ?? '',
+    name: status.podName,
+    title: metadata.labels?.['tekton.dev/pipelineTask'] ?? metadata.name,
+  };
+}
+
+async function containersOf(client: Client, { namespace, name }: ShownPod): Promise<string[]> {
+  const found = await client.get<Pod>({ type: kinds.Pod, namespace, name });
+  return (found?.spec?.containers ?? []).map((container) => container.name);
+}
+
+async function print(client: Client, pod: ShownPod, follow: boolean): Promise<void> {
   process.stdout.write(`${pc.bold(pod.title)}\n`);
-  for (const { name } of found?.spec?.containers ?? []) {
+  for (const container of await containersOf(client, pod)) {
     let printed = false;
-    for await (const text of client.logs({ ...pod, container: name }, { follow })) {
+    for await (const text of client.logs({ ...pod, container }, { follow })) {
       printed = true;
       process.stdout.write(text);
     }
     if (!printed) process.stdout.write(pc.dim('(nothing)\n'));
+  }
+}
+
+async function printJson(client: Client, pod: ShownPod, follow: boolean): Promise<void> {
+  const { namespace, name, title } = pod;
+  for (const container of await containersOf(client, pod)) {
+    const text = client.logs({ ...pod, container }, { follow, timestamps: true });
+    for await (const stamped of splitLines(text)) {
+      const at = stamped.indexOf(' ');
+      const [time, line] = [stamped.slice(0, at), stamped.slice(at + 1)];
+      say(JSON.stringify({ namespace, pod: name, task: title, container, time, line }));
+    }
   }
 }

@@ -10,7 +10,7 @@ import { prepareNotebook, StepContext } from '@tagboat/steps';
 import { defineCommand } from 'citty';
 import { isElyraFile, runElyra } from '../elyra.ts';
 import { factsOf } from '../notebook-facts.ts';
-import { outputOption, say, show } from '../output.ts';
+import { outputOption, say, show, tell } from '../output.ts';
 import { connect } from '../session.ts';
 import { snapshot } from '../snapshot.ts';
 import { pairsOf, valuesOf } from '../words.ts';
@@ -65,35 +65,36 @@ const run = defineCommand({
   args: {
     notebook: { type: 'positional', required: true, description: 'or an Elyra .pipeline' },
     parameter: { type: 'string', alias: 'p', description: 'NAME=value (YAML); repeatable' },
-    output: {
-      type: 'string',
-      alias: 'o',
-      description: 'the executed notebook; default: NAME.executed.ipynb',
-    },
+    executed: { type: 'string', description: 'the executed notebook; default: NAME.executed.ipynb' },
     artifacts: { type: 'string', description: 'a directory for the model file that it writes' },
+    ...outputOption,
   },
   async run({ args, rawArgs }) {
+    const quiet = args.output === 'json';
     if (isElyraFile(args.notebook)) {
-      const given = pairsOf(valuesOf(rawArgs, '--parameter', '-p'), 'a parameter');
-      await runElyra(await connect(), args.notebook, given);
-      return;
+      const parameters = pairsOf(valuesOf(rawArgs, '--parameter', '-p'), 'a parameter');
+      const done = await runElyra(await connect(), args.notebook, { parameters, quiet });
+      return tell(args.output, done, []);
     }
-    await using place = await placeOf(args.notebook, say);
+    await using place = await placeOf(args.notebook, quiet ? () => undefined : say);
     const texts = pairsOf(valuesOf(rawArgs, '--parameter', '-p'), 'a parameter');
     const parameters = Object.fromEntries(
       Object.entries(texts).map(([name, text]) => [name, parseYaml(text, `-p ${name}`)[0]?.value ?? null]),
     );
     const name = basename(args.notebook, '.ipynb');
-    const outputPath = resolve(args.output ?? join(dirname(args.notebook), `${name}.executed.ipynb`));
+    const outputPath = resolve(args.executed ?? join(dirname(args.notebook), `${name}.executed.ipynb`));
     const prepared = await prepareNotebook(place.context, place);
     const { artifact } = await prepared.run(parameters, outputPath);
-    say(`executed: ${relative(process.cwd(), outputPath)}`);
-    if (artifact) say(`${artifact.path}: ${artifact.size} bytes, ${artifact.digest}`);
+    tell(args.output, { executed: outputPath, artifact }, [
+      `executed: ${relative(process.cwd(), outputPath)}`,
+      ...(artifact ? [`${artifact.path}: ${artifact.size} bytes, ${artifact.digest}`] : []),
+    ]);
     if (artifact && args.artifacts) {
       const target = join(args.artifacts, artifact.path);
       await mkdir(dirname(target), { recursive: true });
       await cp(join(prepared.workdir, artifact.path), target);
     }
+    return undefined;
   },
 });
 

@@ -1,9 +1,10 @@
 import { kinds, type PullRequest, type Repository } from '@tagboat/api';
 import { invalid, notFound, TagboatError } from '@tagboat/base';
-import type { Client } from '@tagboat/client';
+import { type Client, until } from '@tagboat/client';
+import { git } from '@tagboat/git-client';
 import { runCommand } from '@tagboat/process';
 import { defineCommand } from 'citty';
-import { ago, outputOption, say, show } from '../output.ts';
+import { ago, outputOption, say, show, tell } from '../output.ts';
 import { connect, currentRepository } from '../session.ts';
 
 const repositoryOption = {
@@ -147,6 +148,7 @@ const create = defineCommand({
     into: { type: 'string', description: 'the branch; default: the default branch' },
     title: { type: 'string', alias: 't' },
     body: { type: 'string', alias: 'b' },
+    ...outputOption,
   },
   async run({ args }) {
     const place = await placeOf(args.repository);
@@ -168,8 +170,20 @@ const create = defineCommand({
       onOutput: (_stream, data) => process.stderr.write(data),
     });
     if (code !== 0) throw new TagboatError('git push was refused; see above', { reason: 'GitFailed' });
+    if (args.output === 'json') tell('json', await pullOfHead(place, into), []);
   },
 });
+
+/** The pull request that the current commit was just proposed by. */
+async function pullOfHead({ client, project, name }: Place, into: string): Promise<PullRequest> {
+  const head = (await git(['rev-parse', 'HEAD'], {})).stdout.toString('utf8').trim();
+  return until<PullRequest>(
+    client,
+    { type: kinds.PullRequest, namespace: project, what: `the pull request of ${head.slice(0, 10)}` },
+    ({ spec, status }) =>
+      spec?.repository === name && spec.targetBranch === into && status?.headCommit === head,
+  );
+}
 
 async function post(place: Place, path: string, body: object): Promise<Record<string, unknown>> {
   const response = await place.client.request('POST', `${place.api}${path}`, body);
@@ -181,11 +195,16 @@ const comment = defineCommand({
     name: 'comment',
     description: 'Says something; a line /test, /retest, /cancel or /ok-to-test is a command',
   },
-  args: { ...numberArgument, text: { type: 'positional', required: true }, ...repositoryOption },
+  args: {
+    ...numberArgument,
+    text: { type: 'positional', required: true },
+    ...repositoryOption,
+    ...outputOption,
+  },
   async run({ args }) {
     const place = await placeOf(args.repository);
-    await post(place, `/issues/${args.number}/comments`, { body: args.text });
-    say(`commented on #${args.number}`);
+    const made = await post(place, `/issues/${args.number}/comments`, { body: args.text });
+    tell(args.output, made, `commented on #${args.number}`);
   },
 });
 
@@ -197,14 +216,19 @@ const review = defineCommand({
     ...repositoryOption,
     approve: { type: 'boolean' },
     'request-changes': { type: 'boolean' },
+    ...outputOption,
   },
   async run({ args }) {
     if (args.approve === args['request-changes'])
       throw invalid('expected one of --approve and --request-changes');
     const place = await placeOf(args.repository);
     const event = args.approve ? 'APPROVED' : 'REQUEST_CHANGES';
-    await post(place, `/pulls/${args.number}/reviews`, { event, body: args.text ?? '' });
-    say(args.approve ? `approved #${args.number}` : `asked for changes in #${args.number}`);
+    const made = await post(place, `/pulls/${args.number}/reviews`, { event, body: args.text ?? '' });
+    tell(
+      args.output,
+      made,
+      args.approve ? `approved #${args.number}` : `asked for changes in #${args.number}`,
+    );
   },
 });
 
@@ -216,6 +240,7 @@ const merge = defineCommand({
     squash: { type: 'boolean', description: 'as one commit that holds the whole change' },
     'fast-forward': { type: 'boolean', description: 'without a merge commit; the change must be on top' },
     message: { type: 'string', alias: 'm', description: "of the commit; default: the pull request's title" },
+    ...outputOption,
   },
   async run({ args }) {
     if (args.squash && args['fast-forward'])
@@ -227,7 +252,9 @@ const merge = defineCommand({
       ...(args.message ? { MergeTitleField: args.message } : {}),
       ...(pull.status?.headCommit ? { head_commit_id: pull.status.headCommit } : {}),
     });
-    say(
+    tell(
+      args.output,
+      answer,
       answer.merged
         ? `merged #${args.number} into ${pull.spec!.targetBranch}: ${String(answer.sha).slice(0, 10)}`
         : `#${args.number} is merged as soon as it can be: ${String(answer.message)}`,

@@ -3,7 +3,7 @@ import { commitFiles } from '@tagboat/git-client';
 import { deploymentBranch, pinRelease, type Release, readRelease, releaseMessage } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { lookNow, readDeployment, releaseIn } from '../deployments.ts';
-import { betweenOptions, say } from '../output.ts';
+import { betweenOptions, tell } from '../output.ts';
 import { connect, findModel } from '../session.ts';
 
 export default defineCommand({
@@ -35,9 +35,9 @@ export default defineCommand({
     });
     if (changed) await lookNow(client, model, commit);
     const result = { model: model.metadata.name, environment: args.to, tag: release.tag, commit, changed };
-    if (args.output === 'json') say(JSON.stringify(result, null, 2));
-    else if (changed)
-      say(`${release.tag} goes to ${args.to} by commit ${commit.slice(0, 10)}; see: tagboat apps`);
-    else say(`${args.to} runs ${release.tag} already`);
+    const told = changed
+      ? `${release.tag} goes to ${args.to} by commit ${commit.slice(0, 10)}; see: tagboat apps`
+      : `${args.to} runs ${release.tag} already`;
+    tell(args.output, result, told);
   },
 });

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import type { KubernetesObject } from '@tagboat/api';
+import { type KubernetesObject, parseYaml } from '@tagboat/api';
 import { notFound } from '@tagboat/base';
 import {
   applicationFor,
@@ -18,6 +18,7 @@ import {
 import { defineCommand } from 'citty';
 import { stringify } from 'yaml';
 import { isElyraFile, renderElyra } from '../elyra.ts';
+import { outputOption, tell } from '../output.ts';
 import { nameFrom } from '../session.ts';
 
 export default defineCommand({
@@ -40,25 +41,38 @@ export default defineCommand({
       default: 'https://git.example.com/team/deployment.git',
       description: 'git URL of the deployment repository',
     },
+    ...outputOption,
   },
   async run({ args }) {
-    if (isElyraFile(args.directory)) {
-      const project = args.project ?? nameFrom(basename(resolve(args.directory, '..')));
-      process.stdout.write(await renderElyra(args.directory, { ...args, project }));
-      return;
-    }
-    const path = join(args.directory, modelFileName);
-    const text = await readFile(path, 'utf8').catch(() => {
-      throw notFound(`there is no ${path}`, { hint: 'propose one with: tagboat init' });
-    });
-    const project = args.project ?? nameFrom(basename(resolve(args.directory)));
-    const documents = taskNames.map((name) => taskText(name).trim());
-    for (const model of readModelFile(text, path))
-      for (const object of objectsOf(model, { ...args, project }))
-        documents.push(stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }).trim());
-    process.stdout.write(`${documents.join('\n---\n')}\n`);
+    const text = await rendered(args);
+    const items = () => parseYaml(text, 'rendered').map(({ value }) => value);
+    if (args.output === 'json') tell('json', { apiVersion: 'v1', kind: 'List', items: items() }, []);
+    else process.stdout.write(text);
   },
 });
+
+interface Asked extends Omit<Places, 'project'> {
+  readonly directory: string;
+  readonly project?: string | undefined;
+}
+
+/** The files of a directory's models, or of an Elyra pipeline, as YAML documents. */
+async function rendered(args: Asked): Promise<string> {
+  if (isElyraFile(args.directory)) {
+    const project = args.project ?? nameFrom(basename(resolve(args.directory, '..')));
+    return renderElyra(args.directory, { ...args, project });
+  }
+  const path = join(args.directory, modelFileName);
+  const text = await readFile(path, 'utf8').catch(() => {
+    throw notFound(`there is no ${path}`, { hint: 'propose one with: tagboat init' });
+  });
+  const project = args.project ?? nameFrom(basename(resolve(args.directory)));
+  const documents = taskNames.map((name) => taskText(name).trim());
+  for (const model of readModelFile(text, path))
+    for (const object of objectsOf(model, { ...args, project }))
+      documents.push(stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }).trim());
+  return `${documents.join('\n---\n')}\n`;
+}
 
 interface Places {
   readonly project: string;

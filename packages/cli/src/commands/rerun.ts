@@ -4,7 +4,7 @@ import { claimNameOf, rerunOfAnnotation } from '@tagboat/pipelines';
 import { defineCommand } from 'citty';
 import { followTree } from '../follow-tree.ts';
 import { standardOutput } from '../live.ts';
-import { projectOption, say } from '../output.ts';
+import { outputOption, projectOption, tell } from '../output.ts';
 import { clientSource } from '../run-source.ts';
 import { connect } from '../session.ts';
 
@@ -15,6 +15,7 @@ export default defineCommand({
     'from-failed': { type: 'boolean', description: 'keep the outcome of tasks that succeeded' },
     detach: { type: 'boolean', alias: 'd', description: 'do not follow it' },
     ...projectOption,
+    ...outputOption,
   },
   async run({ args }) {
     const client = await connect();
@@ -30,11 +31,13 @@ export default defineCommand({
     if (!earlier.status?.completionTime)
       throw invalid(`the run "${args.run}" is not over yet`, { hint: 'follow it with: tagboat runs NAME' });
     const again = await client.create(kinds.PipelineRun, rerunOf(earlier, args['from-failed'] ?? false));
-    say(`${again.metadata.namespace}/${again.metadata.name}`);
+    const quiet = args.output === 'json';
+    if (args.detach || !quiet) tell(args.output, again, `${again.metadata.namespace}/${again.metadata.name}`);
     if (args.detach) return;
-    const done = await followTree(clientSource(client), keyOf(kinds.PipelineRun, again), standardOutput());
+    const key = keyOf(kinds.PipelineRun, again);
+    const done = await followTree(clientSource(client), key, standardOutput({ quiet }));
     const condition = findCondition(done.status?.conditions, 'Succeeded');
-    say(`${condition?.reason}: ${condition?.message}`);
+    tell(args.output, done, `${condition?.reason}: ${condition?.message}`);
     if (condition?.status !== 'True') process.exitCode = 1;
   },
 });

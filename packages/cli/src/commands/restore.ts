@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { systemClock } from '@tagboat/base';
 import { defaultHome, restore } from '@tagboat/server';
 import { defineCommand } from 'citty';
-import { say } from '../output.ts';
+import { outputOption, tell } from '../output.ts';
 
 export default defineCommand({
   meta: {
@@ -13,6 +13,7 @@ export default defineCommand({
   args: {
     file: { type: 'positional', required: true },
     force: { type: 'boolean', description: 'replace what is there, which is kept under another name' },
+    ...outputOption,
   },
   async run({ args }) {
     const home = defaultHome();
@@ -22,7 +23,9 @@ export default defineCommand({
       force: args.force ?? false,
       clock: systemClock,
     });
-    say(`${home} is as it was at ${createdAt} (revision ${revision})`);
-    for (const path of kept) say(`what was there before: ${path}`);
+    tell(args.output, { home, createdAt, revision, kept }, [
+      `${home} is as it was at ${createdAt} (revision ${revision})`,
+      ...kept.map((path) => `what was there before: ${path}`),
+    ]);
   },
 });

@@ -4,7 +4,7 @@ import { type Client, until } from '@tagboat/client';
 import { type Model, retrainAnnotation, runAnnotations, runLabels } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { failureOf, followRun, standardOutput } from '../live.ts';
-import { modelOptions, say } from '../output.ts';
+import { modelOptions, tell } from '../output.ts';
 import { connect, findModel } from '../session.ts';
 
 export default defineCommand({
@@ -20,7 +20,8 @@ export default defineCommand({
     await client.patch(keyOf(kinds.Model, model), {
       metadata: { annotations: { [retrainAnnotation]: requested } },
     });
-    if (args['no-wait']) return say('asked for; see: tagboat runs');
+    if (args['no-wait'])
+      return finish(args.output, { outcome: 'Requested', message: 'see: tagboat runs', requested });
     const quiet = args.output === 'json';
     const retrain = await runOf(
       client,
@@ -63,7 +64,7 @@ function finish(
   output: string | undefined,
   result: { outcome: string; message: string; [key: string]: unknown },
 ): void {
-  say(output === 'json' ? JSON.stringify(result, null, 2) : `${result.outcome}: ${result.message}`);
+  tell(output, result, `${result.outcome}: ${result.message}`);
 }
 
 async function follow(

@@ -3,7 +3,7 @@ import { revertCommit } from '@tagboat/git-client';
 import { deploymentBranch } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { lookNow, readDeployment, releaseIn } from '../deployments.ts';
-import { modelOptions, say } from '../output.ts';
+import { modelOptions, tell } from '../output.ts';
 import { connect, findModel } from '../session.ts';
 
 export default defineCommand({
@@ -48,10 +48,10 @@ export default defineCommand({
       to: now?.tag ?? null,
       commit,
     };
-    if (args.output === 'json') say(JSON.stringify(result, null, 2));
-    else
-      say(
-        `${environment} goes back from ${release.tag} to ${now?.tag ?? 'nothing'} by commit ${commit.slice(0, 10)}`,
-      );
+    tell(
+      args.output,
+      result,
+      `${environment} goes back from ${release.tag} to ${now?.tag ?? 'nothing'} by commit ${commit.slice(0, 10)}`,
+    );
   },
 });

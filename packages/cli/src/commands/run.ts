@@ -21,7 +21,7 @@ import { isElyraFile, runElyra } from '../elyra.ts';
 import { followTree } from '../follow-tree.ts';
 import { toolsOfHost } from '../host.ts';
 import { standardOutput } from '../live.ts';
-import { outputOption, say } from '../output.ts';
+import { outputOption, say, tell } from '../output.ts';
 import { clientSource, engineSource, type RunSource } from '../run-source.ts';
 import { about, connect } from '../session.ts';
 import {
@@ -57,9 +57,9 @@ export default defineCommand({
   },
   async run({ args, rawArgs }) {
     if (isElyraFile(args.file)) {
-      const given = Object.fromEntries(pairs(rawArgs, ['-p', '--param']));
-      await runElyra(await connect(), args.file, given);
-      return;
+      const parameters = Object.fromEntries(pairs(rawArgs, ['-p', '--param']));
+      const done = await runElyra(await connect(), args.file, { parameters, quiet: args.output === 'json' });
+      return tell(args.output, done, []);
     }
     const files = await readTektonFiles(args.file, args.name);
     const options: RunOptions = {
@@ -71,10 +71,11 @@ export default defineCommand({
     for (const feature of alphaFeatures(files))
       process.stderr.write(`${pc.yellow('note')}: ${feature} is alpha in Tekton; a cluster may refuse it\n`);
     const runs = await runSomewhere(options, { local: args.local ?? false, project: args.project });
-    if (args.output === 'json') say(JSON.stringify(runs.length === 1 ? runs[0] : runs, null, 2));
+    if (args.output === 'json') tell('json', runs.length === 1 ? runs[0] : runs, []);
     else for (const run of runs) report(run);
     const failed = runs.find((run) => findCondition(run.status?.conditions, 'Succeeded')?.status !== 'True');
     if (failed) process.exitCode = exitCodeOf(failed);
+    return undefined;
   },
 });
 

@@ -1,7 +1,7 @@
 import { kinds, type Secret } from '@tagboat/api';
 import { invalid } from '@tagboat/base';
 import { defineCommand } from 'citty';
-import { outputOption, projectOption, say } from '../output.ts';
+import { outputOption, projectOption, tell } from '../output.ts';
 import { connect, currentRepository } from '../session.ts';
 
 const set = defineCommand({
@@ -39,8 +39,11 @@ const set = defineCommand({
       await client.create(kinds.Secret, secret);
     }
     const keys = Object.keys(data);
-    if (args.output === 'json') say(JSON.stringify({ project: namespace, name: args.name, keys }, null, 2));
-    else say(`${namespace}/${args.name}: ${keys.join(', ')}`);
+    tell(
+      args.output,
+      { project: namespace, name: args.name, keys },
+      `${namespace}/${args.name}: ${keys.join(', ')}`,
+    );
   },
 });
 

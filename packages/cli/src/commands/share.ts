@@ -1,6 +1,6 @@
 import { invalid } from '@tagboat/base';
 import { defineCommand } from 'citty';
-import { modelOptions, say, show } from '../output.ts';
+import { modelOptions, show, tell } from '../output.ts';
 import { connect, findModel } from '../session.ts';
 
 interface ShareLink {
@@ -26,7 +26,7 @@ export default defineCommand({
     const namespace = metadata.namespace ?? '';
     if (args.revoke) {
       await client.request('DELETE', `/tagboat/shares/${namespace}/${encodeURIComponent(args.revoke)}`);
-      return say(`${args.revoke} shows nothing any more`);
+      return tell(args.output, { revoked: args.revoke }, `${args.revoke} shows nothing any more`);
     }
     if (args.list) {
       const query = new URLSearchParams({ namespace, model: metadata.name });
@@ -42,10 +42,9 @@ export default defineCommand({
     const body = { namespace, model: metadata.name, days: Number(args.days) };
     const response = await client.request('POST', '/tagboat/shares', body);
     const link = (await response.json()) as ShareLink;
-    if (args.output === 'json') return say(JSON.stringify(link, null, 2));
-    say(link.url);
-    return say(
+    return tell(args.output, link, [
+      link.url,
       `shows ${namespace}/${metadata.name} until ${link.expires}; take it back: tagboat share ${metadata.name} --revoke ${link.name}`,
-    );
+    ]);
   },
 });

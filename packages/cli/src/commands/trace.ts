@@ -3,7 +3,7 @@ import { notFound } from '@tagboat/base';
 import { isMeant, placeOf, type Trace, traceOf } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import pc from 'picocolors';
-import { outputOption, projectOption, say } from '../output.ts';
+import { outputOption, projectOption, say, tell } from '../output.ts';
 import { connect } from '../session.ts';
 
 export default defineCommand({
@@ -33,7 +33,7 @@ export default defineCommand({
     if (found.length === 0)
       throw notFound(`nothing is recorded of "${args.what}"`, { hint: 'see: tagboat experiments' });
     const traces = found.map((experiment) => traceOf(experiment, places));
-    if (args.output === 'json') return say(JSON.stringify(traces, null, 2));
+    if (args.output === 'json') return tell(args.output, traces, []);
     for (const trace of traces) print(trace);
     return undefined;
   },

@@ -114,6 +114,7 @@ function report(output: string | undefined, run: PipelineRun): void {
       change: typeof change === 'number' && change > 0 ? `+${change}` : change,
     };
   });
-  if (rows.length > 0) show(rows, { output, columns: ['metric', 'here', 'deployed', 'change'] });
+  if (rows.length > 0 || output === 'json')
+    show(rows, { output, columns: ['metric', 'here', 'deployed', 'change'] });
   if (output !== 'json' && results['evaluate-verdict']) say(results['evaluate-verdict']);
 }

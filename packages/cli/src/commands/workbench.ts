@@ -4,7 +4,7 @@ import { invalid } from '@tagboat/base';
 import { type Client, until } from '@tagboat/client';
 import { git } from '@tagboat/git-client';
 import { defineCommand } from 'citty';
-import { ago, outputOption, projectOption, say, show } from '../output.ts';
+import { ago, outputOption, projectOption, say, show, tell } from '../output.ts';
 import { connect, currentRepository } from '../session.ts';
 import { pairsOf, valuesOf } from '../words.ts';
 import {
@@ -36,6 +36,7 @@ const create = defineCommand({
     storage: { type: 'string', description: 'such as 10Gi' },
     'idle-timeout': { type: 'string', description: 'stopped when not used for so long; never: not at all' },
     from: { type: 'string', description: 'a snapshot of a deleted workbench' },
+    ...outputOption,
   },
   async run({ args, rawArgs }) {
     const client = await connect();
@@ -55,7 +56,7 @@ const create = defineCommand({
       ...(args.from ? { from: args.from } : {}),
       ...(await gitUser()),
     });
-    await started(client, notebook);
+    await started(client, notebook, args.output);
   },
 });
 
@@ -75,26 +76,30 @@ async function gitUser(): Promise<{ user?: { name: string; email: string } }> {
   return name && email ? { user: { name, email } } : {};
 }
 
-async function started(client: Client, notebook: Notebook): Promise<void> {
+async function started(client: Client, notebook: Notebook, output: string | undefined): Promise<void> {
   const { namespace, name } = notebook.metadata;
-  await followStart(client, notebook, (message) => say(`  ${message}`));
-  say(`${namespace}/${name} runs; open it with: tagboat workbench open ${namespace}/${name}`);
+  await followStart(client, notebook, (message) => output !== 'json' && say(`  ${message}`));
+  tell(
+    output,
+    { project: namespace, name, state: 'Running' },
+    `${namespace}/${name} runs; open it with: tagboat workbench open ${namespace}/${name}`,
+  );
 }
 
 const start = defineCommand({
   meta: { name: 'start', description: 'Starts a stopped workbench; its files are as they were' },
-  args: { ...nameArgument, ...projectOption },
+  args: { ...nameArgument, ...projectOption, ...outputOption },
   async run({ args }) {
     const client = await connect();
     const notebook = await findWorkbench(client, args.name, args.project);
     await act(client, notebook, 'start');
-    await started(client, notebook);
+    await started(client, notebook, args.output);
   },
 });
 
 const stop = defineCommand({
   meta: { name: 'stop', description: 'Stops a workbench; its files stay' },
-  args: { ...nameArgument, ...projectOption },
+  args: { ...nameArgument, ...projectOption, ...outputOption },
   async run({ args }) {
     const client = await connect();
     const notebook = await findWorkbench(client, args.name, args.project);
@@ -105,7 +110,7 @@ const stop = defineCommand({
       { type: kinds.Notebook, namespace, what: `${namespace}/${name} stopped` },
       (found) => found.metadata.name === name && phaseOf(found) === 'Stopped',
     );
-    say(`${namespace}/${name} is stopped`);
+    tell(args.output, { project: namespace, name, state: 'Stopped' }, `${namespace}/${name} is stopped`);
   },
 });
 
@@ -115,6 +120,7 @@ const open = defineCommand({
     ...nameArgument,
     ...projectOption,
     url: { type: 'boolean', description: 'print the URL, good once and for a minute, and open nothing' },
+    ...outputOption,
   },
   async run({ args }) {
     const client = await connect();
@@ -124,7 +130,7 @@ const open = defineCommand({
       await followStart(client, notebook, (message) => process.stderr.write(`  ${message}\n`));
     }
     const url = await openUrl(client, notebook);
-    if (args.url || !openBrowser(url)) say(url);
+    if (args.url || args.output === 'json' || !openBrowser(url)) tell(args.output, { url }, url);
   },
 });
 
@@ -179,6 +185,7 @@ const remove = defineCommand({
     ...nameArgument,
     ...projectOption,
     'without-snapshot': { type: 'boolean', description: 'the files are gone for good' },
+    ...outputOption,
   },
   async run({ args }) {
     if (!args.name) throw invalid('which workbench?', { hint: 'say its name' });
@@ -187,8 +194,13 @@ const remove = defineCommand({
     const discard = args['without-snapshot'] ?? false;
     const { snapshot } = await deleteWorkbench(client, notebook, discard);
     const key = workbenchKey(notebook);
-    await followDeletion(client, notebook, (message) => say(`  ${message}`));
-    say(`${key.namespace}/${key.name} is deleted${discard ? '' : `; its files are in ${snapshot}`}`);
+    const quiet = args.output === 'json';
+    await followDeletion(client, notebook, (message) => !quiet && say(`  ${message}`));
+    tell(
+      args.output,
+      { project: key.namespace, name: key.name, state: 'Deleted', ...(discard ? {} : { snapshot }) },
+      `${key.namespace}/${key.name} is deleted${discard ? '' : `; its files are in ${snapshot}`}`,
+    );
   },
 });
 

@@ -1,0 +1,38 @@
+import type { CommandDef } from 'citty';
+import { expect, test } from 'vitest';
+import { commands } from './commands.ts';
+import { outputOption } from './output.ts';
+
+/** Commands that have no outcome for `-o json` to tell, and why. */
+const withoutOutput: Readonly<Record<string, string>> = {
+  up: 'it ends with the platform; what it started is told by: tagboat status -o json',
+  'git-credential': 'its input and output are those of git-credential(1)',
+};
+
+async function leaves(name: string, command: CommandDef): Promise<[string, CommandDef][]> {
+  if (!command.subCommands) return [[name, command]];
+  const nested = Object.entries(command.subCommands as Record<string, CommandDef>);
+  return (await Promise.all(nested.map(([sub, found]) => leaves(`${name} ${sub}`, found)))).flat();
+}
+
+const all = (
+  await Promise.all(
+    Object.entries(commands).map(async ([name, load]) => leaves(name, (await load()).default as CommandDef)),
+  )
+).flat();
+
+test('every command tells its outcome as JSON, or is known not to', () => {
+  expect(all.length).toBeGreaterThan(35);
+  const lacking = all.filter(
+    ([, { args }]) => (args as Record<string, unknown>)?.output !== outputOption.output,
+  );
+  expect(lacking.map(([name]) => name).sort()).toEqual(Object.keys(withoutOutput).sort());
+});
+
+test.each(all)('%s says what it does, and none of its options has two meanings', (_name, { meta, args }) => {
+  expect((meta as { description?: string }).description).toBeTruthy();
+  const words = Object.entries((args ?? {}) as Record<string, { type?: string; alias?: string }>).flatMap(
+    ([name, { type, alias }]) => (type === 'positional' ? [] : [name, ...(alias ? [alias] : [])]),
+  );
+  expect(words).toEqual([...new Set(words)]);
+});
