@@ -240,6 +240,12 @@ json.dump({"mean": int(open(os.environ["TAGBOAT_DATA_NUMBER"]).read())}, open(os
     expect((await predict(platform, 'demo-staging')).mean).toBe(44);
     const released = await finishedRun(client, 'demo', 'v1.0.1');
     expect(resultsOf(released)['train-reused']).toBe('true');
+    await copy.git('fetch', '--quiet', await platform.gitUrl('demo', 'tiny'), 'refs/tags/v1.0.1');
+    expect(await copy.git('show', 'FETCH_HEAD:tagboat.lock')).toMatch(
+      /number: sha256:[0-9a-f]{64}\n {4}environment:\n {6}requires: sha256:[0-9a-f]{64}\n {6}packages: /,
+    );
+    const logs = await platform.cli(['logs', released.metadata.name, '-t', 'environment']);
+    expect(logs.stdout).toMatch(/0 packages, as tagboat\.lock says/);
     value = '30';
     const refused = await platform.cli(['retrain', 'tiny']);
     expect(refused.code).toBe(1);

@@ -6,11 +6,9 @@ import { runChecked } from '@tagboat/process';
 import { environmentKey } from './environment-key.ts';
 import { explainUv } from './explain.ts';
 import { indexSettings, settingsEnvironment } from './index-settings.ts';
-import { resolveInterpreter } from './interpreter.ts';
 import { acquireLock } from './kernel-lock.ts';
-import { lockWith } from './lock.ts';
+import { lockedRequest } from './locked-request.ts';
 import { createReporter, type Reporter } from './progress.ts';
-import { readRequirements } from './read-requirements.ts';
 import type { EnsureEnvironmentOptions, Environment, Interpreter, Requirements } from './types.ts';
 import { ensureUv, runUv } from './uv.ts';
 
@@ -24,18 +22,7 @@ const marker = '.complete';
 export async function ensureEnvironment(options: EnsureEnvironmentOptions): Promise<Environment> {
   const clock = options.clock ?? systemClock;
   using reporter = createReporter(options.onProgress, clock);
-  const requirements =
-    'lines' in options.requirements
-      ? options.requirements
-      : await readRequirements(options.requirements.directory, options.requirements.file);
-  const wanted = options.python ?? requirements.pythonRequires?.specifier;
-  const interpreter = await resolveInterpreter({
-    ...(wanted === undefined ? {} : { wanted: asSpecifier(wanted) }),
-    ...(requirements.pythonRequires ? { source: requirements.pythonRequires.source } : {}),
-    cacheDirectory: options.cacheDirectory,
-    ...(options.env ? { env: options.env } : {}),
-  });
-  const lock = options.lockText ?? (await lockWith({ ...options, requirements, interpreter }, reporter));
+  const { requirements, interpreter, lock, pinned } = await lockedRequest(options, reporter);
   const key = environmentKey(lock, interpreter);
   const directory = join(options.environmentsDirectory, key);
   const result = {
@@ -43,6 +30,7 @@ export async function ensureEnvironment(options: EnsureEnvironmentOptions): Prom
     directory,
     python: join(directory, 'bin', 'python'),
     lock,
+    pinned,
     interpreter,
     requirements,
   };
@@ -57,11 +45,6 @@ export async function ensureEnvironment(options: EnsureEnvironmentOptions): Prom
   await install({ options, requirements, interpreter, lock, directory, reporter });
   reporter.say({ phase: 'ready', message: 'the environment is ready' });
   return { ...result, reused: false };
-}
-
-/** A bare `3.11` means any 3.11. */
-function asSpecifier(wanted: string): string {
-  return /^\d+\.\d+$/.test(wanted) ? `==${wanted}.*` : wanted;
 }
 
 interface Installation {

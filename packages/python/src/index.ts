@@ -2,5 +2,6 @@ export { ensureEnvironment } from './ensure-environment.ts';
 export { environmentKey } from './environment-key.ts';
 export { resolveInterpreter } from './interpreter.ts';
 export { lockEnvironment } from './lock.ts';
+export { lockRequest } from './locked-request.ts';
 export { findRequirementsFile, readRequirements } from './read-requirements.ts';
 export type * from './types.ts';

@@ -70,5 +70,6 @@ export async function lockWith(options: LockOptions, reporter: Reporter): Promis
   return result.stdout;
 }
 
-const asked = (line: RequirementLine) =>
+/** A requirement and the hashes that are given beside it, in one line. */
+export const asked = (line: RequirementLine) =>
   [line.requirement, ...line.hashes.map((hash) => `--hash=${hash}`)].join(' ');

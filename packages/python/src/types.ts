@@ -1,4 +1,4 @@
-import type { Clock, Location } from '@tagboat/base';
+import type { Clock, Digest, Location } from '@tagboat/base';
 
 /** One thing that is asked for, and where. */
 export interface RequirementLine {
@@ -107,16 +107,28 @@ export interface LockOptions extends WorkOptions {
   readonly refresh?: boolean;
 }
 
-export interface EnsureEnvironmentOptions extends WorkOptions {
+/** A lock that was made earlier, and what it was made for. */
+export interface PinnedLock {
+  /** Of the requirements, and the kind of Python. */
+  readonly requires: Digest;
+  /** Exact versions with hashes, in the format of requirements.txt. */
+  readonly lock: string;
+}
+
+/** What an environment is asked for by. */
+export interface EnvironmentRequest extends WorkOptions {
   readonly requirements: Requirements | { readonly directory: string; readonly file: string };
   /** As `ResolveInterpreterOptions.wanted`; default: what the requirements say. */
   readonly python?: string;
+  readonly extra?: readonly string[];
+  /** Used as it is where it was made for the same request; then nothing is resolved. */
+  readonly pinned?: PinnedLock;
+  readonly refresh?: boolean;
+}
+
+export interface EnsureEnvironmentOptions extends EnvironmentRequest {
   /** Environments live here, each in a directory named by its key. */
   readonly environmentsDirectory: string;
-  readonly extra?: readonly string[];
-  /** A lock made earlier: used as it is, nothing is resolved, unless something in `extra` is missing from it. */
-  readonly lockText?: string;
-  readonly refresh?: boolean;
 }
 
 export interface Environment {
@@ -126,6 +138,8 @@ export interface Environment {
   /** The environment's own `bin/python`. */
   readonly python: string;
   readonly lock: string;
+  /** True where the lock is the pinned one. */
+  readonly pinned: boolean;
   /** True when it was there already. */
   readonly reused: boolean;
   readonly interpreter: Interpreter;

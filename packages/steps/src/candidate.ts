@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import { shortHash } from '@tagboat/base';
 import { git, lsRemote } from '@tagboat/git-client';
+import { lockRequest } from '@tagboat/python';
 import type { StepContext } from './context.ts';
 import { isFetched, snapshot, trackedDigest } from './data.ts';
 import { deployedRelease } from './deployment.ts';
-import { lockFileName, readLockFile, withPinnedData } from './lock-file.ts';
+import { environmentOf, requestOf } from './environment.ts';
+import { lockFileName, readLockFile, withPinned } from './lock-file.ts';
 
 /**
  * Looks at the data anew. Where it differs from what the deployed model was made from, commits a candidate that pins
- * it, on `refs/tagboat/candidates/<model>/<id>`; the id follows from the data and the branch, so that the same is never
+ * it and the versions of the packages, on `refs/tagboat/candidates/<model>/<id>`; the id follows from the data and the branch, so that the same is never
  * tried twice.
  */
 export async function candidate(context: StepContext): Promise<void> {
@@ -32,8 +34,9 @@ export async function candidate(context: StepContext): Promise<void> {
   const { refs } = await lsRemote(url, await context.credentialsFor(url));
   if (refs[ref]) return nothingNew(context, `the same data was tried before, as candidate ${id}`, refs[ref]);
   context.say(`changed: ${changed.join(', ')}`);
+  const { requires, lock } = await lockRequest(await requestOf(context, environmentOf(commit, model)));
   const made = await commitOnTop(context, commit.id, {
-    text: withPinnedData(lockText, model.name, data),
+    text: withPinned(lockText, model.name, { data, environment: { requires, packages: lock } }),
     message: `Retrain ${model.name}: ${changed.join(', ')}\n\nTagboat-Run: ${context.get('TAGBOAT_RUN')}\n`,
   });
   await git(['push', '--quiet', '--', url, `${made}:${ref}`], {

@@ -2,9 +2,15 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { notFound } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
-import { type Environment, ensureEnvironment, findRequirementsFile } from '@tagboat/python';
-import type { ModelSpec } from '@tagboat/render';
+import {
+  type Environment,
+  type EnvironmentRequest,
+  ensureEnvironment,
+  findRequirementsFile,
+} from '@tagboat/python';
+import type { ModelFile, ModelSpec } from '@tagboat/render';
 import type { StepContext } from './context.ts';
+import { lockFileName, pinnedEnvironment } from './lock-file.ts';
 
 const relevant = /(^|\/)(Pipfile(\.lock)?|setup\.(py|cfg)|pyproject\.toml|[^/]*\.(txt|in|lock|ya?ml|toml))$/;
 
@@ -12,16 +18,20 @@ const relevant = /(^|\/)(Pipfile(\.lock)?|setup\.(py|cfg)|pyproject\.toml|[^/]*\
 export async function environment(context: StepContext): Promise<void> {
   const commit = await context.commit();
   const model = await context.model(commit);
-  const made = await environmentFor(context, {
-    commit,
-    directory: model.spec.context,
-    file: model.spec.environment.file,
-    python: model.spec.environment.python,
-    extra: extraRequirements(model.spec),
-  });
+  const made = await environmentFor(context, environmentOf(commit, model));
   await context.result('environment', made.key);
   await context.result('python', made.interpreter.version);
 }
+
+/** What a model asks of its environment. */
+export const environmentOf = (commit: Commit, { name, spec }: ModelFile): FilesOfCommit => ({
+  commit,
+  directory: spec.context,
+  file: spec.environment.file,
+  python: spec.environment.python,
+  extra: extraRequirements(spec),
+  model: name,
+});
 
 /** What a model's environment needs besides its requirements. */
 export function extraRequirements(spec: ModelSpec): string[] {
@@ -32,20 +42,32 @@ export function extraRequirements(spec: ModelSpec): string[] {
   ];
 }
 
-export interface EnvironmentRequest {
+export interface FilesOfCommit {
   readonly commit: Commit;
   /** The model's directory in the repository. */
   readonly directory: string;
   readonly file?: string | undefined;
   readonly python?: string | undefined;
   readonly extra: readonly string[];
+  /** Whose lock in `tagboat.lock` holds. */
+  readonly model?: string | undefined;
 }
 
 /** The environment that files of a commit ask for. */
-export async function environmentFor(
-  context: StepContext,
-  request: EnvironmentRequest,
-): Promise<Environment> {
+export async function environmentFor(context: StepContext, request: FilesOfCommit): Promise<Environment> {
+  const made = await ensureEnvironment({
+    ...(await requestOf(context, request)),
+    environmentsDirectory: context.environments,
+  });
+  const packages = made.lock.split('\n').filter((line) => /^[A-Za-z0-9]/.test(line)).length;
+  context.say(
+    `${made.reused ? 'found' : 'made'} environment ${made.key.slice(0, 12)}: Python ${made.interpreter.version}, ${packages} packages${made.pinned ? `, as ${lockFileName} says` : ''}`,
+  );
+  return made;
+}
+
+/** What files of a commit ask of an environment. */
+export async function requestOf(context: StepContext, request: FilesOfCommit): Promise<EnvironmentRequest> {
   const root = await context.directory('requirements');
   const files = (await request.commit.files()).map(({ path }) => path).filter((path) => relevant.test(path));
   await request.commit.export(root, files);
@@ -57,21 +79,18 @@ export async function environmentFor(
       hint: 'commit it, or correct environment.file in tagboat.yaml',
     });
   });
-  const made = await ensureEnvironment({
+  const lockText = request.model ? await request.commit.readText(lockFileName) : undefined;
+  const pinned = request.model ? pinnedEnvironment(lockText, request.model) : undefined;
+  return {
     requirements: { directory, file },
     ...(request.python ? { python: request.python } : {}),
-    environmentsDirectory: context.environments,
+    ...(pinned ? { pinned } : {}),
     cacheDirectory: context.cache,
     extra: request.extra,
     env: context.environment,
     ...(context.signal ? { signal: context.signal } : {}),
     onProgress: ({ message }) => context.say(message),
-  });
-  const packages = made.lock.split('\n').filter((line) => /^[A-Za-z0-9]/.test(line)).length;
-  context.say(
-    `${made.reused ? 'found' : 'made'} environment ${made.key.slice(0, 12)}: Python ${made.interpreter.version}, ${packages} packages`,
-  );
-  return made;
+  };
 }
 
 async function noRequirements(directory: string): Promise<string> {

@@ -53,6 +53,7 @@ export async function prepareNotebook(context: StepContext, task: NotebookTask):
     file: model?.spec.environment.file,
     python: model?.spec.environment.python,
     extra: [...new Set([...(model ? extraRequirements(model.spec) : []), 'ipykernel'])],
+    model: model?.name,
   });
   const steps = model ? stepsUntil(model, notebook) : [];
   const data = model ? await pinData(context, commit, model) : [];

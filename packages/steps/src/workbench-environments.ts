@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalid } from '@tagboat/base';
-import { type Environment, ensureEnvironment, findRequirementsFile } from '@tagboat/python';
+import { type Environment, ensureEnvironment, findRequirementsFile, type PinnedLock } from '@tagboat/python';
 import { type ModelFile, modelFileName, readModelFile } from '@tagboat/render';
 import type { StepContext } from './context.ts';
 import { extraRequirements } from './environment.ts';
+import { lockFileName, pinnedEnvironment } from './lock-file.ts';
 
 export interface KernelEnvironment {
   /** Of the kernelspec. */
@@ -61,6 +62,7 @@ async function projectEnvironments(context: StepContext, repository: string): Pr
     const environment = await projectEnvironment(context, { directory: root, extra: ['ipykernel'] });
     return [{ name: 'python3', label: repository, environment, variables: {} }];
   }
+  const lockText = await readFile(join(root, lockFileName), 'utf8').catch(() => undefined);
   const made: KernelEnvironment[] = [];
   for (const [index, model] of models.entries()) {
     const directory = join(root, model.spec.context);
@@ -72,6 +74,7 @@ async function projectEnvironments(context: StepContext, repository: string): Pr
         file: model.spec.environment.file,
         python: model.spec.environment.python,
         extra: [...new Set([...extraRequirements(model.spec), 'ipykernel'])],
+        pinned: pinnedEnvironment(lockText, model.name),
       }),
       variables: modelVariables(model, directory),
     });
@@ -85,12 +88,13 @@ export interface ProjectEnvironment {
   readonly file?: string | undefined;
   readonly python?: string | undefined;
   readonly extra: readonly string[];
+  readonly pinned?: PinnedLock | undefined;
 }
 
 /** The environment that files on disk ask for; of the same files it is the one that a run makes. */
 export async function projectEnvironment(
   context: StepContext,
-  { directory, file, python, extra }: ProjectEnvironment,
+  { directory, file, python, extra, pinned }: ProjectEnvironment,
 ): Promise<Environment> {
   const found = file ?? (await findRequirementsFile(directory));
   const requirements = found
@@ -100,6 +104,7 @@ export async function projectEnvironment(
   return ensureEnvironment({
     requirements,
     ...(python ? { python } : {}),
+    ...(pinned ? { pinned } : {}),
     environmentsDirectory: context.environments,
     cacheDirectory: context.cache,
     extra,
