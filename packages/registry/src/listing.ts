@@ -50,10 +50,15 @@ export async function listRepositories(store: BlobStore): Promise<RepositorySumm
 
 const mostManifests = 200;
 
-/** The manifests of a repository, newest first, at most 200 of them. @throws `NotFound` */
+/**
+ * The manifests of a repository, newest first, at most 200 of them.
+ * @param skip how many of the newest are left out
+ * @throws `NotFound`
+ */
 export async function describeRepository(
   store: BlobStore,
   name: string,
+  skip = 0,
 ): Promise<{ total: number; items: ManifestDescription[] }> {
   if (!store.exists(name)) throw notFound(`there is no image repository ${name}`);
   const tags = new Map<string, string[]>();
@@ -70,7 +75,7 @@ export async function describeRepository(
   );
   dated.sort((a, b) => b.pushed - a.pushed);
   const items: ManifestDescription[] = [];
-  for (const { digest, pushed } of dated.slice(0, mostManifests)) {
+  for (const { digest, pushed } of dated.slice(skip, skip + mostManifests)) {
     const described = await describeManifest(store, { name, digest, pushed, tags: tags.get(digest) ?? [] });
     if (described) items.push(described);
   }

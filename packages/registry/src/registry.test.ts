@@ -70,6 +70,7 @@ describe('registry', () => {
       layers: [{ title: 'm.bin', size: 12 }],
       annotations: { run: 'r' },
     });
+    expect(await describeRepository(store, 'demo/listed', 1)).toEqual({ total: 1, items: [] });
     await expect(describeRepository(store, 'demo/none')).rejects.toThrow('no image repository');
   });
 

@@ -103,7 +103,8 @@ const spec: Shape = object(
   {},
 );
 
-const document: Shape = object(
+/** What a `tagboat.yaml` may hold, for whoever reads one and for editors. */
+export const modelFileShape: Shape = object(
   {
     apiVersion: text({ oneOf: ['tagboat.dev/v1alpha1'] }),
     kind: text({ oneOf: ['Model'] }),
@@ -135,7 +136,7 @@ export function readModelFile(source: string, file = modelFileName): ModelFile[]
     throw invalid('expected a Model, found an empty file', { location: { file, line: 1, column: 1 } });
   const names = new Set<string>();
   return documents.map((found) => {
-    checkShape(found, document);
+    checkShape(found, modelFileShape);
     const value = found.value as { metadata: { name: string }; spec: Raw };
     if (names.has(value.metadata.name))
       throw invalid(`expected every model to have a name of its own, found "${value.metadata.name}" twice`, {

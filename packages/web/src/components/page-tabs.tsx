@@ -28,7 +28,7 @@ export function PageTabs(props: PageTabsProps) {
   const go = (key: string) =>
     void navigate({ to: '.', search: { tab: key === tabs[0]!.key ? undefined : key } as never });
   return (
-    <Tabs activeKey={active} onSelect={(_event, key) => go(String(key))} aria-label={label} usePageInsets>
+    <Tabs activeKey={active} onSelect={(_event, key) => go(String(key))} aria-label={label}>
       {tabs.map(({ key, title }) => (
         <Tab
           key={key}

@@ -1,4 +1,4 @@
-import { AnsiUp } from 'ansi_up';
+import Anser from 'anser';
 import DOMPurify from 'dompurify';
 import { Marked } from 'marked';
 
@@ -75,9 +75,5 @@ export function markdownHtml(text: string, links?: Links): string {
 
 /** Text with ANSI colours as HTML that can be put into the page; colours are classes `ansi-red-fg` and so on. */
 export function ansiHtml(text: string): string {
-  const converter = new AnsiUp();
-  converter.use_classes = true;
-  converter.escape_html = true;
-  converter.url_allowlist = {};
-  return converter.ansi_to_html(text);
+  return Anser.ansiToHtml(Anser.escapeForHtml(text), { use_classes: true });
 }

@@ -82,14 +82,24 @@ export const gitApi = ({ project, name }: RepositoryName) => `/git/api/v1/repos/
 export const rawUrl = (repository: RepositoryName, path: string, ref: string) =>
   withQuery(`${gitApi(repository)}/raw/${encodedPath(path)}`, { ref });
 
-/** How many branches or tags one page of the API holds; the pages say so where there are more. */
-export const mostRefs = 100;
+const refsPerPage = 100;
 
-export const useBranches = (repository: RepositoryName) =>
-  useJson<GitBranch[]>(`${gitApi(repository)}/branches?limit=${mostRefs}`);
+/** Branches or tags, the newest first, as many pages as were asked for. */
+function useRefs<T>(repository: RepositoryName, kind: 'branches' | 'tags') {
+  return useInfiniteQuery<T[], TagboatError, { pages: T[][] }, unknown[], number>({
+    queryKey: [kind, repository],
+    initialPageParam: 1,
+    queryFn: ({ pageParam }) =>
+      fetchJson<T[]>(
+        withQuery(`${gitApi(repository)}/${kind}`, { limit: String(refsPerPage), page: String(pageParam) }),
+      ),
+    getNextPageParam: (last, _pages, page) => (last.length === refsPerPage ? page + 1 : undefined),
+  });
+}
 
-export const useTags = (repository: RepositoryName) =>
-  useJson<GitTag[]>(`${gitApi(repository)}/tags?limit=${mostRefs}`);
+export const useBranches = (repository: RepositoryName) => useRefs<GitBranch>(repository, 'branches');
+
+export const useTags = (repository: RepositoryName) => useRefs<GitTag>(repository, 'tags');
 
 export const useCommit = (repository: RepositoryName, ref: string | undefined) =>
   useJson<GitCommit>(

@@ -152,3 +152,70 @@ test('knows the structure around a place by indentation', () => {
     typed: 'ima',
   });
 });
+
+const model = `apiVersion: tagboat.dev/v1alpha1
+kind: Model
+metadata:
+  name: prices
+spec:
+  artifact: { path: models/prices.joblib }
+  evaluate:
+    script: src/evaluate.py
+    metrics: metrics.json
+    gates:
+      - metric: error
+        max: 1
+  deploy:
+    - environment: staging
+`;
+
+test.each([
+  [
+    'a misspelt key',
+    model.replace('artifact', 'artefact'),
+    /"artefact" is not a field of "spec"; did you mean "artifact"/,
+    'artefact',
+  ],
+  [
+    'text where a number belongs',
+    model.replace('max: 1', 'max: low'),
+    /expected a number for "max", found "low"/,
+    'low',
+  ],
+  [
+    'what is needed',
+    model.replace('    metrics: metrics.json\n', ''),
+    /"evaluate" needs "metrics"/,
+    'script',
+  ],
+  [
+    'two ways at once',
+    model.replace('script:', 'command: [a]\n    script:'),
+    /expected exactly one of notebook, script, command/,
+    'command',
+  ],
+  [
+    'a path out of the repository',
+    model.replace('models/', '../'),
+    /expected a path inside the repository/,
+    '../',
+  ],
+])('says what is wrong in a tagboat.yaml: %s', (_name, text, message, where) => {
+  const [problem] = problemsOf(text);
+  expect(problem?.message).toMatch(message);
+  expect(text.slice(problem!.from).startsWith(where) || text.slice(problem!.from - 1).startsWith(where)).toBe(
+    true,
+  );
+});
+
+test('a sound tagboat.yaml has no problems, and is completed as it is checked', () => {
+  expect(problemsOf(model)).toEqual([]);
+  expect(suggested(model.replace('max: 1', '|'))).toEqual(
+    expect.arrayContaining(['metric', 'min', 'max', 'direction', 'notWorseThanDeployedBy']),
+  );
+  expect(suggested(model.replace('- environment: staging', '- environment: staging\n      via: |'))).toEqual([
+    'commit',
+    'promotion',
+  ]);
+  expect(suggested(model.replace('  deploy:', '  tr|\n  deploy:'))).toContain('train');
+});

@@ -1,4 +1,6 @@
 import type { PipelineSpec } from '@tagboat/api';
+import { TagboatError } from '@tagboat/base';
+import { readModelFile } from '@tagboat/render/model-file';
 import { isMap, isScalar, isSeq, type Node, type Pair } from 'yaml';
 import { dependenciesOf } from '../graph/pipeline-graph.ts';
 import { type Document, documentsOf, type PipelinePlace } from './document.ts';
@@ -12,9 +14,10 @@ export interface Problem {
   readonly message: string;
 }
 
-/** Everything that is wrong with a Tekton file: its YAML, its fields, and what its tasks say of one another. */
+/** Everything that is wrong with a Tekton file or a `tagboat.yaml`: its YAML, its fields, and what its tasks say of one another. */
 export function problemsOf(text: string): Problem[] {
-  return documentsOf(text).flatMap((document) => [
+  const documents = documentsOf(text);
+  const found = documents.flatMap((document) => [
     ...document.yaml.errors.map(
       ({ pos: [from, to], message }): Problem => ({
         from,
@@ -26,6 +29,25 @@ export function problemsOf(text: string): Problem[] {
     ...fieldProblems(document),
     ...(document.pipeline ? graphProblems(document, document.pipeline) : []),
   ]);
+  // What is left is what the platform says when it reads the file: keys that exclude or need one another, forms of texts.
+  if (found.length === 0 && documents.some(({ kind }) => kind === 'Model')) return modelProblems(text);
+  return found;
+}
+
+function modelProblems(text: string): Problem[] {
+  try {
+    return readModelFile(text).flatMap(({ notices }) =>
+      notices.map((message): Problem => ({ from: 0, to: 1, severity: 'warning', message })),
+    );
+  } catch (error) {
+    if (!(error instanceof TagboatError)) throw error;
+    const { line = 1, column = 1 } = error.location ?? {};
+    const lines = text.split('\n');
+    const start = lines.slice(0, line - 1).reduce((sum, { length }) => sum + length + 1, 0);
+    const from = Math.min(start + column - 1, text.length);
+    const to = Math.max(from + 1, start + (lines[line - 1]?.length ?? 0));
+    return [{ from, to, severity: 'error', message: error.message }];
+  }
 }
 
 function fieldProblems({ yaml, kind }: Document): Problem[] {

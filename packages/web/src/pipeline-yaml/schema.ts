@@ -1,3 +1,5 @@
+import { modelSchema } from './model-schema.ts';
+
 /** What may stand at one place of a Tekton file, as far as an editor needs to know (tekton.dev/v1 API reference). */
 export type Schema =
   | { readonly type: 'object'; readonly fields: Readonly<Record<string, Field>>; readonly open?: boolean }
@@ -218,6 +220,7 @@ const runFields: Readonly<Record<string, Field>> = {
 export const schemas: Readonly<Record<string, Schema>> = {
   Pipeline: shape({ ...header('Pipeline'), spec: required(object('The pipeline', pipelineFields)) }),
   PipelineRun: shape({ ...header('PipelineRun'), spec: required(object('The run', runFields)) }),
+  Model: modelSchema,
   Task: shape({ ...header('Task'), spec: required(object('The task', taskFields)) }),
 };
 

@@ -23,6 +23,7 @@ import { useState } from 'react';
 import { ConnectionBanner } from './connection-banner.tsx';
 import { places } from './navigation.ts';
 import { ShortcutHelp } from './shortcuts.tsx';
+import { SignOut } from './sign-out.tsx';
 import { setTheme, useTheme } from './theme.ts';
 
 /** What surrounds every page. */
@@ -71,6 +72,7 @@ function Top({ open, onToggle }: { open: boolean; onToggle: () => void }) {
             icon={theme === 'dark' ? <OutlinedSunIcon /> : <OutlinedMoonIcon />}
             onClick={() => setTheme(other)}
           />
+          <SignOut />
         </span>
       </MastheadContent>
     </Masthead>

@@ -1,29 +1,25 @@
-import { Label } from '@patternfly/react-core';
+import { Button, Label } from '@patternfly/react-core';
 import { type Experiment, type KubernetesObject, kinds } from '@tagboat/api';
 import { useSearch } from '@tanstack/react-router';
 import { Ago, type DataColumn, DataTable, Empty, Failed, Gate, Loading, To } from '../../components/index.ts';
 import { bytes } from '../../data/bytes.ts';
-import { useJson } from '../../data/query.ts';
 import { useList } from '../../data/use-list.ts';
 import { shortDigest } from '../model/model-data.ts';
 import { compareLayers, kindOf, type Manifest, madeBy, newBytes, usesOf } from './image-data.ts';
 import { ImageDetail } from './image-detail.tsx';
-
-interface Manifests {
-  readonly total: number;
-  readonly items: readonly Manifest[];
-}
+import { useManifests } from './use-manifests.ts';
 
 /** The manifests of one repository; the chosen one below, in detail. */
 export function RepositoryImages({ repository, registry }: { repository: string; registry: string }) {
   const search: { digest?: string } = useSearch({ strict: false });
-  const manifests = useJson<Manifests>(`/tagboat/images?${new URLSearchParams({ repository })}`);
+  const manifests = useManifests(repository);
   const experiments = useList<Experiment>(kinds.Experiment);
   const services = useList<KubernetesObject>(kinds.InferenceService);
   const deployments = useList<KubernetesObject>(kinds.Deployment);
   if (manifests.error) return <Failed error={manifests.error} retry={() => void manifests.refetch()} />;
   if (!manifests.data) return <Loading />;
-  const { items, total } = manifests.data;
+  const items = manifests.data.pages.flatMap((page) => page.items);
+  const total = manifests.data.pages[0]!.total;
   if (items.length === 0) return <Empty title="Nothing is in this repository" />;
   const users = [...services.items, ...deployments.items.filter(({ metadata }) => !metadata.ownerReferences)];
   const chosen = items.find(({ digest }) => digest === search.digest) ?? items[0]!;
@@ -38,10 +34,14 @@ export function RepositoryImages({ repository, registry }: { repository: string;
             keyOf={({ digest }) => digest}
             isSelected={({ digest }) => digest === chosen.digest}
           />
-          {total > items.length && (
-            <p className="tb-quiet">
-              The newest {items.length} of {total}.
-            </p>
+          {manifests.hasNextPage && (
+            <Button
+              variant="secondary"
+              isLoading={manifests.isFetchingNextPage}
+              onClick={() => void manifests.fetchNextPage()}
+            >
+              Show older ones; {items.length} of {total} are shown
+            </Button>
           )}
           <ImageDetail
             key={chosen.digest}

@@ -81,6 +81,10 @@ export function versionsOf(
     .sort((a, b) => (a.at === b.at ? (compareTags(b.name, a.name) ?? 0) : a.at < b.at ? 1 : -1));
 }
 
+/** The newest version that a tag, a branch or a candidate made: what a pull request proposes is not the model's state. */
+export const newestVersion = (versions: readonly Version[]): Version | undefined =>
+  versions.find(({ spec }) => !/^pr-\d+$/.test(spec.tag ?? ''));
+
 export interface GateState {
   readonly gate: Gate;
   readonly value: number | null | undefined;

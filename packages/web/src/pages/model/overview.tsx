@@ -4,6 +4,7 @@ import {
   type Environment,
   gatesOf,
   type ModelLike,
+  newestVersion,
   numberText,
   shortDigest,
   type Version,
@@ -20,7 +21,8 @@ export interface OverviewProps {
 
 /** What runs where, and how the newest version stands at the gates. */
 export function Overview({ model, environments, versions, appsUrl, shared }: OverviewProps) {
-  const newest = versions[0];
+  const newest = newestVersion(versions);
+  const before = newest && newestVersion(versions.slice(versions.indexOf(newest) + 1));
   return (
     <div className="tb-stack">
       <div className="tb-columns">
@@ -30,7 +32,7 @@ export function Overview({ model, environments, versions, appsUrl, shared }: Ove
       </div>
       <div className="tb-columns">
         <Gates model={model} newest={newest} />
-        <Metrics newest={newest} before={versions[1]} />
+        <Metrics newest={newest} before={before} />
       </div>
     </div>
   );

@@ -17,6 +17,7 @@ import {
   type Environment,
   environmentsOf,
   gatesOf,
+  newestVersion,
   numberText,
   type Service,
   type Version,
@@ -57,7 +58,8 @@ function rowsOf(
         metadata.namespace === model.metadata.namespace && spec?.model === model.metadata.name,
     );
     const versions = versionsOf(own, environments);
-    return { model, environments, count: versions.length, ...(versions[0] ? { newest: versions[0] } : {}) };
+    const newest = newestVersion(versions);
+    return { model, environments, count: versions.length, ...(newest ? { newest } : {}) };
   });
 }
 

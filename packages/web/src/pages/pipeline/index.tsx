@@ -1,6 +1,7 @@
 import { useParams, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { Failed, Loading, PageFrame } from '../../components/index.ts';
+import { ElyraPipeline } from './elyra-pipeline.tsx';
 import { ModelPipelines } from './model-pipelines.tsx';
 import { PipelineEditor } from './pipeline-editor.tsx';
 import { SaveButton } from './save-button.tsx';
@@ -39,6 +40,12 @@ export default function PipelinePage() {
       </PageFrame>
     );
   const model = path.endsWith('tagboat.yaml');
+  if (path.endsWith('.pipeline'))
+    return (
+      <PageFrame title={path} subtitle={subtitle} crumbs={crumbs} fills>
+        <ElyraPipeline text={text} path={path} />
+      </PageFrame>
+    );
   return (
     <PageFrame
       title={path}

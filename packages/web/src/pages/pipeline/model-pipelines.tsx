@@ -1,13 +1,16 @@
 import { ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
 import type { PipelineRun } from '@tagboat/api';
 import { kinds } from '@tagboat/api';
-import { useMemo, useState } from 'react';
+import { useDeferredValue, useMemo, useState } from 'react';
 import { Empty } from '../../components/index.ts';
 import { useObject } from '../../data/use-list.ts';
 import { useRuns } from '../../data/use-runs.ts';
 import { taskNodes } from '../../graph/pipeline-graph.ts';
 import { TaskGraph } from '../../graph/task-graph.tsx';
 import { YamlEditor } from '../../pipeline-yaml/editor.tsx';
+import { problemsOf } from '../../pipeline-yaml/problems.ts';
+import { ProblemList } from './problem-list.tsx';
+import './pipeline.css';
 
 export interface ModelPipelinesProps {
   readonly project: string;
@@ -21,6 +24,9 @@ export function ModelPipelines({ project, repository, text, onChange }: ModelPip
   const filter = useMemo(() => ({ project, repository }), [project, repository]);
   const { runs } = useRuns(filter, { per: 'model' });
   const [kind, setKind] = useState('release');
+  const [show, setShow] = useState<{ at: number }>();
+  const later = useDeferredValue(text);
+  const problems = useMemo(() => problemsOf(later), [later]);
   const kindsThere = [...new Set(runs.flatMap((run) => run.kind ?? []))];
   const newest = runs.find((run) => run.kind === kind) ?? runs[0];
   const run = useObject<PipelineRun>(
@@ -36,7 +42,8 @@ export function ModelPipelines({ project, repository, text, onChange }: ModelPip
   return (
     <div className="tb-pipeline">
       <div className="tb-pipeline__text">
-        <YamlEditor text={text} onChange={onChange} names={noNames} />
+        <YamlEditor text={text} onChange={onChange} names={noNames} show={show} />
+        <ProblemList problems={problems} text={text} onShow={(at) => setShow({ at })} />
       </div>
       <div className="tb-pipeline__graph">
         {kindsThere.length > 1 && (

@@ -11,7 +11,7 @@ interface Tree {
   readonly tree: readonly { readonly path: string; readonly type: string }[];
 }
 
-/** The files of a repository that are pipelines by their place: `.tekton/*.yaml`, and each `tagboat.yaml`. */
+/** The files of a repository that are pipelines by their place: `.tekton/*.yaml`, each `tagboat.yaml`, and Elyra's `.pipeline`. */
 export function usePipelineFiles(repository: Repository): {
   files: readonly PipelineFile[];
   status: 'loading' | 'ready' | 'failed';
@@ -29,6 +29,9 @@ export function usePipelineFiles(repository: Repository): {
 
 export function pipelineFiles(entries: Tree['tree']): PipelineFile[] {
   return entries
-    .filter(({ type, path }) => type === 'blob' && /(^|\/)(\.tekton\/.*\.ya?ml|tagboat\.yaml)$/.test(path))
+    .filter(
+      ({ type, path }) =>
+        type === 'blob' && /(^|\/)(\.tekton\/.*\.ya?ml|tagboat\.yaml|[^/]+\.pipeline)$/.test(path),
+    )
     .map(({ path }) => ({ path, model: path.endsWith('tagboat.yaml') }));
 }

@@ -8,6 +8,7 @@ import { client } from '../../data/client.ts';
 import { type ChangedFile, gitApi } from '../../data/git.ts';
 import { useJson } from '../../data/query.ts';
 import { ChangedFiles } from './changed-files.tsx';
+import { CheckSays } from './check-metrics.tsx';
 import { useRepository } from './context.ts';
 import { checkStates, pullStates } from './pulls.tsx';
 
@@ -113,7 +114,7 @@ function Checks({ pull, project }: { pull: PullRequest; project: string }) {
       {checks.map(({ context, state, description, pipelineRun }) => (
         <li key={context} className="tb-row">
           <Status status={checkStates[state] ?? 'unknown'}>{context}</Status>
-          <span className="tb-quiet">{description}</span>
+          <CheckSays description={description ?? ''} targetBranch={pull.spec!.targetBranch} />
           {pipelineRun && <To page={`/runs/${project}/${pipelineRun}`}>{pipelineRun}</To>}
         </li>
       ))}

@@ -1,5 +1,5 @@
+import { Button } from '@patternfly/react-core';
 import { type HandledRef, kinds } from '@tagboat/api';
-import { compareTags } from '@tagboat/render/versions';
 import {
   Ago,
   Command,
@@ -10,7 +10,7 @@ import {
   Loading,
   To,
 } from '../../components/index.ts';
-import { mostRefs, useBranches, useTags } from '../../data/git.ts';
+import { useBranches, useTags } from '../../data/git.ts';
 import { useList } from '../../data/use-list.ts';
 import { useRepository } from './context.ts';
 import { RunStates } from './run-states.tsx';
@@ -33,22 +33,20 @@ function Tags() {
   const tags = useTags(repository);
   if (tags.error) return <Failed error={tags.error} retry={() => void tags.refetch()} />;
   if (!tags.data) return <Loading />;
-  const rows = tags.data
-    .map(({ name, message, commit }) => ({
-      name,
-      message: message.split('\n')[0] ?? '',
-      commit: commit.sha,
-      when: commit.created,
-      full: `refs/tags/${name}`,
-    }))
-    .sort((a, b) => compareTags(b.name, a.name) ?? (a.when < b.when ? 1 : -1));
+  const rows = tags.data.pages.flat().map(({ name, message, commit }) => ({
+    name,
+    message: message.split('\n')[0] ?? '',
+    commit: commit.sha,
+    when: commit.created,
+    full: `refs/tags/${name}`,
+  }));
   if (rows.length === 0)
     return (
       <Empty title="No tag yet" actions={<Command text="git tag v0.1.0 && git push tagboat v0.1.0" />}>
         A tag is what releases a model:
       </Empty>
     );
-  return <RefTable label="Tags" rows={rows} />;
+  return <RefTable label="Tags" rows={rows} more={tags} />;
 }
 
 function Branches() {
@@ -56,17 +54,23 @@ function Branches() {
   const branches = useBranches(repository);
   if (branches.error) return <Failed error={branches.error} retry={() => void branches.refetch()} />;
   if (!branches.data) return <Loading />;
-  const rows = branches.data.map(({ name, commit }) => ({
+  const rows = branches.data.pages.flat().map(({ name, commit }) => ({
     name,
     message: commit.message.split('\n')[0] ?? '',
     commit: commit.id,
     when: commit.timestamp,
     full: `refs/heads/${name}`,
   }));
-  return <RefTable label="Branches" rows={rows} />;
+  return <RefTable label="Branches" rows={rows} more={branches} />;
 }
 
-function RefTable({ label, rows }: { label: string; rows: readonly Row[] }) {
+interface RefTableProps {
+  readonly label: string;
+  readonly rows: readonly Row[];
+  readonly more: ReturnType<typeof useTags> | ReturnType<typeof useBranches>;
+}
+
+function RefTable({ label, rows, more }: RefTableProps) {
   const { repository, defaultBranch, page } = useRepository();
   const handled = useList<HandledRef>(kinds.HandledRef, { namespace: repository.project });
   const reasons = new Map(
@@ -111,10 +115,14 @@ function RefTable({ label, rows }: { label: string; rows: readonly Row[] }) {
   return (
     <div className="tb-stack">
       <DataTable label={label} columns={columns} rows={rows} keyOf={({ full }) => full} />
-      {rows.length >= mostRefs && (
-        <p className="tb-quiet">
-          The first {mostRefs}; all of them: <code>git ls-remote</code>
-        </p>
+      {more.hasNextPage && (
+        <Button
+          variant="secondary"
+          isLoading={more.isFetchingNextPage}
+          onClick={() => void more.fetchNextPage()}
+        >
+          Show older {label.toLowerCase()}
+        </Button>
       )}
     </div>
   );

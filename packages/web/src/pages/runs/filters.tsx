@@ -96,7 +96,7 @@ export function RunFilters({ search, change, states: counts }: RunFiltersProps) 
             <ToggleGroupItem
               key={state}
               icon={<StatusIcon status={state} />}
-              text={`${counts[state] ?? 0}`}
+              text={`${state} ${counts[state] ?? 0}`}
               aria-label={`${state}: ${counts[state] ?? 0}`}
               buttonId={`state-${state}`}
               isSelected={search.state === state}
