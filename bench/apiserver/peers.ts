@@ -9,7 +9,7 @@ export interface Peer extends AsyncDisposable {
   put(key: string, value: object): Promise<void>;
   update(key: string, value: object): Promise<void>;
   get(key: string): Promise<void>;
-  /** @returns how many bytes came */
+  /** Everything, read whole. */
   list(): Promise<number>;
   /** Calls back for every change that arrives. Resolves when the watch stands. */
   watch(arrived: () => void): Promise<() => void>;
@@ -37,13 +37,13 @@ async function send(
   return answer;
 }
 
-async function residentBytes(pid: number): Promise<number> {
+export async function residentBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024;
 }
 
 /** Starts a process and waits until `ask` is answered. @returns it, and the milliseconds that took */
-async function started(
+export async function started(
   command: readonly string[],
   ask: () => Promise<unknown>,
 ): Promise<{ child: ChildProcess; took: number }> {
@@ -60,7 +60,7 @@ async function started(
     }
 }
 
-async function stopped(child: ChildProcess): Promise<void> {
+export async function stopped(child: ChildProcess): Promise<void> {
   const gone = once(child, 'exit');
   child.kill('SIGTERM');
   await gone;
@@ -121,66 +121,6 @@ export async function tagboat(directory: string, port: number): Promise<Peer> {
     async restart(key) {
       await stopped(child);
       const again = await started(command, () => whole(send(`${url}/${key}`, 'GET')));
-      child = again.child;
-      return again.took;
-    },
-    [Symbol.asyncDispose]: () => stopped(child),
-  };
-}
-
-const base64 = (text: string) => Buffer.from(text).toString('base64');
-const prefix = '/registry/configmaps/bench/';
-/** The first key after all with the prefix. */
-const rangeEnd = base64('/registry/configmaps/bench0');
-
-/** etcd over its own API in JSON (the gateway that it serves beside gRPC). */
-export async function etcd(directory: string, port: number): Promise<Peer> {
-  const base = `http://127.0.0.1:${port}`;
-  const peerUrl = `http://127.0.0.1:${port + 1}`;
-  const command = [
-    'etcd',
-    '--data-dir',
-    directory,
-    '--listen-client-urls',
-    base,
-    '--advertise-client-urls',
-    base,
-    '--listen-peer-urls',
-    peerUrl,
-    '--initial-advertise-peer-urls',
-    peerUrl,
-    '--initial-cluster',
-    `default=${peerUrl}`,
-    '--logger=zap',
-    '--log-level=error',
-    '--quota-backend-bytes=4294967296',
-  ];
-  const key = (name: string) => base64(prefix + name);
-  const whole = async (answer: Promise<Dispatcher.ResponseData>) =>
-    (await (await answer).body.arrayBuffer()).byteLength;
-  const range = (name: string) => whole(send(`${base}/v3/kv/range`, 'POST', { key: key(name) }));
-  let { child } = await started(command, () => range('none'));
-  const put = async (name: string, value: object) =>
-    void (await whole(
-      send(`${base}/v3/kv/put`, 'POST', { key: key(name), value: base64(JSON.stringify(value)) }),
-    ));
-  return {
-    name: 'etcd',
-    put,
-    update: put,
-    get: async (name) => void (await range(name)),
-    list: () => whole(send(`${base}/v3/kv/range`, 'POST', { key: key(''), range_end: rangeEnd })),
-    async watch(arrived) {
-      const { body } = await send(`${base}/v3/watch`, 'POST', {
-        create_request: { key: key(''), range_end: rangeEnd },
-      });
-      countLines(body, '"kv":', arrived);
-      return () => body.destroy();
-    },
-    memory: () => residentBytes(child.pid!),
-    async restart(name) {
-      await stopped(child);
-      const again = await started(command, () => range(name));
       child = again.child;
       return again.took;
     },

@@ -150,11 +150,13 @@ function refuse(reply: FastifyReply, error: unknown): void {
 
 /** One object, in the format that was asked for. */
 function one(
-  { path, request, reply, resources, clock }: Call,
+  { path, request, reply, resources, clock, options }: Call,
   object: Awaited<ReturnType<Resources['get']>>,
   code = 200,
 ): FastifyReply {
   const format = formatOf(request.headers.accept, queryOf(request).includeObject);
+  const stored = format.as === 'object' ? options.store.textOf(path.type, object) : undefined;
+  if (stored !== undefined) return sendText(reply.code(code), stored);
   const columns = format.as === 'table' ? resources.kinds.columns(path.type) : [];
   const shown = represent(object, { type: path.type, format, columns, now: clock.now() });
   return sendText(reply.code(code), JSON.stringify(shown));

@@ -52,6 +52,14 @@ export class Catalog {
     return this.#collections.get(type)?.get(key)?.json;
   }
 
+  /** The stored text of an object that is what is stored now; undefined for any other. */
+  textOf(type: string, object: KubernetesObject): string | undefined {
+    const entry = this.#collections
+      .get(type)
+      ?.get(`${object.metadata.namespace ?? ''}/${object.metadata.name}`);
+    return entry && (entry.object ?? entry.weak?.deref()) === object ? entry.json : undefined;
+  }
+
   apply({ type, key, json, object, removed }: Change): void {
     if (removed) this.#collection(type).delete(key);
     else this.#collection(type).set(key, this.#residents.entry(json, object));
@@ -65,7 +73,7 @@ export class Catalog {
   listText(type: string, query: Query): TextList {
     if (isSelective(query) || query.revision !== undefined || query.continue !== undefined) {
       const { items, ...rest } = this.list(type, query);
-      return { ...rest, texts: items.map((object) => this.#textOf(type, object)) };
+      return { ...rest, texts: items.map((object) => this.textOf(type, object) ?? JSON.stringify(object)) };
     }
     const collection = this.#collections.get(type);
     const { items, ...rest } = this.#page(type, query, (key) => collection?.get(key)?.json);
@@ -121,13 +129,6 @@ export class Catalog {
       .filter(([key, object]) => object && !collection?.get(key) && key > after && key.startsWith(prefix))
       .map(([key]) => key);
     return gone.length === 0 ? keys : [...keys, ...gone].sort();
-  }
-
-  #textOf(type: string, object: KubernetesObject): string {
-    const entry = this.#collections
-      .get(type)
-      ?.get(`${object.metadata.namespace ?? ''}/${object.metadata.name}`);
-    return entry && (entry.object ?? entry.weak?.deref()) === object ? entry.json : JSON.stringify(object);
   }
 
   #collection(type: string): Collection {

@@ -91,6 +91,11 @@ export class ObjectStore implements ResourceStore {
     return this.#catalog.text(typeId(key.type), `${key.namespace}/${key.name}`);
   }
 
+  /** The stored text of an object that this store handed out, where it is still what is stored. */
+  textOf(type: ResourceType, object: KubernetesObject): string | undefined {
+    return this.#catalog.textOf(typeId(type), object);
+  }
+
   async list<T extends KubernetesObject>(type: ResourceType, query: Query = {}): Promise<List<T>> {
     return this.#catalog.list(typeId(type), query) as List<T>;
   }

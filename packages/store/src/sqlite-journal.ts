@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { TagboatError } from '@tagboat/base';
 import type { Secrets } from './encryption.ts';
 import { migrate } from './schema.ts';
+import type { AppendFields } from './sqlite-worker.ts';
 import type { Journal, JournalRecord } from './types.ts';
 
 const secretType = '/secrets';
@@ -53,12 +54,12 @@ export class SqliteJournal implements Journal {
   }
 
   async append(records: readonly JournalRecord[]): Promise<void> {
-    const stored = records.map((record) =>
-      record.type === secretType && record.json !== null
-        ? { ...record, json: this.#secrets.encrypt(record.json) }
-        : record,
-    );
-    await this.#call({ append: stored });
+    const fields: AppendFields = [];
+    for (const { revision, type, namespace, name, json } of records) {
+      const stored = type === secretType && json !== null ? this.#secrets.encrypt(json) : json;
+      fields.push(revision, type, namespace, name, stored);
+    }
+    await this.#call({ append: fields });
   }
 
   async backup(path: string): Promise<void> {
