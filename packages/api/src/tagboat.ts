@@ -12,6 +12,52 @@ export interface RepositorySpec {
   concurrencyLimit?: number;
   /** The forge that hosts `url`: its pull requests are followed, and commit statuses are written back. */
   forge?: ForgeSpec;
+  /** The fields of a Pipelines-as-Code `Repository`, as it names them (pipelinesascode.tekton.dev/v1alpha1). */
+  concurrency_limit?: number;
+  /** Variables for the files of `.tekton/`. */
+  params?: RepositoryParameter[];
+  /** Who may start runs by `POST /incoming`. */
+  incoming?: IncomingWebhook[];
+  settings?: RepositorySettings;
+  git_provider?: {
+    type?: string;
+    url?: string;
+    user?: string;
+    secret?: PlainSecretReference;
+    webhook_secret?: PlainSecretReference;
+  };
+}
+
+/** As Pipelines-as-Code refers to Secrets. */
+export interface PlainSecretReference {
+  name: string;
+  key?: string;
+}
+
+export interface RepositoryParameter {
+  name?: string;
+  value?: string;
+  secret_ref?: PlainSecretReference;
+  /** A CEL expression over `pac`, `body` and `files`: where it does not hold, the parameter is not there. */
+  filter?: string;
+}
+
+export interface IncomingWebhook {
+  type?: string;
+  /** Branches, exactly or as globs. */
+  targets?: string[];
+  /** Default key: `secret`. */
+  secret?: PlainSecretReference;
+  /** Variables that a request may give. */
+  params?: string[];
+}
+
+export interface RepositorySettings {
+  /** Whose `.tekton/` counts: that of the commit (default) or that of the default branch. */
+  pipelinerun_provenance?: 'source' | 'default_branch';
+  /** Names of people: who may ask for runs of a stranger's pull request, and whose own pull requests run. */
+  policy?: { ok_to_test?: string[]; pull_request?: string[] };
+  [other: string]: unknown;
 }
 
 export interface ForgeSpec {
@@ -158,6 +204,8 @@ export interface PullRequestStatus {
   }[];
   /** How many of the comments were read for commands. */
   commandsRead?: number;
+  /** The labels whose runs were made. */
+  labelsRead?: string[];
   /** The commits of an outside contributor that may run. */
   approvedCommits?: string[];
   /** When `headCommit` was first seen. */

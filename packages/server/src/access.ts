@@ -51,7 +51,9 @@ export function accessHook(signIn: SignIn, hosts: ReadonlySet<string>, shares?: 
 
 /** What needs no token: pages that sign in, and what checks a signature of its own. */
 const isOpen = (request: FastifyRequest, path: string) =>
-  open.has(path) || (request.method === 'POST' && path.startsWith('/webhooks/')) || isConsolePage(request);
+  open.has(path) ||
+  (request.method === 'POST' && (path.startsWith('/webhooks/') || path === '/incoming')) ||
+  isConsolePage(request);
 
 /** Whether who opens a WebSocket to watch is the owner. */
 export function mayWatch(signIn: SignIn, hosts: ReadonlySet<string>) {

@@ -12,6 +12,7 @@ import type { Controller } from '@tagboat/controller';
 import { type Hosting, Proposals, restApi, smartHttp, webhookReceiver } from '@tagboat/git';
 import { type BlobStore, type RegistryOptions, registryPlugin } from '@tagboat/registry';
 import type { ObjectStore } from '@tagboat/store';
+import { incomingReceiver, type TriggerOptions } from '@tagboat/triggers';
 import type { WorkbenchRoutesOptions } from '@tagboat/workbenches';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { accessHook, loopbackNames, mayWatch } from './access.ts';
@@ -42,6 +43,8 @@ export interface MainPortOptions {
   readonly hosting: () => Hosting;
   readonly repositoryController: () => Controller;
   readonly forgeController: () => Controller;
+  /** Undefined while the platform starts. */
+  readonly triggers: () => TriggerOptions | undefined;
   readonly pushed: NonNullable<RegistryOptions['pushed']>;
   readonly metrics: () => string;
   readonly measurements: Measurements;
@@ -132,6 +135,7 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
       }),
     { prefix: '/webhooks' },
   );
+  app.register((scope) => incomingReceiver(scope, options.triggers));
   app.register((scope) =>
     apiServerPlugin(scope, { store, types, log, resources, podAccess: options.podAccess }),
   );

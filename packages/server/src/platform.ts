@@ -34,6 +34,7 @@ import {
   pullTriggerController,
   retentionController,
   statusController,
+  type TriggerOptions,
   triggerController,
 } from '@tagboat/triggers';
 import { createWorkloadControllers, Gateway, RouteTable, type Startable } from '@tagboat/workloads';
@@ -93,6 +94,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const rooms: {
     node?: Node;
     repositories?: Repositories;
+    triggers?: TriggerOptions;
     git?: Controller;
     forges?: Controller;
     gateway?: Gateway;
@@ -120,6 +122,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     hosting: () => hosting,
     repositoryController: () => rooms.git!,
     forgeController: () => rooms.forges!,
+    triggers: () => rooms.triggers,
     metrics: ownText,
     measurements,
     shares: await Shares.open(home, store, clock),
@@ -210,7 +213,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     log: log.with({ part: 'pull-requests' }),
     changed: (namespace, name) => git.enqueue({ type: kinds.Repository, namespace, name }),
   });
+  const triggers = triggerOptions({ store, clock, log, repositories, registry: registry.prefix, url });
+  rooms.triggers = triggers;
   const controllers = roomControllers({
+    triggers,
     store,
     types,
     clock,
@@ -263,6 +269,7 @@ function gitInPods(url: string): Record<string, string> {
 }
 
 interface Composition {
+  readonly triggers: ReturnType<typeof triggerOptions>;
   readonly store: ObjectStore;
   readonly types: TypeRegistry;
   readonly clock: Clock;
@@ -275,20 +282,23 @@ interface Composition {
   readonly appsUrl: string;
 }
 
-function roomControllers(parts: Composition): Startable[] {
-  const { store, types, clock, registry, repositories } = parts;
-  const repositoryUrl = (project: string, name: string) => `${parts.url}/git/${project}/${name}.git`;
-  const deploymentUrl = (project: string, model: string) => repositories.deploymentUrl(project, model);
-  const log = (part: string) => parts.log.with({ part });
-  const triggers = {
+function triggerOptions(parts: Omit<Composition, 'types' | 'metrics' | 'appsUrl' | 'triggers'>) {
+  const { store, clock, repositories, registry, url } = parts;
+  return {
     store,
     clock,
-    log: log('triggers'),
+    log: parts.log.with({ part: 'triggers' }),
     registry,
     mirrorOf: (repository: Repository) => repositories.mirrorOf(repository),
-    cloneUrl: repositoryUrl,
-    deploymentUrl,
-  };
+    cloneUrl: (project: string, name: string) => `${url}/git/${project}/${name}.git`,
+    page: (project: string, run: string) => `${url}/runs/${project}/${run}`,
+    deploymentUrl: (project: string, model: string) => repositories.deploymentUrl(project, model),
+  } satisfies TriggerOptions;
+}
+
+function roomControllers(parts: Composition): Startable[] {
+  const { store, types, clock, repositories, triggers } = parts;
+  const log = (part: string) => parts.log.with({ part });
   return [
     triggerController(triggers),
     pullTriggerController(triggers),
@@ -298,7 +308,7 @@ function roomControllers(parts: Composition): Startable[] {
       store,
       clock,
       log: log('statuses'),
-      page: (project, run) => `${parts.url}/runs/${project}/${run}`,
+      page: triggers.page,
       mirrorOf: (project, name) => repositories.open(project, name, { push: false, mayCreate: false }),
     }),
     ...createPipelineControllers({ store, clock, log: log('pipelines'), settings: parts.settings }),
@@ -312,7 +322,7 @@ function roomControllers(parts: Composition): Startable[] {
       repository: (url) => repositories.byUrl(url),
       onSync: (application, succeeded) => parts.metrics.synced(application, succeeded),
     }),
-    modelController({ store, clock, log: log('model'), registry, repositoryUrl, deploymentUrl }),
+    modelController({ ...triggers, log: log('model'), repositoryUrl: triggers.cloneUrl }),
     experimentController({ store, clock, log: log('experiments') }),
   ];
 }

@@ -7,6 +7,13 @@ export type Command =
   /** `commit`: the beginning of the only commit that may run. */
   | { readonly kind: 'ok-to-test'; readonly commit: string | undefined };
 
+/** What Pipelines-as-Code calls the event of a comment. */
+export function eventTypeOfCommand(command: Command | undefined): string {
+  if (!command) return 'on-comment';
+  if (command.kind === 'ok-to-test') return 'ok-to-test-comment';
+  return `${command.kind}${command.name === undefined ? '-all' : ''}-comment`;
+}
+
 /** The command in a comment, on a line of its own, as Pipelines-as-Code reads them; undefined where there is none. */
 export function commandOf(comment: string): Command | undefined {
   for (const kind of ['retest', 'test', 'ok-to-test', 'cancel'] as const) {

@@ -1,7 +1,13 @@
 import type { HandledRef, PullRequest, Repository } from '@tagboat/api';
 import { type ChangedPath, Commit, changedPaths, mergeBase } from '@tagboat/git-client';
 import type { RefToHandle } from './plan-triggers.ts';
-import { type ChangedFiles, type CommentEvent, pullEventOf, type TriggerEvent } from './trigger-event.ts';
+import {
+  type ChangedFiles,
+  type CommentEvent,
+  type IncomingEvent,
+  pullEventOf,
+  type TriggerEvent,
+} from './trigger-event.ts';
 
 /** What an event is made of. */
 export interface EventSource {
@@ -15,7 +21,10 @@ export interface EventSource {
   readonly ledger?: readonly HandledRef[];
   readonly pull?: PullRequest;
   readonly comment?: CommentEvent;
+  readonly incoming?: IncomingEvent;
 }
+
+const limitOf = (spec: Repository['spec']) => spec?.concurrencyLimit ?? spec?.concurrency_limit;
 
 /** More changed paths than this are not looked at. */
 const mostPaths = 10_000;
@@ -36,12 +45,13 @@ export async function eventOf(source: EventSource): Promise<{ event: TriggerEven
     repositoryUrl,
     cloneUrl: source.cloneUrl ?? repositoryUrl,
     defaultBranch: status?.defaultBranch ?? 'main',
-    ...(spec?.concurrencyLimit ? { concurrencyLimit: spec.concurrencyLimit } : {}),
+    ...(limitOf(spec) ? { concurrencyLimit: limitOf(spec)! } : {}),
     message: await commit.message(),
     author: { name, email },
     files: byKind((await changedPaths(mirror, { from, to: commit.id })).slice(0, mostPaths)),
     ...(pull ? { pull: pullEventOf(pull) } : {}),
     ...(comment ? { comment } : {}),
+    ...(source.incoming ? { incoming: source.incoming } : {}),
   };
   return { event, commit };
 }

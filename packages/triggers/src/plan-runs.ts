@@ -33,8 +33,11 @@ export function runIdentity(event: TriggerEvent): {
   readonly short: string;
   readonly parts: readonly string[];
 } {
-  const { ref, pull, comment } = event;
-  const again = comment ? [`comment ${comment.index}`] : [];
+  const { ref, pull, comment, incoming } = event;
+  const again = [
+    ...(comment ? [`comment ${comment.index}`] : []),
+    ...(incoming ? [`incoming ${incoming.id}`] : []),
+  ];
   return {
     short: `${pull ? `pr-${pull.number}` : ref.short}${comment ? `-r${comment.index + 1}` : ''}`,
     parts: [event.repository, ref.ref, ref.commit, ...again],

@@ -1,4 +1,4 @@
-import { kinds } from '@tagboat/api';
+import { kinds, type RepositorySpec } from '@tagboat/api';
 import { invalid, TagboatError } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
 import { builtInTask, type ModelFile, modelFileName, readModelFile } from '@tagboat/render';
@@ -6,6 +6,8 @@ import type { Reader } from '@tagboat/store';
 import { aicoeFileNames, readAicoe } from './aicoe.ts';
 import { runForAicoe } from './plan-aicoe.ts';
 import { type PlannedRuns, type RunSettings, runsForModels } from './plan-runs.ts';
+import { secretValue, settingsNotices } from './repository-settings.ts';
+import { customParameters } from './tekton/parameters.ts';
 import { runsForTekton, tektonDirectory } from './tekton/plan-tekton.ts';
 import type { TriggerEvent } from './trigger-event.ts';
 
@@ -29,10 +31,19 @@ const fileNames = [modelFileName, tektonDirectory, ...aicoeFileNames];
 export async function planRuns(
   options: PlannerOptions,
   event: TriggerEvent,
-  about: { commit: Commit; settings: RunSettings; sequence: number },
+  about: {
+    commit: Commit;
+    settings: RunSettings;
+    sequence: number;
+    /** The commit whose `.tekton/` counts, where it is another. */
+    definitions?: Commit;
+    /** What the repository says of itself. */
+    repository?: RepositorySpec;
+  },
 ): Promise<Plan> {
   const { commit, settings, sequence } = about;
-  const present = await presentFiles(commit);
+  const definitions = about.definitions ?? commit;
+  const present = await presentFiles(commit, definitions);
   const [first, ...passedOver] = present;
   if (first === undefined)
     return {
@@ -46,28 +57,41 @@ export async function planRuns(
     models,
     notices: [...notices, ...(planned.notices ?? [])],
   });
-  if (first === modelFileName) {
+  if (first === modelFileName && !event.incoming) {
     const models = readModelFile((await commit.readText(first)) ?? '', first);
     return add(runsForModels(settings, event, { models, sequence }), models);
   }
   if (first === tektonDirectory)
-    return add(
-      await runsForTekton(event, commit, {
-        inProject: async (kind, name) =>
-          (await options.reader.get({ type: kinds[kind], namespace: event.project, name })) !== undefined,
-        builtIn: (name) => (name === 'git-clone' ? builtInTask('git-clone') : undefined),
-        fetchText: options.fetchText ?? fetchText,
-      }),
-    );
+    return add(await tektonRuns(options, event, { definitions, repository: about.repository ?? {} }));
+  if (event.incoming) return add({ runs: [], reason: `${first} says what runs, not ${tektonDirectory}` });
   const aicoe = readAicoe((await commit.readText(first)) ?? '', first);
   return add(await runForAicoe(settings, event, { configuration: aicoe, commit }));
 }
 
+async function tektonRuns(
+  options: PlannerOptions,
+  event: TriggerEvent,
+  { definitions, repository }: { definitions: Commit; repository: RepositorySpec },
+): Promise<PlannedRuns> {
+  const { values, notices } = await customParameters(event, repository.params ?? [], (reference) =>
+    secretValue(options.reader, event.project, reference),
+  );
+  const planned = await runsForTekton({ ...event, variables: values }, definitions, {
+    inProject: async (kind, name) =>
+      (await options.reader.get({ type: kinds[kind], namespace: event.project, name })) !== undefined,
+    builtIn: (name) => (name === 'git-clone' ? builtInTask('git-clone') : undefined),
+    fetchText: options.fetchText ?? fetchText,
+  });
+  return { ...planned, notices: [...notices, ...settingsNotices(repository), ...(planned.notices ?? [])] };
+}
+
 /** Which of the files are there, in order of precedence. */
-async function presentFiles(commit: Commit): Promise<string[]> {
+async function presentFiles(commit: Commit, definitions: Commit): Promise<string[]> {
   const found = await commit.kinds(fileNames);
-  const wanted = (name: string) => (name === tektonDirectory ? 'directory' : 'file');
-  return fileNames.filter((name) => found.get(name) === wanted(name));
+  const directories = definitions === commit ? found : await definitions.kinds([tektonDirectory]);
+  return fileNames.filter((name) =>
+    name === tektonDirectory ? directories.get(name) === 'directory' : found.get(name) === 'file',
+  );
 }
 
 const largestText = 2 ** 20;

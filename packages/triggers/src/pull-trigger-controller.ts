@@ -11,12 +11,14 @@ import { isReason, TagboatError, timestamp } from '@tagboat/base';
 import { Controller } from '@tagboat/controller';
 import { runAnnotations, runLabels, stateOfRun } from '@tagboat/render';
 import { mutate, mutateStatus } from '@tagboat/store';
-import { type Command, commandOf } from './commands.ts';
+import { type Command, commandOf, eventTypeOfCommand } from './commands.ts';
 import { commitStatus, writeStatus } from './commit-statuses.ts';
 import type { EventSource } from './event-source.ts';
 import { Ledger } from './ledger.ts';
 import type { RefToHandle } from './plan-triggers.ts';
+import { isAllowed } from './repository-settings.ts';
 import { type Made, RunMaker, type TriggerOptions } from './run-maker.ts';
+import { waitsForLabel } from './tekton/matching.ts';
 import type { CommentEvent } from './trigger-event.ts';
 
 /** The head that a pull request of an outside repository had when that was connected. */
@@ -59,7 +61,27 @@ class PullTrigger {
     if (!repository || repository.spec?.role === 'deployment') return undefined;
     await this.#readComments(pull, repository);
     await this.#checkHead(await this.#current(pull), repository);
+    await this.#readLabels(await this.#current(pull), repository);
     return undefined;
+  }
+
+  /** A label that was added starts the runs that wait for it, at the head that is there; no others. */
+  async #readLabels(pull: PullRequest, repository: Repository): Promise<void> {
+    const { labelsRead, headCommit = '', approvedCommits = [] } = pull.status ?? {};
+    const labels = pull.spec?.labels ?? [];
+    if (labelsRead !== undefined && sameLabels(labelsRead, labels)) return;
+    const added = labels.filter((label) => labelsRead && !labelsRead.includes(label));
+    const ref = refOf(pull, headCommit);
+    const ledger = new Ledger(this.#options.store, this.#key.namespace, repository.metadata.name);
+    const mayRun = !needsApproval(pull, repository) || approvedCommits.includes(headCommit);
+    if (added.length > 0 && mayRun && (await ledger.has(ref)))
+      await this.#make(
+        { repository, ref, pull },
+        { sequence: 0, filter: async (run) => waitsForLabel(run.metadata.annotations ?? {}, added) },
+      );
+    await mutateStatus<PullRequest>(this.#options.store, this.#key, (draft) => {
+      draft.status = { ...draft.status, labelsRead: [...labels] };
+    });
   }
 
   async #current(pull: PullRequest): Promise<PullRequest> {
@@ -72,7 +94,7 @@ class PullTrigger {
     const head = status?.headCommit;
     if (!head) return;
     const isInitial = pull.metadata.annotations?.[initialHeadAnnotation] === head;
-    if (spec?.external && !isInitial && !(await this.#isApproved(pull, head))) return;
+    if (needsApproval(pull, repository) && !isInitial && !(await this.#isApproved(pull, head))) return;
     const ledger = new Ledger(this.#options.store, this.#key.namespace, repository.metadata.name);
     const ref = refOf(pull, head);
     if (await ledger.has(ref)) return;
@@ -132,10 +154,19 @@ class PullTrigger {
     const read = pull.status?.commandsRead ?? 0;
     for (let index = read; index < comments.length; index++) {
       const comment = comments[index]!;
-      if (comment.trusted !== false)
+      if (comment.trusted !== false && this.#mayAsk(comment, repository))
         await this.#obey(await this.#current(pull), repository, { comment, index });
       await this.#markRead(index + 1);
     }
+  }
+
+  #mayAsk({ author, body }: PullRequestComment, repository: Repository): boolean {
+    if (isAllowed(repository.spec?.settings?.policy?.ok_to_test, author)) return true;
+    if (commandOf(body))
+      this.#options.log.warn(`${author} may not ask for runs: spec.settings.policy.ok_to_test names others`, {
+        repository: repository.metadata.name,
+      });
+    return false;
   }
 
   async #markRead(count: number): Promise<undefined> {
@@ -156,12 +187,13 @@ class PullTrigger {
     if (command?.kind === 'ok-to-test') return this.#approve(pull, command.commit, comment);
     if (command?.kind === 'cancel') return this.#cancel(pull, command.name);
     const head = pull.status!.headCommit!;
-    if (pull.spec?.external && !pull.status?.approvedCommits?.includes(head)) return;
+    if (needsApproval(pull, repository) && !pull.status?.approvedCommits?.includes(head)) return;
     await this.#checkHead(pull, repository);
     const event: CommentEvent = {
       index,
       body: comment.body,
       author: comment.author,
+      eventType: eventTypeOfCommand(command),
       ...(command?.name === undefined ? {} : { only: command.name }),
       ...(command ? {} : { custom: true }),
     };
@@ -231,6 +263,15 @@ class PullTrigger {
     });
   }
 }
+
+/** Whether somebody must allow each commit: by the repository's policy, else where the change is from outside. */
+function needsApproval({ spec }: PullRequest, repository: Repository): boolean {
+  const policy = repository.spec?.settings?.policy?.pull_request;
+  return policy ? !isAllowed(policy, spec?.author ?? '') : spec?.external === true;
+}
+
+const sameLabels = (a: readonly string[], b: readonly string[]) =>
+  a.length === b.length && a.every((label) => b.includes(label));
 
 const refOf = (pull: PullRequest, commit: string): RefToHandle => ({
   ref: `refs/pull/${pull.spec!.number}/head`,

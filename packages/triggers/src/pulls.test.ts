@@ -242,9 +242,66 @@ describe('pull requests', () => {
       pipelineRuns: [],
       reason: "[skip ci] in the commit's message",
     });
+    expect((await status('tagboat/check', 'success')).spec?.description).toMatch(/^skipped: \[skip ci\]/);
     await say('/test');
     await read(1);
     expect(await runs()).toHaveLength(1);
+    expect((await runs())[0]?.metadata.annotations).toMatchObject({
+      'pipelinesascode.tekton.dev/event-type': 'test-all-comment',
+    });
+  });
+
+  it('a label that is added starts the runs that wait for it, and no others', async () => {
+    const files = {
+      '.tekton/a.yaml': tektonRun('a'),
+      '.tekton/bug.yaml': tektonRun('bug').replace(
+        'annotations: {',
+        'annotations: { pipelinesascode.tekton.dev/on-label: "[bug, defect]",',
+      ),
+    };
+    await commit(files, 'main');
+    const head = await commit({ ...files, x: '1' }, 'change');
+    await pullOf(head, { labels: ['docs'] });
+    const label = async (...labels: string[]) => {
+      await mutate<PullRequest>(store, key, (draft) => {
+        draft.spec!.labels = labels;
+      });
+      await until(
+        kinds.PullRequest,
+        async () => (await store.get<PullRequest>(key))?.status?.labelsRead?.join() === labels.join(),
+      );
+    };
+    const names = async () =>
+      (await runs()).map(({ metadata }) => metadata.annotations?.['tagboat.dev/run-name']).sort();
+    await handled(head);
+    expect(await names()).toEqual(['a']);
+    await label('docs', 'other');
+    expect(await names()).toEqual(['a']);
+    await label('docs', 'bug');
+    expect(await names()).toEqual(['a', 'bug']);
+  });
+
+  it('the policy of a repository says who may ask, and whose own changes run', async () => {
+    await mutate<Repository>(store, { type: kinds.Repository, namespace: 'demo', name: 'r' }, (draft) => {
+      draft.spec = { settings: { policy: { ok_to_test: ['Lead'], pull_request: ['friend'] } } };
+    });
+    await commit({ '.tekton/a.yaml': tektonRun('a') }, 'main');
+    const head = await commit({ '.tekton/a.yaml': tektonRun('a'), x: '1' }, 'change');
+    await pullOf(head, { author: 'ada' });
+    await status('tagboat/approval', 'pending');
+    await say(`/ok-to-test ${head.slice(0, 10)}`);
+    await read(1);
+    expect(await runs()).toEqual([]);
+    await say(`/ok-to-test ${head.slice(0, 10)}`, { author: 'lead' });
+    await handled(head);
+    expect(await runs()).toHaveLength(1);
+    const next = await commit({ '.tekton/a.yaml': tektonRun('a'), x: '2' }, 'change');
+    await pullOf(next);
+    await mutate<PullRequest>(store, key, (draft) => {
+      draft.spec!.author = 'friend';
+    });
+    await handled(next);
+    expect(await runs()).toHaveLength(2);
   });
 
   it('code from outside runs only after somebody allowed that very commit', async () => {
@@ -347,7 +404,10 @@ describe('pull requests', () => {
         store,
         { type: kinds.TaskRun, namespace: 'demo', name: `${run!.metadata.name}-${task}` },
         (draft) => {
-          draft.status = { conditions: [{ type: 'Succeeded', status: succeeded, message: 'two failed' }] };
+          draft.status = {
+            conditions: [{ type: 'Succeeded', status: succeeded, message: 'exited with 1' }],
+            annotations: { 'tagboat.dev/failure': 'two failed' },
+          };
         },
       );
     }

@@ -1,10 +1,13 @@
 import { keyOf, kinds, type PipelineRun, type Repository, type Secret } from '@tagboat/api';
 import { type Clock, describeError, type Logger, timestamp } from '@tagboat/base';
+import { Commit } from '@tagboat/git-client';
 import { environmentsClaimOf, type Model, type ModelFile, runAnnotations, runLabels } from '@tagboat/render';
 import { applySpec, createIfAbsent, mutateStatus, type ResourceStore } from '@tagboat/store';
+import { commitStatus, writeStatus } from './commit-statuses.ts';
 import { type EventSource, eventOf } from './event-source.ts';
 import { failedRun, isConfigurationError, type RunSettings } from './plan-runs.ts';
 import { type Plan, type PlannerOptions, planRuns } from './planner.ts';
+import { annotationNames } from './tekton/matching.ts';
 import { gitAuthSecret } from './tekton/variables.ts';
 import { skipsChecks, type TriggerEvent } from './trigger-event.ts';
 
@@ -18,6 +21,8 @@ export interface TriggerOptions extends Pick<PlannerOptions, 'fetchText'> {
   readonly cloneUrl?: (project: string, repository: string) => string;
   /** Host and port of the registry. */
   readonly registry: string;
+  /** The console's page of a run. */
+  readonly page?: (project: string, run: string) => string;
   /** The deployment repository of a model. */
   readonly deploymentUrl: (project: string, model: string) => string;
 }
@@ -47,14 +52,16 @@ export class RunMaker {
     const cloneUrl = this.#options.cloneUrl?.(namespace, name);
     const { event, commit } = await eventOf({ ...source, ...(cloneUrl ? { cloneUrl } : {}) });
     const skip = skipsChecks(event.message);
-    if (skip && !event.comment && event.ref.kind !== 'candidate')
-      return { runs: [], reason: `${skip} in the commit's message` };
+    if (skip && !event.comment && !event.incoming && event.ref.kind !== 'candidate')
+      return this.#skip(event, `${skip} in the commit's message`);
     let plan: Plan;
     try {
       plan = await planRuns({ ...this.#options, reader: this.#options.store }, event, {
         commit,
         settings: this.#settings(repository),
         sequence: about.sequence,
+        ...(repository.spec ? { repository: repository.spec } : {}),
+        ...(await definitionsOf(source)),
       });
     } catch (error) {
       if (!isConfigurationError(error)) throw error;
@@ -65,6 +72,24 @@ export class RunMaker {
     if (ref.kind === 'tag' || (ref.kind === 'branch' && ref.short === event.defaultBranch))
       for (const model of plan.models) await this.#ensureModel(event, model);
     return this.#create(event, plan, about.filter);
+  }
+
+  /** Said beside the commit, so that a skipped commit is not taken for one that was not seen. */
+  async #skip(event: TriggerEvent, reason: string): Promise<Made> {
+    const { store, clock } = this.#options;
+    await writeStatus(
+      store,
+      commitStatus({
+        namespace: event.project,
+        repository: event.repository,
+        commit: event.ref.commit,
+        context: 'tagboat/check',
+        state: 'success',
+        description: `skipped: ${reason}`,
+        updatedAt: timestamp(clock),
+      }),
+    );
+    return { runs: [], reason };
   }
 
   async #create(
@@ -85,11 +110,25 @@ export class RunMaker {
       await this.#ensureGitAuth(event);
     const notices = plan.notices ?? [];
     for (const run of wanted)
-      await createIfAbsent(store, keyOf(kinds.PipelineRun, run), withNotices(run, notices));
+      await createIfAbsent(store, keyOf(kinds.PipelineRun, run), this.#withLogUrl(withNotices(run, notices)));
     return {
       runs: wanted.map(({ metadata }) => metadata.name),
       ...(plan.reason ? { reason: plan.reason } : {}),
       ...(notices.length > 0 ? { notices } : {}),
+    };
+  }
+
+  /** Where Pipelines-as-Code's own tools look for the page of a run. */
+  #withLogUrl(run: PipelineRun): PipelineRun {
+    const { page } = this.#options;
+    if (!page) return run;
+    const { annotations, namespace = '', name } = run.metadata;
+    return {
+      ...run,
+      metadata: {
+        ...run.metadata,
+        annotations: { ...annotations, [annotationNames.logUrl]: page(namespace, name) },
+      },
     };
   }
 
@@ -153,6 +192,17 @@ export class RunMaker {
     });
     return { runs: [run.metadata.name], reason: message };
   }
+}
+
+/** The head of the default branch, where only its `.tekton/` counts. */
+async function definitionsOf({
+  repository,
+  mirror,
+}: EventSource): Promise<{ definitions: Commit } | Record<string, never>> {
+  const { spec, status } = repository;
+  if (spec?.settings?.pipelinerun_provenance !== 'default_branch') return {};
+  const head = status?.refs?.[`refs/heads/${status.defaultBranch ?? 'main'}`];
+  return head ? { definitions: await Commit.at(mirror, head) } : {};
 }
 
 function withNotices(run: PipelineRun, notices: readonly string[]): PipelineRun {

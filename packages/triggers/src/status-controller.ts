@@ -1,5 +1,6 @@
 import {
   type CommitState,
+  failureText,
   findCondition,
   keyOf,
   kinds,
@@ -153,10 +154,11 @@ async function withFailures(
   said: Omit<Saying, 'context'>,
 ): Promise<Omit<Saying, 'context'>> {
   if (said.state !== 'failure') return said;
-  const failures = (await taskRunsOf(store, run)).flatMap(({ metadata, status }) => {
+  const failures = (await taskRunsOf(store, run)).flatMap((taskRun) => {
+    const { metadata, status } = taskRun;
     const condition = findCondition(status?.conditions, 'Succeeded');
     const task = metadata.labels?.['tekton.dev/pipelineTask'];
-    return condition?.status === 'False' && task ? [`${task}: ${condition.message ?? 'failed'}`] : [];
+    return condition?.status === 'False' && task ? [`${task}: ${failureText(taskRun) || 'failed'}`] : [];
   });
   return { ...said, description: [...failures, said.description].filter(Boolean).join('; ') };
 }
@@ -183,7 +185,7 @@ async function taskSayings(
     const condition = findCondition(taskRun?.status?.conditions, 'Succeeded');
     if (condition?.status === 'True') return [{ context, state: 'success', description: 'passed' }];
     if (condition?.status === 'False')
-      return [{ context, state: 'failure', description: condition.message ?? 'failed' }];
+      return [{ context, state: 'failure', description: failureText(taskRun!) || 'failed' }];
     if (skipped.has(task) && whole.state === 'success') return [];
     if (whole.state === 'pending')
       return [{ context, state: 'pending', description: taskRun ? 'runs' : 'waits to run' }];

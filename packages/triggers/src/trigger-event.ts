@@ -35,6 +35,18 @@ export interface CommentEvent {
   readonly only?: string;
   /** Only runs that wait for comments like this one. */
   readonly custom?: boolean;
+  /** The command in it, as Pipelines-as-Code names it. */
+  readonly eventType?: string;
+}
+
+/** A request from outside for one run. */
+export interface IncomingEvent {
+  /** What makes the run it asks for its own. */
+  readonly id: string;
+  /** The name that the repository gives the run. */
+  readonly run: string;
+  /** Variables that were given with the request. */
+  readonly parameters: Readonly<Record<string, string>>;
 }
 
 /** What happened to a repository, as far as it can be seen again at any time. */
@@ -53,7 +65,14 @@ export interface TriggerEvent {
   readonly files: ChangedFiles;
   readonly pull?: PullEvent;
   readonly comment?: CommentEvent;
+  readonly incoming?: IncomingEvent;
+  /** Variables of the repository (`spec.params`), of the comment and of the request, for the files of `.tekton/`. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
+
+/** The kind of event as Pipelines-as-Code writes it on runs: with the command of a comment. */
+export const eventTypeOf = (event: TriggerEvent): string =>
+  event.incoming ? 'incoming' : (event.comment?.eventType ?? event.kind);
 
 export function pullEventOf(pull: PullRequest): PullEvent {
   const spec = pull.spec!;
@@ -82,4 +101,4 @@ export const sourceOf = (event: TriggerEvent): string =>
   event.pull ? event.pull.sourceRef.replace(/^refs\/heads\//, '') : event.ref.ref;
 
 export const senderOf = (event: TriggerEvent): string =>
-  event.comment?.author || event.pull?.author || event.author.name;
+  (event.incoming && 'incoming') || event.comment?.author || event.pull?.author || event.author.name;

@@ -18,7 +18,7 @@ import {
 import { Controller, type Result } from '@tagboat/controller';
 import { createIfAbsent, mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
 import { PullRequestStore, pullRequestName, repositoryLabel } from '../pulls/pull-request-store.ts';
-import { type Forge, type ForgeComment, type ForgePull, forgeOf } from './forge.ts';
+import { type Forge, type ForgeComment, type ForgePull, forgeOf, forgeSpecOf } from './forge.ts';
 
 export interface ForgeControllerOptions {
   readonly store: ResourceStore;
@@ -53,7 +53,7 @@ export function forgeController(options: ForgeControllerOptions): Controller {
 async function follow(options: ForgeControllerOptions, key: ResourceKey): Promise<Result> {
   const { store } = options;
   const repository = await store.get<Repository>(key);
-  if (!repository?.spec?.forge || repository.spec.url === undefined) return undefined;
+  if (!repository || !forgeSpecOf(repository) || repository.spec?.url === undefined) return undefined;
   try {
     const forge = await forgeOf(store, repository);
     if (forge) await look(options, { repository, forge });

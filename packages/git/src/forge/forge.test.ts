@@ -4,7 +4,7 @@ import { mutate, ObjectStore } from '@tagboat/store';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { forgeController, statusReporter, webhookReceiver } from '../index.ts';
-import { type ForgeName, forgeNameOf } from './forge.ts';
+import { type ForgeName, forgeNameOf, forgeSpecOf } from './forge.ts';
 import { signatureOf } from './rest-client.ts';
 
 const head = 'a'.repeat(40);
@@ -344,6 +344,34 @@ describe.each<ForgeName>(['github', 'gitlab', 'gitea'])('%s', (type) => {
     });
     expect(message).toMatch(/answered 401.*check the token/);
     expect(message).not.toContain('old-token');
+  });
+});
+
+it('reads git_provider as Pipelines-as-Code writes it', () => {
+  const read = (git_provider: NonNullable<Repository['spec']>['git_provider']) =>
+    forgeSpecOf({
+      apiVersion: 'tagboat.dev/v1alpha1',
+      kind: 'Repository',
+      metadata: { name: 'r' },
+      spec: { git_provider: git_provider! },
+    });
+  expect(
+    read({
+      type: 'gitlab',
+      url: 'https://lab.example.com',
+      secret: { name: 's' },
+      webhook_secret: { name: 'w', key: 'k' },
+    }),
+  ).toEqual({
+    type: 'gitlab',
+    url: 'https://lab.example.com/api/v4',
+    token: { secretName: 's', key: 'provider.token' },
+    webhookSecret: { secretName: 'w', key: 'k' },
+  });
+  expect(read({ type: 'github', url: 'https://api.github.com' })?.url).toBe('https://api.github.com');
+  expect(read({ type: 'forgejo', url: 'https://h/sub/api/v1' })).toEqual({
+    type: 'gitea',
+    url: 'https://h/sub/api/v1',
   });
 });
 

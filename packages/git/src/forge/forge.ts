@@ -1,4 +1,4 @@
-import type { CommitState, Repository, Secret } from '@tagboat/api';
+import type { CommitState, ForgeSpec, PlainSecretReference, Repository, Secret } from '@tagboat/api';
 import { kinds } from '@tagboat/api';
 import { invalid, TagboatError } from '@tagboat/base';
 import type { Reader } from '@tagboat/store';
@@ -81,9 +81,35 @@ export type ForgeName = keyof typeof forgeTypes;
 /** The most open pull requests of one repository that are followed. */
 export const mostPulls = 1_000;
 
+/** What a repository says of its forge: `spec.forge`, else `spec.git_provider` as Pipelines-as-Code has it. */
+export function forgeSpecOf(repository: Repository): ForgeSpec | undefined {
+  const { forge, git_provider: provider } = repository.spec ?? {};
+  if (forge || !provider) return forge;
+  const reference = (secret: PlainSecretReference | undefined, fallback: string) =>
+    secret && { secretName: secret.name, key: secret.key ?? fallback };
+  const token = reference(provider.secret, 'provider.token');
+  const webhookSecret = reference(provider.webhook_secret, 'webhook.secret');
+  const type = provider.type === 'forgejo' ? 'gitea' : provider.type;
+  return {
+    // What it may be is checked where it is used.
+    ...(type ? { type: type as NonNullable<ForgeSpec['type']> } : {}),
+    ...(provider.url ? { url: apiUrlOf(provider.url, type) } : {}),
+    ...(token ? { token } : {}),
+    ...(webhookSecret ? { webhookSecret } : {}),
+  };
+}
+
+/** Pipelines-as-Code names the API or only the host. */
+function apiUrlOf(url: string, type: string | undefined): string {
+  if (!URL.canParse(url) || !type || !(type in forgeTypes)) return url;
+  const { origin, pathname, hostname } = new URL(url);
+  return pathname === '/' && !hostname.startsWith('api.') ? forgeTypes[type as ForgeName].apiOf(origin) : url;
+}
+
 /** Which forge hosts a repository, as it says or as its host's name tells. @throws `Invalid` where neither does */
 export function forgeNameOf(repository: Repository): ForgeName {
-  const { forge, url = '' } = repository.spec ?? {};
+  const { url = '' } = repository.spec ?? {};
+  const forge = forgeSpecOf(repository);
   if (forge?.type) {
     if (forge.type in forgeTypes) return forge.type;
     throw invalid(`expected a forge github, gitlab or gitea, found "${forge.type}"`);
@@ -99,7 +125,8 @@ export function forgeNameOf(repository: Repository): ForgeName {
 
 /** The forge of an outside repository that has `spec.forge`, else undefined. @throws `Invalid`, `MissingSecret` */
 export async function forgeOf(reader: Reader, repository: Repository): Promise<Forge | undefined> {
-  const { forge, url } = repository.spec ?? {};
+  const { url } = repository.spec ?? {};
+  const forge = forgeSpecOf(repository);
   if (!forge || url === undefined) return undefined;
   const type = forgeTypes[forgeNameOf(repository)];
   const web = webUrlOf(url);
@@ -117,7 +144,7 @@ export async function forgeOf(reader: Reader, repository: Repository): Promise<F
 
 /** The secret that webhooks of a repository are signed with; undefined: none are taken. */
 export function webhookSecretOf(reader: Reader, repository: Repository): Promise<string | undefined> {
-  const named = repository.spec?.forge?.webhookSecret;
+  const named = forgeSpecOf(repository)?.webhookSecret;
   if (!named) return Promise.resolve(undefined);
   return secretValue(reader, repository, { ...named, keys: ['webhook-secret', 'secret', 'token'] });
 }

@@ -2,7 +2,7 @@ import { type CommitStatus, kinds, type Repository, type ResourceKey, withCondit
 import { type Clock, describeError, type Logger, sha256, TagboatError, timestamp } from '@tagboat/base';
 import { Controller } from '@tagboat/controller';
 import { mutateStatus, type ResourceStore } from '@tagboat/store';
-import { forgeOf } from './forge.ts';
+import { forgeOf, forgeSpecOf } from './forge.ts';
 
 /** Tells outside forges what was found out about their commits; each thing once, and again only when it changed. */
 export function statusReporter(options: { store: ResourceStore; clock: Clock; log: Logger }): Controller {
@@ -23,7 +23,7 @@ async function report(store: ResourceStore, clock: Clock, key: ResourceKey): Pro
   if (!status?.spec) return undefined;
   const { repository: name, commit, context, state, description = '', targetUrl } = status.spec;
   const repository = await store.get<Repository>({ type: kinds.Repository, namespace: key.namespace, name });
-  if (!repository?.spec?.forge || repository.spec.url === undefined) return undefined;
+  if (!repository || !forgeSpecOf(repository) || repository.spec?.url === undefined) return undefined;
   const digest = sha256(JSON.stringify([commit, context, state, description, targetUrl]));
   if (status.status?.reported?.digest === digest) return undefined;
   let refused: TagboatError | undefined;

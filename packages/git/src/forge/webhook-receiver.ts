@@ -2,7 +2,7 @@ import { kinds, type Repository } from '@tagboat/api';
 import { describeError, type Logger, TagboatError } from '@tagboat/base';
 import type { Reader } from '@tagboat/store';
 import type { FastifyInstance } from 'fastify';
-import { forgeNameOf, forgeTypes, webhookSecretOf } from './forge.ts';
+import { forgeNameOf, forgeSpecOf, forgeTypes, webhookSecretOf } from './forge.ts';
 
 export interface WebhookOptions {
   readonly reader: Reader;
@@ -53,7 +53,7 @@ async function verify(
   const { project, name, headers, body } = about;
   try {
     const repository = await reader.get<Repository>({ type: kinds.Repository, namespace: project, name });
-    if (!repository?.spec?.forge) return false;
+    if (!repository || !forgeSpecOf(repository)) return false;
     const secret = await webhookSecretOf(reader, repository);
     if (!secret) {
       log.warn(`a webhook for ${project}/${name} was not taken: the repository names no webhookSecret`);

@@ -1,6 +1,6 @@
 import { Environment } from '@marcbachmann/cel-js';
 import { describeError, invalid, isReason, withinTime } from '@tagboat/base';
-import { senderOf, sourceOf, type TriggerEvent, targetOf } from '../trigger-event.ts';
+import { eventTypeOf, senderOf, sourceOf, type TriggerEvent, targetOf } from '../trigger-event.ts';
 import { matchesGlobPattern } from './globs.ts';
 
 const longest = 250;
@@ -68,25 +68,33 @@ export function evaluateMatch(expression: string, event: TriggerEvent): boolean 
   // As upstream: pushes compare without refs/heads/, unless the expression itself writes it.
   const plain = (name: string) =>
     event.kind === 'push' && !expression.includes('refs/heads/') ? name.replace(/^refs\/heads\//, '') : name;
-  const values: Record<(typeof texts)[number], string> = {
-    event: event.kind,
-    event_type: event.kind,
-    event_title: event.pull?.title ?? event.message.split('\n')[0]!,
-    target_branch: plain(targetOf(event)),
-    source_branch: plain(sourceOf(event)),
-    target_url: event.repositoryUrl,
-    source_url: event.pull?.sourceUrl ?? event.repositoryUrl,
-  };
-  return evaluate(expression, event, { ...values }) === true;
+  return (
+    evaluate(expression, event, {
+      ...event.variables,
+      ...textsOf(event),
+      target_branch: plain(targetOf(event)),
+      source_branch: plain(sourceOf(event)),
+    }) === true
+  );
 }
 
-/** An expression in a `{{ }}` variable: over `body`, `headers`, `files`, and `pac` for the plain variables. */
+const textsOf = (event: TriggerEvent): Record<(typeof texts)[number], string> => ({
+  event: event.kind,
+  event_type: eventTypeOf(event),
+  event_title: event.pull?.title ?? event.message.split('\n')[0]!,
+  target_branch: targetOf(event),
+  source_branch: sourceOf(event),
+  target_url: event.repositoryUrl,
+  source_url: event.pull?.sourceUrl ?? event.repositoryUrl,
+});
+
+/** An expression in a `{{ }}` variable: over `body`, `headers`, `files`, and `pac` and by themselves the plain variables. */
 export function evaluateValue(
   expression: string,
   event: TriggerEvent,
   pac: Readonly<Record<string, string>>,
 ): unknown {
-  return evaluate(expression, event, { pac });
+  return evaluate(expression, event, { ...event.variables, ...textsOf(event), ...pac, pac: { ...pac } });
 }
 
 function evaluate(expression: string, event: TriggerEvent, values: Record<string, unknown>): unknown {
@@ -96,7 +104,9 @@ function evaluate(expression: string, event: TriggerEvent, values: Record<string
     homogeneousAggregateLiterals: false,
   });
   for (const name of maps) environment.registerVariable(name, 'dyn');
-  for (const name of texts) environment.registerVariable(name, 'string');
+  for (const name of Object.keys(values))
+    if (!(maps as readonly string[]).includes(name) && /^[A-Za-z_]\w*$/.test(name))
+      environment.registerVariable(name, 'string');
   environment.registerFunction('string.pathChanged(): bool', (pattern: string) =>
     files.all.some((path) => matchesGlobPattern(pattern, path)),
   );

@@ -18,13 +18,29 @@ export const annotationNames = {
   cancel: `${prefix}cancel-in-progress`,
   pipeline: `${prefix}pipeline`,
   task: `${prefix}task`,
+  namespace: `${prefix}target-namespace`,
   /** Set on runs: the name that the repository gives the run. */
   original: `${prefix}original-prname`,
   pullRequest: `${prefix}pull-request`,
   sender: `${prefix}sender`,
   sha: `${prefix}sha`,
   eventType: `${prefix}event-type`,
+  branchOf: `${prefix}branch`,
+  sourceBranch: `${prefix}source-branch`,
+  title: `${prefix}sha-title`,
+  repository: `${prefix}repository`,
+  repositoryUrl: `${prefix}repo-url`,
+  sourceUrl: `${prefix}source-repo-url`,
+  logUrl: `${prefix}log-url`,
 } as const;
+
+const known: ReadonlySet<string> = new Set(Object.values(annotationNames));
+
+/** The annotations of Pipelines-as-Code on a run that nothing here acts on. */
+export const unknownAnnotations = (annotations: Annotations): string[] =>
+  Object.keys(annotations).filter(
+    (name) => name.startsWith(prefix) && !known.has(name) && !/\/task-\d+$/.test(name),
+  );
 
 type Annotations = Readonly<Record<string, string>>;
 
@@ -64,6 +80,13 @@ export function matchesEvent(annotations: Annotations, event: TriggerEvent): boo
     return false;
   return annotations[annotationNames.ignoredPaths] === undefined || !changed(annotationNames.ignoredPaths);
 }
+
+/** Whether one of these labels is one that a run waits for. */
+export const waitsForLabel = (annotations: Annotations, labels: readonly string[]): boolean =>
+  annotations[annotationNames.label] !== undefined &&
+  annotationValues(annotations[annotationNames.label]!, annotationNames.label).some((label) =>
+    labels.includes(label),
+  );
 
 /** Whether a run waits for comments of its own, which are then the only thing besides its event that starts it. */
 export function matchesComment(annotations: Annotations, body: string): boolean {

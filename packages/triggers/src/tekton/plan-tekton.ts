@@ -1,9 +1,9 @@
 import type { KubernetesObject, Pipeline, PipelineRun, SourceDocument, Task } from '@tagboat/api';
-import { deterministicName, invalid, type Location } from '@tagboat/base';
+import { describeError, deterministicName, invalid, type Location, type TagboatError } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
 import { type PlannedRuns, runIdentity, runMetadata } from '../plan-runs.ts';
-import { senderOf, type TriggerEvent } from '../trigger-event.ts';
-import { annotationNames, matchesComment, matchesEvent } from './matching.ts';
+import { eventTypeOf, senderOf, sourceOf, type TriggerEvent, targetOf } from '../trigger-event.ts';
+import { annotationNames, matchesComment, matchesEvent, unknownAnnotations } from './matching.ts';
 import { type Found, resolveRun, type Sources } from './resolve.ts';
 import { refuseSecrets } from './untrusted.ts';
 import { readTemplate } from './variables.ts';
@@ -48,13 +48,16 @@ export async function runsForTekton(
       return { text, file: reference };
     },
   };
-  const wanted = files.runs.filter((run) => isWanted(run, event));
+  const problems: TagboatError[] = [];
+  const wanted = files.runs.filter((run) => isWanted(run, event, problems));
+  // A run whose conditions cannot be read is left out; it shows where nothing else does.
+  if (wanted.length === 0 && problems[0]) throw problems[0];
   const runs: PipelineRun[] = [];
   for (const run of wanted) runs.push(await complete(run, { event, sources }));
   const waiting = files.runs.map(({ object }) => nameOf(object)).join(', ');
   return {
     runs,
-    notices: files.notices,
+    notices: [...files.notices, ...wanted.flatMap(noticesOf), ...problems.map(describeError)],
     ...(runs.length === 0
       ? {
           reason:
@@ -66,16 +69,30 @@ export async function runsForTekton(
   };
 }
 
-function isWanted(run: Found<PipelineRun>, event: TriggerEvent): boolean {
+const noticesOf = ({ object, locate }: Found<PipelineRun>): string[] =>
+  unknownAnnotations(object.metadata.annotations ?? {}).map(
+    (name) => `${locate([]).file}: the annotation ${name} of ${nameOf(object)} is not acted on here`,
+  );
+
+/** @param problems takes what cannot be read of the conditions of a run, which is then not wanted */
+function isWanted(run: Found<PipelineRun>, event: TriggerEvent, problems: TagboatError[]): boolean {
   const annotations = run.object.metadata.annotations ?? {};
-  const { comment } = event;
+  const { comment, incoming } = event;
+  const namespace = annotations[annotationNames.namespace];
+  if (namespace !== undefined && namespace !== event.project) return false;
   try {
+    if (incoming) return incoming.run.replace(/-$/, '') === nameOf(run.object);
     if (comment?.only !== undefined) return comment.only === nameOf(run.object);
     if (comment?.custom) return matchesComment(annotations, comment.body);
     return matchesEvent(annotations, event);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    throw invalid(error.message, { location: run.locate(['metadata', 'annotations']) });
+    problems.push(
+      invalid(`${nameOf(run.object)}: ${error.message}`, {
+        location: run.locate(['metadata', 'annotations']),
+      }),
+    );
+    return false;
   }
 }
 
@@ -170,7 +187,13 @@ async function complete(
         ...own.annotations,
         [annotationNames.sha]: event.ref.commit,
         [annotationNames.sender]: senderOf(event),
-        [annotationNames.eventType]: event.kind,
+        [annotationNames.eventType]: eventTypeOf(event),
+        [annotationNames.branchOf]: targetOf(event),
+        [annotationNames.sourceBranch]: sourceOf(event),
+        [annotationNames.title]: event.message.split('\n')[0]!,
+        [annotationNames.repository]: event.repository,
+        [annotationNames.repositoryUrl]: event.repositoryUrl,
+        [annotationNames.sourceUrl]: event.pull?.sourceUrl ?? event.repositoryUrl,
       },
     },
     spec,

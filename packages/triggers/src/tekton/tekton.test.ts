@@ -333,6 +333,21 @@ describe('.tekton', () => {
     expect(runs[0]?.spec?.pipelineSpec?.tasks[0]?.taskSpec?.steps).toHaveLength(1);
   });
 
+  it('a run whose condition cannot be read stops no other; alone, it shows', async () => {
+    const broken = run('odd', '').replace(
+      'annotations:\n',
+      'annotations:\n    pipelinesascode.tekton.dev/on-cel-expression: body.pull_request.number == 1\n',
+    );
+    const spec = '  pipelineSpec: { tasks: [] }\n';
+    const both = { '.tekton/a.yaml': run('ci', spec), '.tekton/odd.yaml': broken };
+    const { runs, notices } = await plan(both, push('refs/heads/main'));
+    expect(runs.map(({ metadata }) => metadata.annotations?.['tagboat.dev/run-name'])).toEqual(['ci']);
+    expect(notices?.join()).toMatch(/odd\.yaml:6:5: odd: the expression .* cannot be evaluated/);
+    await expect(plan({ '.tekton/odd.yaml': broken }, push('refs/heads/main'))).rejects.toThrow(
+      /cannot be evaluated/,
+    );
+  });
+
   it('says where what is wrong', async () => {
     const event = push('refs/heads/main');
     await expect(

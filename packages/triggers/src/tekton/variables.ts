@@ -26,8 +26,8 @@ export function variablesOf(event: TriggerEvent): Record<string, string> {
     sender: senderOf(event).toLowerCase(),
     target_namespace: event.project,
     git_auth_secret: gitAuthSecret,
-    event: event.kind,
-    event_type: event.kind,
+    event: event.incoming ? 'incoming' : event.kind,
+    event_type: event.incoming ? 'incoming' : event.comment?.custom ? 'on-comment' : event.kind,
     trigger_comment: (comment?.body ?? '').replaceAll('\r\n', '\\n').replaceAll('\n', '\\n'),
     pull_request_labels: (pull?.labels ?? []).join('\\n'),
     ...(pull ? { pull_request_number: String(pull.number) } : {}),
@@ -42,7 +42,7 @@ const placeholder = /\{\{([^}]{2,})\}\}/g;
  * A variable that is not known stays as it stands.
  */
 export function readTemplate(text: string, file: string, event: TriggerEvent): SourceDocument[] {
-  const variables = variablesOf(event);
+  const variables = { ...variablesOf(event), ...event.variables };
   const values: string[] = [];
   const marked = text.replace(placeholder, (whole, inner: string) => {
     const value = expressionOf(inner.trim(), event, variables);

@@ -1,0 +1,30 @@
+import { kinds, type PlainSecretReference, type RepositorySpec, type Secret } from '@tagboat/api';
+import { invalid } from '@tagboat/base';
+import type { Reader } from '@tagboat/store';
+
+const acted: ReadonlySet<string> = new Set(['pipelinerun_provenance', 'policy']);
+
+/** The settings of Pipelines-as-Code that a repository has and nothing here acts on. */
+export const settingsNotices = ({ settings = {} }: RepositorySpec): string[] =>
+  Object.keys(settings)
+    .filter((name) => !acted.has(name))
+    .map((name) => `spec.settings.${name} of the repository is not acted on here`);
+
+/** @throws `Invalid` that says how to make what is not there */
+export async function secretValue(
+  reader: Reader,
+  project: string,
+  { name, key = 'secret' }: PlainSecretReference,
+): Promise<string> {
+  const secret = await reader.get<Secret>({ type: kinds.Secret, namespace: project, name });
+  const value = secret?.data?.[key];
+  if (value === undefined)
+    throw invalid(`there is no Secret "${name}" with the key "${key}" in ${project}`, {
+      hint: `tagboat secret set ${name} ${key}=...`,
+    });
+  return Buffer.from(value, 'base64').toString('utf8');
+}
+
+/** Whether a person may do what the policy is about; without one, whoever may push. */
+export const isAllowed = (policy: readonly string[] | undefined, person: string): boolean =>
+  policy === undefined || policy.some((name) => name.toLowerCase() === person.toLowerCase());
