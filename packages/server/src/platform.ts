@@ -282,7 +282,9 @@ interface Composition {
   readonly appsUrl: string;
 }
 
-function triggerOptions(parts: Omit<Composition, 'types' | 'metrics' | 'appsUrl' | 'triggers'>) {
+function triggerOptions(
+  parts: Pick<Composition, 'store' | 'clock' | 'log' | 'repositories' | 'registry' | 'url'>,
+) {
   const { store, clock, repositories, registry, url } = parts;
   return {
     store,
