@@ -2,9 +2,10 @@ import { spawn as spawnChild } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { PassThrough, Readable } from 'node:stream';
 import { spawn as spawnTerminal } from '@lydell/node-pty';
-import { exitCode, signalGroup, signalProcessGroup, tiedToParent } from '@tagboat/process';
+import { describeError } from '@tagboat/base';
+import { exitCode, signalGroup, signalProcessGroup, spawner, tiedToParent } from '@tagboat/process';
 import type { ContainerExit, ContainerInput } from './driver.ts';
-import { closeDescriptor, namedPipes, type Pipe } from './named-pipes.ts';
+import { closeDescriptor, namedPipes, type Pipe, pathOf } from './named-pipes.ts';
 
 export interface ProcessOptions {
   readonly command: readonly [string, ...string[]];
@@ -32,11 +33,62 @@ export async function startProcess(options: ProcessOptions): Promise<AttachedPro
   if (options.tty) return withTerminal(options);
   const [stdout, stderr] = await Promise.all([namedPipes.take(), namedPipes.take()]);
   try {
-    return withPipes(options, stdout, stderr);
+    // Where there are no named pipes, and for those who write to a process, it is started from here.
+    if (!stdout || !stderr || options.stdin) return withPipes(options, stdout, stderr);
+    return await fromSpawner(options, stdout, stderr);
   } finally {
     closeDescriptor(stdout);
     closeDescriptor(stderr);
   }
+}
+
+async function fromSpawner(options: ProcessOptions, out: Pipe, err: Pipe): Promise<AttachedProcess> {
+  const [file, ...args] = options.command;
+  const [stdout, stderr] = [relay(out.output), relay(err.output)];
+  const end = () => {
+    stdout.end();
+    stderr.end();
+  };
+  try {
+    const { pid, exited } = await spawner.spawn({
+      file,
+      args,
+      cwd: options.cwd,
+      env: options.environment,
+      stdout: pathOf(out),
+      stderr: pathOf(err),
+      keepsChildren: options.keepsChildren ?? false,
+    });
+    return {
+      pid,
+      stdout: stdout.sink,
+      stderr: stderr.sink,
+      input: undefined,
+      exited: exited.then(({ code, signal }) => {
+        end();
+        return { exitCode: exitCode(code, signal) };
+      }),
+      signal: (name) => signalProcessGroup(pid, name),
+    };
+  } catch (error) {
+    end();
+    const exited = Promise.resolve({ exitCode: 127, startError: describeError(error) });
+    return {
+      pid: undefined,
+      stdout: stdout.sink,
+      stderr: stderr.sink,
+      input: undefined,
+      exited,
+      signal: () => undefined,
+    };
+  }
+}
+
+/** Hands output on; `end` when its process has ended. */
+function relay(source: Readable): { sink: PassThrough; end(): void } {
+  const sink = new PassThrough();
+  source.pipe(sink);
+  return { sink, end: () => endWhenQuiet(source, sink) };
 }
 
 /** How long (milliseconds) output is awaited after the end of a process, where others hold it open. */
@@ -51,24 +103,18 @@ function withPipes(options: ProcessOptions, out: Pipe | undefined, err: Pipe | u
     stdio: [options.stdin ? 'pipe' : 'ignore', out?.descriptor ?? 'pipe', err?.descriptor ?? 'pipe'],
   });
   const { promise: exited, resolve } = Promise.withResolvers<ContainerExit>();
-  const stdout = new PassThrough();
-  const stderr = new PassThrough();
-  const sources = [out?.output ?? child.stdout!, err?.output ?? child.stderr!];
-  sources[0]!.pipe(stdout);
-  sources[1]!.pipe(stderr);
-  const endStreams = () => {
-    stdout.end();
-    stderr.end();
-  };
+  const stdout = relay(out?.output ?? child.stdout!);
+  const stderr = relay(err?.output ?? child.stderr!);
   child.on('error', (error) => {
-    endStreams();
+    stdout.sink.end();
+    stderr.sink.end();
     resolve({ exitCode: 127, startError: error.message });
   });
   child.on('exit', (code, signal) => {
     // What the first process leaves running ends with it, and must not hold the pipes open.
     if (!options.keepsChildren) signalGroup(child, 'SIGKILL');
-    endWhenQuiet(sources[0]!, stdout);
-    endWhenQuiet(sources[1]!, stderr);
+    stdout.end();
+    stderr.end();
     resolve({ exitCode: exitCode(code, signal) });
   });
   child.stdin?.on('error', () => undefined);
@@ -80,7 +126,14 @@ function withPipes(options: ProcessOptions, out: Pipe | undefined, err: Pipe | u
         resize: () => undefined,
       }
     : undefined;
-  return { pid: child.pid, stdout, stderr, input, exited, signal: (name) => signalGroup(child, name) };
+  return {
+    pid: child.pid,
+    stdout: stdout.sink,
+    stderr: stderr.sink,
+    input,
+    exited,
+    signal: (name) => signalGroup(child, name),
+  };
 }
 
 /** Ends the sink though something still holds its source open, once nothing has come for a while. */

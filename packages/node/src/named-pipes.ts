@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { runChecked } from '@tagboat/process';
+import { spawner } from '@tagboat/process';
 
 export interface Pipe {
   readonly output: Readable;
@@ -46,8 +46,15 @@ class NamedPipes {
       this.#directory ??= temporaryDirectory();
       const directory = await this.#directory;
       const paths = Array.from({ length: batch }, () => join(directory, String(this.#made++)));
-      await runChecked('mkfifo', ['-m', '666', ...paths]);
-      this.#free.push(...paths);
+      const { exited } = await spawner.spawn({
+        file: 'mkfifo',
+        args: ['-m', '666', ...paths],
+        cwd: directory,
+        env: { PATH: process.env.PATH ?? '/usr/bin:/bin' },
+        stdout: '/dev/null',
+        stderr: '/dev/null',
+      });
+      if ((await exited).code === 0) this.#free.push(...paths);
     } catch {
       // Then processes get sockets, as everywhere else.
     } finally {
@@ -100,6 +107,9 @@ function isAlive(pid: number): boolean {
 }
 
 export const namedPipes = new NamedPipes();
+
+/** Where another process of this user can open the writing end. */
+export const pathOf = ({ descriptor }: Pipe) => `/proc/${process.pid}/fd/${descriptor}`;
 
 export function closeDescriptor(pipe: Pipe | undefined): void {
   if (pipe) closeSync(pipe.descriptor);

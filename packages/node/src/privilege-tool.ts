@@ -1,7 +1,7 @@
 import { copyFile, mkdir, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { runCommand } from '@tagboat/process';
-import { toolPath } from './sandbox-root.ts';
+import { toolPath } from './root-skeleton.ts';
 
 /**
  * Copies `setpriv` and what it is linked with into a directory, so that it can be shown inside any image: the way to

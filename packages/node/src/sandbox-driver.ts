@@ -11,11 +11,13 @@ import {
 } from './driver.ts';
 import { enterSandbox } from './enter-sandbox.ts';
 import { execSession } from './exec-session.ts';
+import { launcherPath } from './host-mounts.ts';
 import { type HostTools, hostEnvironment } from './host-tools.ts';
 import { filesOfImage } from './images.ts';
 import { copiedTool, copyPrivilegeTool } from './privilege-tool.ts';
 import { inGroup, shellQuote } from './process-driver.ts';
-import { launcherPath, makeRoot, type RootAbilities } from './sandbox-root.ts';
+import type { RootAbilities } from './root-skeleton.ts';
+import { makeRoot } from './sandbox-root.ts';
 import { spawnContainer } from './spawn-container.ts';
 
 /** Not on every user's PATH. */
@@ -50,6 +52,7 @@ export class SandboxDriver implements ContainerDriver {
   readonly appliesLimits = false;
   readonly #options: SandboxOptions;
   readonly #root = process.getuid?.() === 0;
+  #launchers: Promise<string> | undefined;
   #abilities: Promise<RootAbilities> | undefined;
 
   constructor(options: SandboxOptions) {
@@ -60,19 +63,22 @@ export class SandboxDriver implements ContainerDriver {
     const { directory, image } = request;
     const { tools } = this.#options;
     const root = join(directory, 'root');
-    const bin = join(directory, 'bin');
     // A container that starts again finds its files as they were at first.
-    await Promise.all(
-      ['root', 'upper', 'work', 'dev'].map((name) =>
-        rm(join(directory, name), { recursive: true, force: true }),
-      ),
-    );
-    await mkdir(bin, { recursive: true });
-    if (image.kind === 'host') await tools.writeLaunchers(bin);
+    if (existsSync(root))
+      await Promise.all(
+        ['root', 'upper', 'work', 'dev'].map((name) =>
+          rm(join(directory, name), { recursive: true, force: true }),
+        ),
+      );
+    await mkdir(directory, { recursive: true });
+    const bin = image.kind === 'host' ? await this.#findLaunchers() : '';
     const abilities = await this.#findAbilities();
     const script = join(directory, 'enter.sh');
     const fstab = join(directory, 'fstab');
-    await writeFile(fstab, makeRoot({ request, tools, root, bin, abilities }));
+    await writeFile(
+      fstab,
+      makeRoot({ request, tools, root, bin, templates: join(this.#options.directory, 'roots'), abilities }),
+    );
     const inside = (command: readonly string[]) => this.#insideRoot(request, command, { root, abilities });
     await writeFile(script, enterScript(request, { root, fstab, inside: inside(request.command) }));
     const environment = { ...this.#environment(request), [podMarker]: request.podUid };
@@ -119,6 +125,18 @@ export class SandboxDriver implements ContainerDriver {
     return image.kind === 'host' && environment.PATH
       ? { ...merged, PATH: `${environment.PATH}:${path}` }
       : merged;
+  }
+
+  /** All containers see the same launchers of the host's tools; they cannot change them. */
+  #findLaunchers(): Promise<string> {
+    this.#launchers ??= (async () => {
+      const directory = join(this.#options.directory, 'bin');
+      await rm(directory, { recursive: true, force: true });
+      await mkdir(directory, { recursive: true });
+      await this.#options.tools.writeLaunchers(directory);
+      return directory;
+    })();
+    return this.#launchers;
   }
 
   /** Found out when the first container is started. */

@@ -1,38 +1,18 @@
-import { existsSync, mkdirSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ContainerRequest } from './driver.ts';
-import { type HostTools, hostEnvironment } from './host-tools.ts';
+import { bindLine, overlayLine, quoted } from './fstab.ts';
+import { hostMounts, isFile, resolverFiles, systemDirectories } from './host-mounts.ts';
+import type { HostTools } from './host-tools.ts';
 import { filesOfImage } from './images.ts';
 import { planRoot, type RootEntry, type RootOperation } from './plan-root.ts';
+import { deviceMounts, makeDevices, makeSkeleton, type RootAbilities } from './root-skeleton.ts';
+import { templateRoot } from './root-template.ts';
 import { resolveInside, Skeleton } from './skeleton.ts';
 import { shellInPlace } from './toolboxes.ts';
 
-const systemDirectories = new Set([
-  'usr',
-  'bin',
-  'sbin',
-  'lib',
-  'lib32',
-  'lib64',
-  'libx32',
-  'etc',
-  'opt',
-  'nix',
-]);
-const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
-const deviceLinks = {
-  fd: '/proc/self/fd',
-  stdin: '/proc/self/fd/0',
-  stdout: '/proc/self/fd/1',
-  stderr: '/proc/self/fd/2',
-};
 const masked = ['/etc/shadow', '/etc/gshadow', '/etc/shadow-', '/etc/gshadow-', '/etc/sudoers'];
 const maskedDirectories = ['/etc/ssh', '/etc/ssl/private', '/etc/sudoers.d'];
-export const launcherPath = '/tekton/bin';
-/** What a container may keep in files that are in memory. */
-const memorySize = '1g';
-/** Where a sandbox shows the tool that drops privileges. */
-export const toolPath = '/dev/.tagboat';
 
 export interface RootPlan {
   readonly request: ContainerRequest;
@@ -41,17 +21,9 @@ export interface RootPlan {
   readonly root: string;
   /** Holds the launchers of the host's tools. */
   readonly bin: string;
+  /** Holds what roots of the same form share. */
+  readonly templates: string;
   readonly abilities: RootAbilities;
-}
-
-/** What roots can have on this host. */
-export interface RootAbilities {
-  /** Holds the tool that drops privileges, where images need it. */
-  readonly privilegeTool: string | undefined;
-  /** An image's files can be written over in a layer of the container's own. */
-  readonly overlay: boolean;
-  /** Programs in containers may open terminals of their own. */
-  readonly terminals: boolean;
 }
 
 /**
@@ -65,7 +37,7 @@ export function makeRoot(plan: RootPlan): string {
 }
 
 /** A directory with the directories of the base bound into it. */
-function boundRoot({ request, tools, root, bin, abilities }: RootPlan): string[] {
+function boundRoot({ request, tools, root, bin, templates, abilities }: RootPlan): string[] {
   const { image, mounts, hostsFile } = request;
   const host = image.kind === 'host';
   const base = filesOfImage(image);
@@ -84,20 +56,18 @@ function boundRoot({ request, tools, root, bin, abilities }: RootPlan): string[]
       })),
     ],
   });
-  const skeleton = new Skeleton(root);
-  for (const path of ['/proc', '/dev', '/run']) skeleton.directory(path);
-  for (const path of ['/tmp', '/var/tmp']) skeleton.directory(path, 0o1777);
-  for (const operation of operations) {
-    if (operation.kind === 'directory') skeleton.directory(operation.path);
-    else if (operation.kind === 'file') skeleton.file(operation.path);
-    else if (operation.kind === 'link') skeleton.link(operation.path, operation.target);
-  }
-  const own = request.readOnlyRoot ? [`${quoted(root)} ${quoted(root)} none bind 0 0`] : [];
-  const lines = [
-    ...own,
-    ...bindLines(operations, root),
-    ...deviceLines(root, { ...abilities, privilegeTool: host ? undefined : abilities.privilegeTool }),
-  ];
+  const deviceAbilities = { ...abilities, privilegeTool: host ? undefined : abilities.privilegeTool };
+  const lines = abilities.overlay
+    ? [
+        ...templateRoot({ root, templates, operations, abilities: deviceAbilities }),
+        ...bindLines(operations, root),
+        ...deviceMounts(root, deviceAbilities),
+      ]
+    : [
+        ...ownRoot(root, operations, request.readOnlyRoot ?? false),
+        ...bindLines(operations, root),
+        ...deviceLines(root, deviceAbilities),
+      ];
   if (host)
     lines.push(
       ...maskLines(root),
@@ -107,6 +77,12 @@ function boundRoot({ request, tools, root, bin, abilities }: RootPlan): string[]
   if (hostsFile && existsSync(join(base, '/etc/hosts')))
     lines.push(bindLine({ source: hostsFile, path: '/etc/hosts', readOnly: true }, root));
   return lines;
+}
+
+/** A root whose directories and mount points are made for it alone. */
+function ownRoot(root: string, operations: readonly RootOperation[], readOnly: boolean): string[] {
+  makeSkeleton(new Skeleton(root), operations);
+  return readOnly ? [`${quoted(root)} ${quoted(root)} none bind 0 0`] : [];
 }
 
 /** An image's files with a writable layer over them, as container engines do it. */
@@ -133,11 +109,9 @@ function overlayRoot({ request, root, abilities }: RootPlan): string[] {
   skeleton.directory('/tmp', 0o1777);
   for (const { path, source } of mounts)
     if (!isNested(path)) isFile(source) ? skeleton.file(path) : skeleton.directory(path);
-  const escaped = (path: string) => quoted(path.replace(/[\\:,]/g, '\\$&'));
-  const layers = `lowerdir=${escaped(base)},upperdir=${escaped(upper)},workdir=${escaped(work)}`;
   const inDevices = mounts.filter(({ path }) => path.startsWith('/dev/'));
   return [
-    `overlay ${quoted(root)} overlay ${layers} 0 0`,
+    overlayLine(root, { lower: base, upper, work }),
     ...deviceLines(root, abilities, inDevices),
     ...mounts.map((mount) => bindLine(mount, root)),
   ];
@@ -149,25 +123,11 @@ function deviceLines(
   abilities: RootAbilities,
   mounts: readonly { source: string; path: string }[] = [],
 ): string[] {
-  const { privilegeTool, terminals } = abilities;
   const directory = join(dirname(root), 'dev');
-  const skeleton = new Skeleton(directory);
-  for (const device of devices) skeleton.file(`/${device}`);
-  for (const name of ['shm', 'pts', ...(privilegeTool ? ['.tagboat'] : [])]) skeleton.directory(`/${name}`);
-  for (const [name, target] of Object.entries(deviceLinks)) skeleton.link(`/${name}`, target);
-  if (terminals) skeleton.link('/ptmx', 'pts/ptmx');
-  for (const { path, source } of mounts)
-    if (isFile(source)) skeleton.file(path.slice('/dev'.length));
-    else skeleton.directory(path.slice('/dev'.length));
+  makeDevices(new Skeleton(directory), abilities, mounts);
   return [
     `${quoted(directory)} ${quoted(join(root, 'dev'))} none bind 0 0`,
-    `tmpfs ${quoted(join(root, 'dev/shm'))} tmpfs mode=1777,size=${memorySize} 0 0`,
-    ...devices.map((name) => `/dev/${name} ${quoted(join(root, 'dev', name))} none bind 0 0`),
-    ...(privilegeTool ? [bindLine({ source: privilegeTool, path: toolPath, readOnly: true }, root)] : []),
-    ...(terminals
-      ? [`devpts ${quoted(join(root, 'dev/pts'))} devpts newinstance,ptmxmode=0666,mode=0620 0 0`]
-      : []),
-    `proc ${quoted(join(root, 'proc'))} proc rw 0 0`,
+    ...deviceMounts(root, abilities),
   ];
 }
 
@@ -184,33 +144,6 @@ function bindLines(operations: readonly RootOperation[], root: string): string[]
     if (operation.kind === 'tmpfs') return [`tmpfs ${quoted(join(root, operation.path))} tmpfs rw 0 0`];
     return operation.kind === 'bind' ? [bindLine(operation, root)] : [];
   });
-}
-
-function bindLine(
-  { source, path, readOnly }: { source: string; path: string; readOnly: boolean },
-  root: string,
-): string {
-  // A mount below another one finds its mount point only there.
-  const options = `${readOnly ? 'rbind,ro' : 'rbind,rw'}${isFile(source) ? '' : ',X-mount.mkdir'}`;
-  return `${quoted(source)} ${quoted(join(root, path))} none ${options} 0 0`;
-}
-
-const quoted = (path: string) =>
-  path.replaceAll('\\', '\\134').replaceAll(' ', '\\040').replaceAll('\t', '\\011').replaceAll('\n', '\\012');
-
-function hostMounts(tools: HostTools, bin: string) {
-  const wanted = [...tools.directories, ...certificateFiles()].map((path) => realpathOf(path));
-  const paths = [...new Set([...tools.directories, ...wanted])].filter(
-    (path) => path !== undefined && existsSync(path) && !systemDirectories.has(path.split('/')[1]!),
-  ) as string[];
-  const outer = paths.filter(
-    (path) => !paths.some((other) => other !== path && path.startsWith(`${other}/`)),
-  );
-  return [
-    ...outer.map((path) => ({ hostPath: path, mountPath: path, readOnly: true, file: isFile(path) })),
-    ...resolverDirectory(),
-    { hostPath: bin, mountPath: launcherPath, readOnly: true, file: false },
-  ];
 }
 
 function listDirectory(path: string): RootEntry[] {
@@ -233,42 +166,4 @@ function shownOf(directory: string): ReadonlySet<string> {
       .map(({ name }) => name)
       .filter((name) => !own.has(name)),
   );
-}
-
-const certificateFiles = () =>
-  [
-    'SSL_CERT_FILE',
-    'NODE_EXTRA_CA_CERTS',
-    'PIP_CERT',
-    'REQUESTS_CA_BUNDLE',
-    'GIT_SSL_CAINFO',
-    'PIP_FIND_LINKS',
-  ]
-    .map((name) => process.env[name])
-    .concat(hostEnvironment().PIP_CONFIG_FILE)
-    .filter((path): path is string => path?.startsWith('/') ?? false);
-
-/** `/etc/resolv.conf` is often a link to a file below `/run`, which the sandbox does not show. */
-function resolverDirectory() {
-  const path = realpathOf('/etc/resolv.conf');
-  return path && !path.startsWith('/etc/')
-    ? [{ hostPath: dirname(path), mountPath: dirname(path), readOnly: true, file: false }]
-    : [];
-}
-
-const resolverFiles = () =>
-  ['/etc/resolv.conf', '/etc/hosts']
-    .filter((path) => existsSync(path))
-    .map((path) => ({ hostPath: realpathSync(path), mountPath: path, readOnly: true, file: true }));
-
-function realpathOf(path: string): string | undefined {
-  try {
-    return realpathSync(path);
-  } catch {
-    return undefined;
-  }
-}
-
-function isFile(path: string): boolean {
-  return existsSync(path) && !statSync(path).isDirectory();
 }

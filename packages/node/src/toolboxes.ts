@@ -96,7 +96,20 @@ export function toolboxOf(image: string): Toolbox | undefined {
  * What stands in for busybox's shell on this host: busybox itself, else bash, which understands what ash adds to
  * POSIX. @returns undefined where the host's own `sh` must do
  */
-export function ashOf(path = process.env.PATH ?? ''): { program: string; applet: boolean } | undefined {
+export function ashOf(path = process.env.PATH ?? ''): Shell | undefined {
+  if (!shells.has(path)) shells.set(path, findAsh(path));
+  return shells.get(path);
+}
+
+interface Shell {
+  readonly program: string;
+  readonly applet: boolean;
+}
+
+/** What the directories of a path were found to hold; asked for at every start. */
+const shells = new Map<string, Shell | undefined>();
+
+function findAsh(path: string): Shell | undefined {
   const busybox = findProgram('busybox', path);
   if (busybox) return { program: busybox, applet: true };
   const bash = findProgram('bash', path);

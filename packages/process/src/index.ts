@@ -1,1 +1,2 @@
 export * from './run.ts';
+export { type Spawned, Spawner, type SpawnOptions, spawner } from './spawner.ts';
