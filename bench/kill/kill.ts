@@ -84,7 +84,7 @@ async function corruptions(client: Client, home: string): Promise<string[]> {
       });
       if (code !== 0) found.push(`${path}: ${stderr}`);
     }
-  for (const { name, parentPath } of await readdir(join(home, 'blobs'), {
+  for (const { name, parentPath } of await readdir(join(home, 'blobs', 'sha256'), {
     recursive: true,
     withFileTypes: true,
   })) {

@@ -1,4 +1,11 @@
-import { findCondition, type KubernetesObject, kinds, type PipelineRun, type TaskRun } from '@tagboat/api';
+import {
+  findCondition,
+  type KubernetesObject,
+  kinds,
+  type PipelineRun,
+  type ResourceType,
+  type TaskRun,
+} from '@tagboat/api';
 import { type Clock, Histogram, type Logger } from '@tagboat/base';
 import { inform } from '@tagboat/controller';
 import { runLabels } from '@tagboat/render';
@@ -11,21 +18,31 @@ export class RunMetrics implements AsyncDisposable {
   readonly #seen = new Set<string>();
   readonly #runs = new Map<string, number>();
   readonly #reuse = new Map<string, number>();
-  readonly #durations = new Map<string, Histogram>();
+  readonly #taskDurations = new Map<string, Histogram>();
+  readonly #stepDurations = new Map<string, Histogram>();
   readonly #syncs = new Map<string, number>();
   readonly #stop = new AbortController();
   readonly #following: Promise<void>[];
 
   constructor(options: { reader: Reader; clock: Clock; log: Logger }) {
     this.#following = [
-      this.#follow(options, kinds.PipelineRun, (run) => this.#run(run as PipelineRun)),
-      this.#follow(options, kinds.TaskRun, (task) => this.#task(task as TaskRun)),
+      this.#finished(options, kinds.PipelineRun, (run) => this.#run(run as PipelineRun)),
+      this.#finished(options, kinds.TaskRun, (task) => this.#task(task as TaskRun)),
+      this.#follow(options, kinds.Application, ({ metadata }) => this.#known(metadata.name)),
     ];
   }
 
   /** An Application was synced. */
   synced(application: string, succeeded: boolean): void {
-    count(this.#syncs, `application="${application}",result="${succeeded ? 'Succeeded' : 'Failed'}"`);
+    count(this.#syncs, syncLabels(application, succeeded));
+  }
+
+  /** What is there counts from zero: a series that begins with one shows no increase by it. */
+  #known(application: string): void {
+    for (const succeeded of [true, false]) {
+      const labels = syncLabels(application, succeeded);
+      if (!this.#syncs.has(labels)) this.#syncs.set(labels, 0);
+    }
   }
 
   text(): string {
@@ -33,7 +50,16 @@ export class RunMetrics implements AsyncDisposable {
       ...counter('tagboat_pipelineruns_total', 'Finished runs.', this.#runs),
       ...counter('tagboat_step_reuse_total', 'Trainings taken from an earlier run, or not.', this.#reuse),
       ...counter('tagboat_syncs_total', 'Synchronisations of Applications.', this.#syncs),
-      ...this.#histogram(),
+      ...histograms(
+        'tagboat_task_duration_seconds',
+        "Time from a task's start to its end.",
+        this.#taskDurations,
+      ),
+      ...histograms(
+        'tagboat_step_duration_seconds',
+        "Time from a step's start to its end.",
+        this.#stepDurations,
+      ),
       '',
     ].join('\n');
   }
@@ -44,17 +70,22 @@ export class RunMetrics implements AsyncDisposable {
   }
 
   async #follow(
-    options: { reader: Reader; clock: Clock; log: Logger },
-    type: typeof kinds.PipelineRun,
+    options: Following,
+    type: ResourceType,
     see: (object: KubernetesObject) => void,
   ): Promise<void> {
-    for await (const { object } of inform({ ...options, type, signal: this.#stop.signal })) {
+    for await (const { type: event, object } of inform({ ...options, type, signal: this.#stop.signal }))
+      if (event !== 'DELETED') see(object);
+  }
+
+  #finished(options: Following, type: ResourceType, see: (object: KubernetesObject) => void): Promise<void> {
+    return this.#follow(options, type, (object) => {
       const done = (object.status as PipelineRun['status'])?.completionTime;
       const uid = object.metadata.uid ?? '';
-      if (!done || this.#seen.has(uid)) continue;
+      if (!done || this.#seen.has(uid)) return;
       this.#seen.add(uid);
       see(object);
-    }
+    });
   }
 
   #run(run: PipelineRun): void {
@@ -64,26 +95,45 @@ export class RunMetrics implements AsyncDisposable {
   }
 
   #task(task: TaskRun): void {
-    const name = task.metadata.labels?.['tekton.dev/pipelineTask'] ?? task.metadata.name;
-    const { startTime, completionTime, results } = task.status ?? {};
-    const seconds = (Date.parse(completionTime ?? '') - Date.parse(startTime ?? '')) / 1000;
-    if (Number.isFinite(seconds)) this.#observe(name, seconds);
+    const { labels } = task.metadata;
+    // Names of single TaskRuns are many, and each would be a series for ever.
+    const name = labels?.['tekton.dev/pipelineTask'] ?? labels?.['tekton.dev/task'] ?? '';
+    const { startTime, completionTime, results, steps = [] } = task.status ?? {};
+    observe(this.#taskDurations, `task="${name}"`, [startTime, completionTime]);
+    for (const { name: step, terminated } of steps)
+      observe(this.#stepDurations, `task="${name}",step="${step}"`, [
+        terminated?.startedAt,
+        terminated?.finishedAt,
+      ]);
     const reused = results?.find((result) => result.name === 'reused')?.value;
     if (reused !== undefined) count(this.#reuse, `task="${name}",reused="${String(reused)}"`);
   }
+}
 
-  #observe(task: string, seconds: number): void {
-    const histogram = this.#durations.get(task) ?? new Histogram(limits);
-    this.#durations.set(task, histogram);
-    histogram.observe(seconds);
-  }
+interface Following {
+  readonly reader: Reader;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
 
-  #histogram(): string[] {
-    const name = 'tagboat_task_duration_seconds';
-    const lines = [`# HELP ${name} Time from a task's start to its end.`, `# TYPE ${name} histogram`];
-    for (const [task, durations] of this.#durations) lines.push(...durations.lines(name, `task="${task}"`));
-    return lines;
-  }
+const syncLabels = (application: string, succeeded: boolean) =>
+  `application="${application}",result="${succeeded ? 'Succeeded' : 'Failed'}"`;
+
+function observe(
+  durations: Map<string, Histogram>,
+  labels: string,
+  [start, end]: readonly [string | undefined, string | undefined],
+): void {
+  const seconds = (Date.parse(end ?? '') - Date.parse(start ?? '')) / 1000;
+  if (!Number.isFinite(seconds)) return;
+  const histogram = durations.get(labels) ?? new Histogram(limits);
+  durations.set(labels, histogram);
+  histogram.observe(seconds);
+}
+
+function histograms(name: string, help: string, values: ReadonlyMap<string, Histogram>): string[] {
+  const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
+  return [...lines, ...[...values].flatMap(([labels, durations]) => durations.lines(name, labels))];
 }
 
 function count(counters: Map<string, number>, labels: string): void {

@@ -103,7 +103,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const metrics = stack.use(new RunMetrics({ reader: store, clock, log: log.with({ part: 'metrics' }) }));
   const about: Record<string, unknown> = {};
   const startedAt = timestamp(clock);
-  const ownText = () => metrics.text() + (rooms.gateway?.metrics.text() ?? '');
+  const ownText = () => metrics.text() + (rooms.gateway?.metricsText() ?? '');
   const measurements = stack.use(new Measurements({ reader: store, clock, log, home, ownText }));
   const urls = { url: '', appsUrl: '', registry: '' };
   const workbenches = stack.use(

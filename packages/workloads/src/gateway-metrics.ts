@@ -8,12 +8,34 @@ interface Series {
   predictions: number;
 }
 
+export interface Service {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+const predictionPath = /^\/(predict|invocations|v2\/models\/[^/]+(\/versions\/[^/]+)?\/infer)$/;
+
 /** Requests per service: counts by status code and a latency histogram, as Prometheus text. */
 export class GatewayMetrics {
   readonly #series = new Map<string, Series>();
 
-  observe(target: { namespace: string; name: string; path: string }, code: number, seconds: number): void {
-    const id = `namespace="${target.namespace}",name="${target.name}"`;
+  /** @param request with the path below the service */
+  observe(request: Service & { method: string; path: string }, code: number, seconds: number): void {
+    const series = this.#of(request);
+    series.codes.set(code, (series.codes.get(code) ?? 0) + 1);
+    series.durations.observe(seconds);
+    const [path = ''] = request.path.split('?');
+    if (code === 200 && request.method === 'POST' && predictionPath.test(path)) series.predictions++;
+  }
+
+  /** A service that is there counts from zero: what begins with its first request shows no increase by it. */
+  known({ namespace, name }: Service): void {
+    const { codes } = this.#of({ namespace, name });
+    if (codes.size === 0) codes.set(200, 0);
+  }
+
+  #of({ namespace, name }: Service): Series {
+    const id = `namespace="${namespace}",name="${name}"`;
     let series = this.#series.get(id);
     if (!series) {
       series = {
@@ -23,13 +45,7 @@ export class GatewayMetrics {
       };
       this.#series.set(id, series);
     }
-    series.codes.set(code, (series.codes.get(code) ?? 0) + 1);
-    series.durations.observe(seconds);
-    if (
-      code === 200 &&
-      /^\/(predict|invocations|v2\/models\/[^/]+(\/versions\/[^/]+)?\/infer)$/.test(target.path)
-    )
-      series.predictions++;
+    return series;
   }
 
   text(): string {

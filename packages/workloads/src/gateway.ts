@@ -63,7 +63,7 @@ const mostInput = 4096;
  * Tagboat's own credentials are not forwarded.
  */
 export class Gateway {
-  readonly metrics = new GatewayMetrics();
+  readonly #metrics = new GatewayMetrics();
   readonly #options: GatewayOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 512, keepAliveMsecs: 10_000, timeout: 0 });
   #turn = 0;
@@ -145,18 +145,30 @@ export class Gateway {
     upstream.end();
   }
 
+  /** What was asked of each service, as Prometheus text. */
+  metricsText(): string {
+    for (const { metadata } of this.#options.routes.services()) {
+      const name = /^(.+)-predictor$/.exec(metadata.name)?.[1];
+      if (name) this.#metrics.known({ namespace: metadata.namespace ?? '', name });
+    }
+    return this.#metrics.text();
+  }
+
   close(): void {
     this.#agent.destroy();
   }
 
   #observe({ request, response, target, body, sent }: Exchange, milliseconds: number): void {
-    this.metrics.observe(target, response.statusCode, milliseconds / 1000);
+    // 499: the client went away before there was an answer.
+    const status = response.headersSent ? response.statusCode : 499;
+    const method = request.method ?? '';
+    this.#metrics.observe({ ...target, method }, status, milliseconds / 1000);
     this.#options.observe?.({
       namespace: target.namespace,
       name: target.name,
-      method: request.method ?? '',
+      method,
       path: target.path.split('?')[0] || '/',
-      status: response.statusCode,
+      status,
       milliseconds,
       requestBytes: body.size,
       responseBytes: sent.bytes,

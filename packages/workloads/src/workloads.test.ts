@@ -166,7 +166,7 @@ describe('controllers and gateway', () => {
       expect(((await (await fetch(`${url}/n/other/`)).json()) as { error: string }).error).toMatch(
         /here are: \/n\/m\//,
       );
-      expect(gateway.metrics.text()).toContain('tagboat_predictions_total{namespace="n",name="m"}');
+      expect(gateway.metricsText()).toContain('tagboat_predictions_total{namespace="n",name="m"}');
       const served = observed.find(({ status }) => status === 200);
       expect(served).toMatchObject({
         namespace: 'n',
