@@ -1,4 +1,5 @@
 import type { KubernetesObject } from '@tagboat/api';
+import type { ArgsDef } from 'citty';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 
@@ -6,9 +7,15 @@ import pc from 'picocolors';
 export const outputOption = {
   output: { type: 'string', alias: 'o', description: 'json for machines', valueHint: 'json' },
 } as const;
+/** In the terminal of a workbench, its own project is meant where none is named. */
 export const projectOption = {
-  project: { type: 'string', alias: 'p', description: 'the project (a namespace)' },
-} as const;
+  project: {
+    type: 'string',
+    alias: 'p',
+    description: 'the project (a namespace)',
+    ...(process.env.TAGBOAT_PROJECT ? { default: process.env.TAGBOAT_PROJECT } : {}),
+  },
+} as const satisfies ArgsDef;
 
 /** What commands about one model have. */
 export const modelOptions = {

@@ -33,3 +33,35 @@ it("a pod of an outside contributor's run reads its repository, and does nothing
   ] as const)
     expect(may(url, method), url).toBe(false);
 });
+
+it("a workbench's terminal looks at its project and starts runs, and reaches no secret and no other project", () => {
+  const may = (url: string, method = 'GET') => mayPod({ ...pod, workbench: 'ada' }, { method, url });
+  const tekton = '/apis/tekton.dev/v1/namespaces';
+  for (const [url, method] of [
+    ['/tagboat', 'GET'],
+    ['/tagboat/runs?project=demo&limit=10', 'GET'],
+    [`${tekton}/demo/pipelineruns?watch=true`, 'GET'],
+    [`${tekton}/demo/pipelineruns`, 'POST'],
+    ['/api/v1/namespaces/demo/pods/a/log?container=step-x', 'GET'],
+    ['/apis/serving.kserve.io/v1beta1/namespaces/demo-staging/inferenceservices', 'GET'],
+    ['/git/demo/app.git/git-receive-pack', 'POST'],
+  ] as const)
+    expect(may(url, method), `${method} ${url}`).toBe(true);
+  for (const [url, method] of [
+    ['/api/v1/namespaces/demo/secrets', 'GET'],
+    ['/api/v1/namespaces/demo/secrets/ada-workbench-token', 'GET'],
+    ['/api/v1/namespaces/demo/pods/a/exec?command=sh', 'GET'],
+    ['/api/v1/namespaces/demo/pods', 'POST'],
+    ['/api/v1/secrets', 'GET'],
+    [`${tekton}/pipelineruns`, 'GET'],
+    [`${tekton}/other/pipelineruns`, 'GET'],
+    [`${tekton}/demo-staging/pipelineruns`, 'POST'],
+    ['/tagboat/runs', 'GET'],
+    ['/tagboat/runs?project=other', 'GET'],
+    ['/tagboat/runs?project=demo&project=other', 'GET'],
+    ['/tagboat/workbenches/demo/ada/open', 'POST'],
+    ['/apis/kubeflow.org/v1/namespaces/demo/notebooks/ada', 'PATCH'],
+  ] as const)
+    expect(may(url, method), `${method} ${url}`).toBe(false);
+  expect(mayPod(pod, { method: 'GET', url: `${tekton}/demo/pipelineruns` })).toBe(false);
+});

@@ -7,6 +7,7 @@ import { shareOf } from './share-routes.ts';
 import type { Shares } from './shares.ts';
 import type { SignIn } from './sign-in.ts';
 import type { Identity } from './tokens.ts';
+import { mayWorkbench } from './workbench-access.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -93,9 +94,9 @@ function forbidden(path: string, reply: FastifyReply): FastifyReply {
 const refusal = (reason: 'Unauthorized' | 'Forbidden', message: string) =>
   statusOf(new TagboatError(message, { reason }));
 
-/** A run's pod reaches the repositories and images of its own project, and nothing else. */
+/** A run's pod reaches the repositories and images of its own project, and nothing else; a workbench also its runs. */
 export function mayPod(
-  { namespace, onlyReads }: Extract<Identity, { kind: 'pod' }>,
+  { namespace, onlyReads, workbench }: Extract<Identity, { kind: 'pod' }>,
   { method, url }: Pick<FastifyRequest, 'method' | 'url'>,
 ): boolean {
   const [path = '', query = ''] = url.split('?');
@@ -103,6 +104,7 @@ export function mayPod(
   if (decoded.includes('..')) return false;
   if (onlyReads !== undefined)
     return mayRead(`/git/${namespace}/${onlyReads}`, { method, path: decoded, query });
+  if (workbench !== undefined && mayWorkbench(namespace, { method, path: decoded, query })) return true;
   return (
     decoded === '/v2/' ||
     decoded === '/v2' ||

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { kinds, type Pod } from '@tagboat/api';
+import { controllerOf, kinds, type Pod } from '@tagboat/api';
 import { runLabels } from '@tagboat/render';
 import type { Reader } from '@tagboat/store';
 import { sameSecret, secretFile } from './secrets.ts';
@@ -14,6 +14,8 @@ export type Identity =
       readonly pod: string;
       /** The only repository that may be read, and nothing else: the pod runs an outside contributor's code. */
       readonly onlyReads?: string;
+      /** The workbench whose pod it is: its user also looks at the project's runs, and starts them. */
+      readonly workbench?: string;
     }
   /** Whoever has a share link: sees what `/shared/<namespace>/<model>` shows, and nothing else. */
   | { readonly kind: 'share'; readonly namespace: string; readonly model: string };
@@ -66,11 +68,13 @@ export class Tokens {
     const over = ['Succeeded', 'Failed'].includes(pod?.status?.phase ?? '');
     if (!pod || pod.metadata.uid !== uid || over) return undefined;
     const { labels = {} } = pod.metadata;
+    const owner = controllerOf(pod);
     return {
       kind: 'pod',
       namespace: namespace!,
       pod: name!,
       ...(labels[runLabels.untrusted] === 'true' ? { onlyReads: labels[runLabels.repository] ?? '' } : {}),
+      ...(owner?.kind === 'Notebook' ? { workbench: owner.name } : {}),
     };
   }
 

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeError, TagboatError } from '@tagboat/base';
 import { type Environment, ensureEnvironment } from '@tagboat/python';
@@ -16,7 +16,7 @@ const serverRequirements = ['jupyterlab>=4.4,<5', 'jupyterlab-git>=0.51', 'jupyt
  * user sets in `~/.gitconfig`: they stand in a file below that.
  */
 const hidden =
-  /^(GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL)|TAGBOAT_(WORKBENCH|RESTORE|REPOSITORY|PROJECT|POD|REGISTRY)\w*|NOTEBOOK_ARGS|NODE_COMPILE_CACHE)$/;
+  /^(GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL)|TAGBOAT_(WORKBENCH|RESTORE|REPOSITORY|POD|REGISTRY)\w*|NOTEBOOK_ARGS|NODE_COMPILE_CACHE)$/;
 
 /**
  * Starts the JupyterLab of a workbench: files and repository in place, the server's and the kernels' environments made,
@@ -34,11 +34,14 @@ export async function workbench(context: StepContext): Promise<void> {
   const kernels = await kernelsOf(context, repository);
   const first = await writeKernels({ kernels, home, own, server });
   await writeSettings(own);
+  await cp(labExtension, join(own, 'jupyter/labextensions/tagboat-workbench'), { recursive: true });
   context.say('JupyterLab starts');
   become(context, { server, first, own, home, variables, repository });
 }
 
 const scratch = process.env.TMPDIR ?? '/tmp';
+/** What JupyterLab itself is given: buttons that run and check a notebook, and the warning before an idle stop. */
+const labExtension = join(import.meta.dirname, '..', 'labextension');
 
 /** An environment of these requirements, resolved once and then remembered. */
 async function environmentOf(

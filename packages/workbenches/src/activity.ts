@@ -1,3 +1,4 @@
+import { type Condition, findCondition, type Notebook } from '@tagboat/api';
 import { parseDuration } from '@tagboat/base';
 
 /** What a Jupyter server and the gate know about the use of a workbench. Times in milliseconds since the epoch. */
@@ -52,4 +53,17 @@ export function judgeActivity(activity: Activity, idleTimeout: number | undefine
   if (now >= stopsAt) return { lastActivity, verdict: 'stop', stopsAt };
   const warning = Math.min(longestWarning, idleTimeout / 4);
   return { lastActivity, verdict: now >= stopsAt - warning ? 'warn' : 'active', stopsAt };
+}
+
+/** The condition that says whether a workbench is about to be stopped, and when (RFC 3339, in its message). */
+export function idleCondition({ verdict, stopsAt }: Pick<Judgement, 'verdict' | 'stopsAt'>): Condition {
+  if (verdict !== 'warn') return { type: 'Idle', status: 'False', reason: 'InUse', message: '' };
+  const message = `stops at ${new Date(stopsAt!).toISOString()} unless it is used`;
+  return { type: 'Idle', status: 'True', reason: 'NotUsed', message };
+}
+
+/** When a workbench that nobody uses will be stopped (RFC 3339); undefined where it will not soon. */
+export function stopTimeOf(notebook: Notebook | undefined): string | undefined {
+  const idle = findCondition(notebook?.status?.conditions, 'Idle');
+  return idle?.status === 'True' ? /stops at (\S+)/.exec(idle.message ?? '')?.[1] : undefined;
 }

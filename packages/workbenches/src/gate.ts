@@ -5,6 +5,7 @@ import { findCondition, keyOf, kinds, type Notebook, notebookAnnotations, workbe
 import { type Clock, describeError, type Logger } from '@tagboat/base';
 import { mutate, type ResourceStore } from '@tagboat/store';
 import { createProxyServer, type ProxyServer } from 'httpxy';
+import { stopTimeOf } from './activity.ts';
 import { missingPage, type Page, signInPage, startingPage, stoppedPage } from './pages.ts';
 import type { Passes, PassSubject } from './passes.ts';
 import { type FollowLog, progressOf } from './progress.ts';
@@ -96,6 +97,7 @@ export class WorkbenchGate {
     if (!target.notebook) return sendPage(response, 404, missingPage(`${target.namespace}/${target.name}`));
     if (target.rest === undefined) return redirect(response, path);
     if (target.rest === 'tagboat/progress') return this.#progress(target, response);
+    if (target.rest === 'tagboat/events') return this.#events(target, response);
     if (target.rest === 'tagboat/start' && request.method === 'POST') return this.#start(target, response);
     const upstream = this.#options.table.upstream(target.namespace, target.name);
     if (!upstream) return this.#notRunning(request, response, target);
@@ -184,6 +186,21 @@ export class WorkbenchGate {
   async #start(target: Target, response: ServerResponse): Promise<void> {
     await startWorkbench(this.#options.store, target.notebook!, this.#options.clock);
     redirect(response, workbenchPath(target.namespace, target.name));
+  }
+
+  /** Tells a page of JupyterLab when the workbench is about to be stopped. Listening is no use of it. */
+  #events({ namespace, name }: Target, response: ServerResponse): void {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    let said: string | undefined;
+    const tell = () => {
+      const stopsAt = stopTimeOf(this.#options.table.notebook(namespace, name));
+      const text = JSON.stringify({ stopsAt: stopsAt ?? null });
+      if (text !== said) response.write(`data: ${text}\n\n`);
+      said = text;
+    };
+    const listening = this.#options.table.listen(tell);
+    response.on('close', () => listening[Symbol.dispose]());
+    tell();
   }
 
   async #progress(target: Target, response: ServerResponse): Promise<void> {

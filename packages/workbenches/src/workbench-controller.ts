@@ -25,7 +25,7 @@ import {
   mutateStatus,
   type ResourceStore,
 } from '@tagboat/store';
-import { idleTimeoutOf, type Judgement, judgeActivity } from './activity.ts';
+import { idleCondition, idleTimeoutOf, type Judgement, judgeActivity } from './activity.ts';
 import { deletionStep } from './deletion.ts';
 import { askServer, type ServerReach } from './jupyter-server.ts';
 import { planWorkbench, type WorkbenchPlan } from './plan-workbench.ts';
@@ -278,14 +278,6 @@ function conditionsOf(input: {
   };
   const known = withCondition(before, ready, now);
   if (!activity && plan.phase === 'Running') return known;
-  const idle: Condition =
-    activity?.verdict === 'warn'
-      ? {
-          type: 'Idle',
-          status: 'True',
-          reason: 'NotUsed',
-          message: `stops at ${new Date(activity.stopsAt!).toISOString()} unless it is used`,
-        }
-      : { type: 'Idle', status: 'False', reason: 'InUse', message: '' };
+  const idle = idleCondition(activity ?? { verdict: 'active', stopsAt: undefined });
   return withCondition(known, idle, now);
 }

@@ -1,4 +1,5 @@
 import { findCondition, type KubernetesObject, kinds, type PipelineRun } from '@tagboat/api';
+import type { Client } from '@tagboat/client';
 import { environmentNamespace, type Model, releaseAnnotations, runLabels } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { ago, newestFirst, outputOption, projectOption, say, show } from '../output.ts';
@@ -11,12 +12,12 @@ export default defineCommand({
     const client = await connect();
     const platform = await about(client);
     const scope = args.project ? { namespace: args.project } : {};
-    const [models, runs, services] = await Promise.all([
+    const [models, runs] = await Promise.all([
       client.list<Model>(kinds.Model, scope),
       client.list<PipelineRun>(kinds.PipelineRun, scope),
-      client.list<KubernetesObject>(kinds.InferenceService),
     ]);
-    const rows = models.items.map((model) => describe(model, runs.items, services.items));
+    const services = await deployed(client, args.project, models.items);
+    const rows = models.items.map((model) => describe(model, runs.items, services));
     if (args.output !== 'json')
       say(
         `Tagboat ${platform.version} at ${platform.url}, models at ${platform.appsUrl}, pods by ${platform.driver}${platform.driverNote ? ` (${platform.driverNote})` : ''}`,
@@ -28,6 +29,22 @@ export default defineCommand({
     });
   },
 });
+
+/** What is served: all of it, or of one project what its models name. */
+async function deployed(
+  client: Client,
+  project: string | undefined,
+  models: readonly Model[],
+): Promise<KubernetesObject[]> {
+  if (project === undefined) return (await client.list<KubernetesObject>(kinds.InferenceService)).items;
+  const places = models.flatMap(({ spec }) =>
+    (spec?.deploy ?? []).map((target) => environmentNamespace(project, target)),
+  );
+  const lists = [...new Set(places)].map((namespace) =>
+    client.list<KubernetesObject>(kinds.InferenceService, { namespace }),
+  );
+  return (await Promise.all(lists)).flatMap(({ items }) => items);
+}
 
 function describe(model: Model, runs: readonly PipelineRun[], services: readonly KubernetesObject[]) {
   const project = model.metadata.namespace ?? '';

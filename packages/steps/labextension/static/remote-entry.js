@@ -1,0 +1,124 @@
+// A JupyterLab extension without a build: a module federation container (what JupyterLab loads) written by hand.
+// Its menus and toolbar buttons are in schemas/tagboat-workbench/plugin.json.
+(() => {
+  const shellQuoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+  const split = (path) => {
+    const at = path.lastIndexOf('/');
+    return at < 0 ? ['', path] : [path.slice(0, at), path.slice(at + 1)];
+  };
+
+  /** Runs a command line in a terminal beside the notebook, where its progress is seen and Ctrl-C ends it. */
+  async function inTerminal(app, directory, line) {
+    const panel = await app.commands.execute('terminal:create-new', { cwd: directory });
+    const { content } = panel;
+    await content.ready;
+    app.shell.add(panel, 'main', { mode: 'split-bottom' });
+    app.shell.activateById(panel.id);
+    content.session.send({ type: 'stdin', content: [`${line}\r`] });
+    return panel;
+  }
+
+  const isNotebook = (widget) => Boolean(widget?.context?.path?.endsWith('.ipynb'));
+
+  /** The notebook that was last in front: its buttons work while a terminal is. */
+  let last;
+  function current(app) {
+    if (isNotebook(app.shell.currentWidget)) last = app.shell.currentWidget;
+    return last?.isDisposed === false ? last : undefined;
+  }
+
+  function selectedFiles(app) {
+    const browser = [...app.shell.widgets('left')].find((widget) => widget.id === 'filebrowser');
+    return browser ? [...browser.selectedItems()].filter(({ path }) => path.endsWith('.ipynb')) : [];
+  }
+
+  function addCommands(app) {
+    const { commands, shell } = app;
+    const actions = {
+      run: {
+        label: 'Run as pipeline',
+        caption: 'Saves, then: tagboat notebook run. Same environment, files and parameters as in a run',
+      },
+      check: {
+        label: 'Check before the tag',
+        caption: 'Saves, then: tagboat notebook check. Finds what will break in a run, or leak',
+      },
+    };
+    for (const [action, texts] of Object.entries(actions)) {
+      const perform = (path) => {
+        const [directory, name] = split(path);
+        return inTerminal(app, directory, `tagboat notebook ${action} ${shellQuoted(name)}`);
+      };
+      commands.addCommand(`tagboat:${action}-notebook`, {
+        ...texts,
+        isEnabled: () => current(app) !== undefined,
+        execute: async () => {
+          const widget = current(app);
+          await widget.context.save();
+          return perform(widget.context.path);
+        },
+      });
+      commands.addCommand(`tagboat:${action}-file`, {
+        ...texts,
+        execute: async () => {
+          for (const { path } of selectedFiles(app)) await perform(path);
+        },
+      });
+    }
+    const lines = { status: 'Models and what is deployed', runs: 'Runs of this project' };
+    for (const [name, label] of Object.entries(lines))
+      commands.addCommand(`tagboat:${name}`, { label, execute: () => inTerminal(app, '', `tagboat ${name}`) });
+    shell.currentChanged?.connect(() => {
+      for (const action of Object.keys(actions)) commands.notifyCommandChanged(`tagboat:${action}-notebook`);
+    });
+  }
+
+  /** Tells in the page, and in its title for who looks at another tab, that nobody uses the workbench. */
+  function warnBeforeStop(app) {
+    const base = app.serviceManager.serverSettings.baseUrl;
+    const events = new EventSource(`${base}tagboat/events`);
+    let shown;
+    let mark = '';
+    const unmark = () => {
+      if (mark && document.title.startsWith(mark)) document.title = document.title.slice(mark.length);
+      mark = '';
+    };
+    // Any request counts as use.
+    app.commands.addCommand('tagboat:keep-running', {
+      label: 'Keep it running',
+      execute: () => fetch(`${base}api/status`),
+    });
+    events.onmessage = async ({ data }) => {
+      const { stopsAt } = JSON.parse(data);
+      unmark();
+      if (shown !== undefined) await app.commands.execute('apputils:dismiss-notification', { id: shown });
+      shown = undefined;
+      if (!stopsAt) return;
+      const time = new Date(stopsAt).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+      mark = `(stops at ${time}) `;
+      document.title = `${mark}${document.title}`;
+      shown = await app.commands.execute('apputils:notify', {
+        message: `This workbench is not used and stops at ${time}. Its files stay; what kernels hold in memory does not.`,
+        type: 'warning',
+        options: { autoClose: false, actions: [{ label: 'Keep it running', commandId: 'tagboat:keep-running' }] },
+      });
+    };
+  }
+
+  const plugin = {
+    id: 'tagboat-workbench:plugin',
+    description: 'Runs and checks notebooks as the pipeline would',
+    autoStart: true,
+    activate: (app) => {
+      addCommands(app);
+      warnBeforeStop(app);
+    },
+  };
+
+  const modules = { './extension': () => ({ __esModule: true, default: plugin }) };
+  window._JUPYTERLAB = window._JUPYTERLAB ?? {};
+  window._JUPYTERLAB['tagboat-workbench'] = {
+    init: () => undefined,
+    get: async (name) => modules[name],
+  };
+})();
