@@ -45,6 +45,7 @@ it("a workbench's terminal looks at its project and starts runs, and reaches no 
     ['/api/v1/namespaces/demo/pods/a/log?container=step-x', 'GET'],
     ['/apis/serving.kserve.io/v1beta1/namespaces/demo-staging/inferenceservices', 'GET'],
     ['/git/demo/app.git/git-receive-pack', 'POST'],
+    ['/apis/argoproj.io/v1alpha1/applications?labelSelector=tagboat.dev%2Fproject%3Ddemo', 'GET'],
   ] as const)
     expect(may(url, method), `${method} ${url}`).toBe(true);
   for (const [url, method] of [
@@ -56,6 +57,8 @@ it("a workbench's terminal looks at its project and starts runs, and reaches no 
     [`${tekton}/pipelineruns`, 'GET'],
     [`${tekton}/other/pipelineruns`, 'GET'],
     [`${tekton}/demo-staging/pipelineruns`, 'POST'],
+    ['/apis/argoproj.io/v1alpha1/applications', 'GET'],
+    ['/apis/argoproj.io/v1alpha1/applications?labelSelector=tagboat.dev%2Fproject%3Dother', 'GET'],
     ['/tagboat/runs', 'GET'],
     ['/tagboat/runs?project=other', 'GET'],
     ['/tagboat/runs?project=demo&project=other', 'GET'],

@@ -1,3 +1,5 @@
+import { releaseAnnotations } from '@tagboat/render';
+
 /** One request, its path decoded. */
 interface Asked {
   readonly method: string;
@@ -10,6 +12,7 @@ const readable = new Set([
   'configmaps',
   'deployments',
   'events',
+  'experiments',
   'inferenceservices',
   'models',
   'notebooks',
@@ -33,6 +36,7 @@ export function mayWorkbench(project: string, { method, path, query }: Asked): b
   if (path === '/tagboat') return method === 'GET';
   if (path === '/tagboat/runs')
     return method === 'GET' && new URLSearchParams(query).getAll('project').join() === project;
+  if (path === '/apis/argoproj.io/v1alpha1/applications') return method === 'GET' && selects(query, project);
   const match = /^\/(?:api\/v1|apis\/[^/]+\/[^/]+)\/namespaces\/([^/]+)\/(.+)$/.exec(path);
   if (!match) return false;
   const [, namespace = '', rest = ''] = match;
@@ -48,3 +52,7 @@ export function mayWorkbench(project: string, { method, path, query }: Asked): b
   // The claim that runs keep environments on is made by whoever needs it first.
   return resource === 'persistentvolumeclaims' && name === undefined && method === 'POST';
 }
+
+/** Applications of all projects stand in one namespace, and name theirs in a label. */
+const selects = (query: string, project: string) =>
+  new URLSearchParams(query).getAll('labelSelector').join() === `${releaseAnnotations.project}=${project}`;

@@ -16,7 +16,7 @@ const serverRequirements = ['jupyterlab>=4.4,<5', 'jupyterlab-git>=0.51', 'jupyt
  * user sets in `~/.gitconfig`: they stand in a file below that.
  */
 const hidden =
-  /^(GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL)|TAGBOAT_(WORKBENCH|RESTORE|REPOSITORY|POD|REGISTRY)\w*|NOTEBOOK_ARGS|NODE_COMPILE_CACHE)$/;
+  /^(GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL)|TAGBOAT_(WORKBENCH|RESTORE|REPOSITORY|POD|REGISTRY)\w*|NOTEBOOK_ARGS|JUPYTER_TOKEN|NODE_COMPILE_CACHE)$/;
 
 /**
  * Starts the JupyterLab of a workbench: files and repository in place, the server's and the kernels' environments made,
@@ -33,7 +33,7 @@ export async function workbench(context: StepContext): Promise<void> {
   const server = await environmentOf(context, serverRequirements, 'JupyterLab');
   const kernels = await kernelsOf(context, repository);
   const first = await writeKernels({ kernels, home, own, server });
-  await writeSettings(own);
+  await writeSettings(context, own);
   await cp(labExtension, join(own, 'jupyter/labextensions/tagboat-workbench'), { recursive: true });
   context.say('JupyterLab starts');
   become(context, { server, first, own, home, variables, repository });
@@ -128,6 +128,7 @@ function become(context: StepContext, { server, first, own, home, variables, rep
     VIRTUAL_ENV: join(first, '..'),
     JUPYTER_PATH: join(own, 'jupyter'),
     JUPYTER_CONFIG_PATH: join(own, 'config'),
+    JUPYTER_TOKEN_FILE: tokenFile(own),
     JUPYTER_RUNTIME_DIR: join(own, 'runtime'),
     PYTHONDONTWRITEBYTECODE: '1',
   };
@@ -135,11 +136,15 @@ function become(context: StepContext, { server, first, own, home, variables, rep
   process.execve!(python, [python, '-m', 'jupyterlab', ...args], environment);
 }
 
+const tokenFile = (own: string) => join(own, 'runtime', 'token');
+
 /** Nothing asks for news or updates: what is installed is what was made here. */
-async function writeSettings(own: string): Promise<void> {
+async function writeSettings(context: StepContext, own: string): Promise<void> {
   const directory = join(own, 'config', 'labconfig');
   await mkdir(directory, { recursive: true });
   const disabled = { '@jupyterlab/apputils-extension:announcements': true };
   await writeFile(join(directory, 'page_config.json'), JSON.stringify({ disabledExtensions: disabled }));
   await mkdir(join(own, 'runtime'), { recursive: true, mode: 0o700 });
+  // From a file: what `env` prints in a terminal or a cell may end up in a notebook.
+  await writeFile(tokenFile(own), context.get('JUPYTER_TOKEN'), { mode: 0o600 });
 }

@@ -25,7 +25,9 @@ export default defineCommand({
         labelSelector: args.project ? `${releaseAnnotations.project}=${args.project}` : '',
       },
     );
-    const { items: services } = await client.list(kinds.InferenceService);
+    const places = new Set(items.map(({ spec }) => spec?.destination?.namespace ?? ''));
+    const lists = [...places].map((namespace) => client.list(kinds.InferenceService, { namespace }));
+    const services = (await Promise.all(lists)).flatMap((list) => list.items);
     const rows = items.map(({ metadata, spec, status }) => {
       const namespace = spec?.destination?.namespace ?? '';
       const model = metadata.labels?.[runLabels.model] ?? '';
