@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Experiment, kinds } from '@tagboat/api';
 import { finishedRun, openBrowser, PlatformProcess, reasonOf, serving, WorkingCopy } from '@tagboat/dev-env';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page, WebSocketRoute } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
@@ -15,6 +16,31 @@ function demoFiles(): Record<string, Uint8Array> {
     .filter((entry) => entry.isFile() && !entry.parentPath.includes('__pycache__'))
     .map((entry) => join(entry.parentPath, entry.name).slice(demo.length + 1));
   return Object.fromEntries(names.map((name) => [name, readFileSync(join(demo, name))]));
+}
+
+/** Kernels' connections of a browser, which can be cut as a lost network cuts them. */
+class Lines {
+  #away = false;
+  readonly #open = new Set<WebSocketRoute>();
+
+  async route(context: BrowserContext): Promise<void> {
+    await context.routeWebSocket(/\/api\/kernels\/.*\/channels/, (line) => {
+      if (this.#away) return void line.close();
+      this.#open.add(line);
+      this.#open.add(line.connectToServer());
+      return undefined;
+    });
+  }
+
+  async cut(): Promise<void> {
+    this.#away = true;
+    await Promise.all([...this.#open].map((line) => line.close()));
+    this.#open.clear();
+  }
+
+  mend(): void {
+    this.#away = false;
+  }
 }
 
 /**
@@ -32,6 +58,21 @@ describe.skipIf(missing)(
     let page: Page;
     let lab: Page;
     let labAddresses: string[];
+    const lines = new Lines();
+
+    /** Asks the REST API of the workbench's server, as its owner. */
+    const jupyter = async (path: string, method = 'GET', body?: object): Promise<Response> => {
+      const base = platform.appsUrl.replace('127.0.0.1', 'localhost');
+      return fetch(`${base}/notebook/demo/ada/api/${path}`, {
+        method,
+        headers: { authorization: `Bearer ${await platform.token()}` },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      });
+    };
+    const homeFile = async (path: string): Promise<string> => {
+      const response = await jupyter(`contents/${path}?type=file&format=text`);
+      return response.ok ? ((await response.json()) as { content: string }).content : '';
+    };
 
     beforeAll(async () => {
       const built = spawnSync(process.execPath, [join(root, 'scripts', 'build-console.mjs')], {
@@ -45,6 +86,7 @@ describe.skipIf(missing)(
       await copy.push('HEAD:refs/heads/main');
       context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
       context.setDefaultTimeout(60_000);
+      await lines.route(context);
       page = await context.newPage();
     }, 120_000);
     afterAll(async () => {
@@ -88,6 +130,15 @@ describe.skipIf(missing)(
       await lab.getByText('Saving completed').waitFor();
     });
 
+    it('runs it as the pipeline would, from its toolbar', async () => {
+      await lab.getByRole('button', { name: 'Run as pipeline' }).click();
+      await expect
+        .poll(() => homeFile('flaky-tests/notebooks/testgrid_clustering.executed.ipynb'), {
+          timeout: 120_000,
+        })
+        .toContain('loaded again: the same labels');
+    });
+
     it('commits, pushes and tags in the terminal, without being asked for a password', async () => {
       await lab.getByRole('tab', { name: 'Launcher' }).click();
       await lab.locator('.jp-LauncherCard', { hasText: 'Terminal' }).click();
@@ -100,6 +151,49 @@ describe.skipIf(missing)(
       const client = await platform.client();
       const run = await finishedRun(client, 'demo', 'v0.1.0');
       expect(reasonOf(run)).toBe('Succeeded');
+    });
+
+    it('sees the run in the terminal; the notebook makes the same model file there', async () => {
+      await lab.locator('.jp-Terminal').last().click();
+      await lab.keyboard.type(
+        'tagboat runs > ~/runs.txt; tagboat status > ~/status.txt; tagboat workbench list 2> ~/refused.txt; cd ~/flaky-tests; tagboat notebook run notebooks/testgrid_clustering.ipynb > ~/here.txt 2>&1; env > ~/env.txt; echo END >> ~/here.txt\n',
+      );
+      await expect.poll(() => homeFile('here.txt'), { timeout: 120_000 }).toContain('END');
+      expect(await homeFile('runs.txt')).toMatch(/demo .*v0\.1\.0 +Succeeded/);
+      expect(await homeFile('status.txt')).toContain('flaky-tests');
+      expect(await homeFile('env.txt')).not.toContain(await platform.token());
+      expect(await homeFile('env.txt')).not.toContain('JUPYTER_TOKEN=');
+      const client = await platform.client();
+      const { items } = await client.list<Experiment>(kinds.Experiment, { namespace: 'demo' });
+      const digest = items.find(({ spec }) => spec?.tag === 'v0.1.0')?.spec?.modelDigest;
+      const manifest = await client.request('GET', `/v2/demo/flaky-tests/model/manifests/${digest}`);
+      const { layers } = (await manifest.json()) as { layers: { digest: string }[] };
+      expect(await homeFile('here.txt')).toContain(layers[0]!.digest);
+    });
+
+    it('shows what a cell said while the network was away', async () => {
+      await lab.getByRole('menuitem', { name: 'File', exact: true }).click();
+      await lab.getByRole('menuitem', { name: 'New Launcher' }).click();
+      await lab.locator('.jp-LauncherCard', { hasText: 'Python 3' }).first().click();
+      await lab.getByText(/\(flaky-tests\) \| Idle/).waitFor();
+      const notebook = lab.locator('.jp-Notebook:visible');
+      await notebook.locator('.cm-content').first().click();
+      await lab.keyboard.insertText(
+        'import os, time\nprint("before", flush=True)\nwhile not os.path.exists(os.path.expanduser("~/go")): time.sleep(0.1)\nprint("after")',
+      );
+      await lab.keyboard.press('Shift+Enter');
+      const output = notebook.locator('.jp-OutputArea-output', { hasText: 'before' });
+      await output.waitFor();
+      await lines.cut();
+      await jupyter('contents/go', 'PUT', { type: 'file', format: 'text', content: '' });
+      const idle = async () => {
+        const kernels = (await (await jupyter('kernels')).json()) as { execution_state: string }[];
+        return kernels.every((kernel) => kernel.execution_state === 'idle');
+      };
+      await expect.poll(idle, { timeout: 30_000 }).toBe(true);
+      expect(await output.textContent()).not.toContain('after');
+      lines.mend();
+      await output.filter({ hasText: 'after' }).waitFor();
     });
 
     it('watches the run in the console and sees the model answer', async () => {

@@ -15,7 +15,7 @@ export async function prepareGit(context: StepContext, own: string): Promise<Rec
   const email = context.optional('GIT_AUTHOR_EMAIL') ?? 'workbench@localhost';
   const file = join(own, 'gitconfig');
   const ignored = join(own, 'gitignore');
-  await writeFile(ignored, '.ipynb_checkpoints/\n__pycache__/\n');
+  await writeFile(ignored, '.ipynb_checkpoints/\n__pycache__/\n*.executed.ipynb\n');
   const settings = `[user]
 	name = ${quoted(name)}
 	email = ${quoted(email)}
