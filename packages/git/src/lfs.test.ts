@@ -39,7 +39,13 @@ describe('Git LFS', () => {
     app = Fastify();
     const open = (namespace: string, name: string) => hosting.ensure(namespace, name);
     await app.register(
-      (scope) => smartHttp(scope, { open, pushed: async () => undefined, log: silentLogger }),
+      (scope) =>
+        smartHttp(scope, {
+          open,
+          userOf: ({ headers }) => String(headers['x-user'] ?? 'ada'),
+          pushed: async () => undefined,
+          log: silentLogger,
+        }),
       { prefix: '/git' },
     );
     await app.register(
@@ -115,10 +121,40 @@ describe('Git LFS', () => {
     ).json();
     expect(missing.objects.map(({ error }: { error: { code: number } }) => error.code)).toEqual([404, 422]);
     expect((await batch({ operation: 'sing', objects: [] })).statusCode).toBe(422);
-    expect((await app.inject({ url: '/git/demo/app.git/info/lfs/locks' })).statusCode).toBe(501);
     expect(
       (await app.inject({ url: `/git/demo/app.git/info/lfs/objects/..%2F..%2Fconfig` })).statusCode,
     ).toBe(400);
+  });
+
+  it('keeps locks: one for a path, in pages, each given back by its owner or by force', async () => {
+    const ask = (path: string, body: object, user = 'ada') =>
+      app.inject({
+        method: 'POST',
+        url: `/git/demo/app.git/info/lfs/locks${path}`,
+        headers: { 'content-type': 'application/vnd.git-lfs+json', 'x-user': user },
+        payload: JSON.stringify(body),
+      });
+    const list = async (query = '') =>
+      (await app.inject({ url: `/git/demo/app.git/info/lfs/locks${query}` })).json();
+    const both = await Promise.all([ask('', { path: 'a.bin' }), ask('', { path: 'a.bin' }, 'bob')]);
+    expect(both.map(({ statusCode }) => statusCode).sort()).toEqual([201, 409]);
+    const { lock } = both[0]!.json();
+    expect(lock).toMatchObject({ path: 'a.bin', owner: { name: 'ada' } });
+    expect(both[1]!.json()).toEqual({ lock, message: 'already locked by ada' });
+    expect((await ask('', { path: 'b.bin' }, 'bob')).statusCode).toBe(201);
+    expect((await ask('', {})).statusCode).toBe(422);
+    expect((await list('?path=a.bin')).locks).toEqual([lock]);
+    const first = await list('?limit=1');
+    expect(first).toEqual({ locks: [lock], next_cursor: '1' });
+    expect((await list('?limit=1&cursor=1')).locks).toMatchObject([{ path: 'b.bin' }]);
+    expect((await ask('/verify', {})).json()).toMatchObject({
+      ours: [{ path: 'a.bin' }],
+      theirs: [{ path: 'b.bin' }],
+    });
+    expect((await ask(`/${lock.id}/unlock`, {}, 'bob')).statusCode).toBe(403);
+    expect((await ask(`/${lock.id}/unlock`, { force: true }, 'bob')).json()).toEqual({ lock });
+    expect((await ask(`/${lock.id}/unlock`, {})).statusCode).toBe(404);
+    expect((await list()).locks).toHaveLength(1);
   });
 
   it.skipIf(!lfs)(
@@ -137,8 +173,13 @@ describe('Git LFS', () => {
       await run(['add', '-A']);
       await run(['commit', '-qm', 'a model']);
       await run(['remote', 'add', 'origin', url]);
-      const pushed = await run(['push', 'origin', 'main']);
-      expect(pushed.stderr).not.toMatch(/locking/i);
+      await run(['push', 'origin', 'main']);
+      await run(['lfs', 'lock', 'model.bin']);
+      expect((await run(['lfs', 'locks'])).stdout.toString()).toMatch(/model\.bin\s+ada/);
+      await run(['config', `lfs.${url}/info/lfs.locksverify`, 'true']);
+      await run(['commit', '-q', '--allow-empty', '-m', 'with the lock']);
+      await run(['push', 'origin', 'main']);
+      await run(['lfs', 'unlock', 'model.bin']);
       const other = join(directory, 'other');
       await run(['clone', '-q', url, other], directory);
       await run(['lfs', 'install', '--local'], other);

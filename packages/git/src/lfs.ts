@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
-import { invalid, notFound, TagboatError } from '@tagboat/base';
+import { notFound, systemClock, TagboatError, timestamp } from '@tagboat/base';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { media, readJson, unprocessable } from './lfs-body.ts';
+import { lockRoutes } from './lfs-lock-routes.ts';
 import { isOid, LfsStore } from './lfs-store.ts';
 import type { SmartHttpOptions } from './smart-http.ts';
 
-const media = 'application/vnd.git-lfs+json';
-const largestBatch = 8 * 2 ** 20;
 const mostObjects = 10_000;
 
 interface Asked {
@@ -15,17 +15,19 @@ interface Asked {
 
 /**
  * Git LFS' batch API with its basic transfer (git-lfs docs/api/batch.md, basic-transfers.md), below `<repository>.git/info/lfs`.
- * Locks are not kept here; a client is told so, and pushes without them.
+ * Locks are those of `lfs-lock-routes.ts`.
  */
-export function lfsRoutes(app: FastifyInstance, options: Pick<SmartHttpOptions, 'open'>): void {
+export function lfsRoutes(app: FastifyInstance, options: Pick<SmartHttpOptions, 'open' | 'userOf'>): void {
   const prefix = '/:namespace/:repository/info/lfs';
-  const storeFor = async (request: FastifyRequest, push: boolean): Promise<LfsStore> => {
+  const directoryFor = async (request: FastifyRequest, push: boolean): Promise<string> => {
     const { namespace, repository } = request.params as { namespace: string; repository: string };
     const name = repository.replace(/\.git$/, '');
     const directory = await options.open(namespace, name, { push, request });
     if (!directory) throw notFound(`there is no repository ${namespace}/${name}`);
-    return new LfsStore(directory);
+    return directory;
   };
+  const storeFor = async (request: FastifyRequest, push: boolean) =>
+    new LfsStore(await directoryFor(request, push));
   app.post(`${prefix}/objects/batch`, async (request, reply) => {
     const { operation, objects } = await readBatch(request.body as Readable);
     const store = await storeFor(request, operation === 'upload');
@@ -53,13 +55,11 @@ export function lfsRoutes(app: FastifyInstance, options: Pick<SmartHttpOptions, 
     if (!isOid(oid) || (await store.size(oid)) !== size) throw notFound(`${oid} is not here in full`);
     return reply.type(media).send('{}');
   });
-  for (const path of [`${prefix}/locks`, `${prefix}/locks/*`])
-    app.all(path, async (_request, reply) =>
-      reply
-        .code(501)
-        .type(media)
-        .send(JSON.stringify({ message: 'locks are not kept here' })),
-    );
+  lockRoutes(app, prefix, {
+    directory: directoryFor,
+    userOf: options.userOf ?? (() => 'somebody'),
+    now: () => timestamp(systemClock),
+  });
 }
 
 /** The URL of `.../info/lfs`, as the client reached it. */
@@ -80,9 +80,6 @@ async function readBatch(body: Readable): Promise<{ operation: 'upload' | 'downl
     throw unprocessable(`expected a list of at most ${mostObjects} objects`);
   return { operation, objects: objects as Asked[] };
 }
-
-const unprocessable = (message: string) =>
-  new TagboatError(message, { reason: 'Unprocessable', retryable: false });
 
 async function answerFor(
   store: LfsStore,
@@ -127,21 +124,4 @@ export async function sendObject(
     .header('content-range', `bytes ${start}-${end}/${size}`)
     .header('content-length', end - start + 1)
     .send(store.read(oid, { start, end }));
-}
-
-async function readJson(body: Readable): Promise<object> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const piece of body as AsyncIterable<Buffer>) {
-    size += piece.length;
-    if (size > largestBatch) throw invalid(`expected at most ${largestBatch} bytes of JSON`);
-    parts.push(piece);
-  }
-  try {
-    const value = JSON.parse(Buffer.concat(parts).toString('utf8')) as unknown;
-    if (typeof value === 'object' && value !== null) return value;
-  } catch {
-    // Said below.
-  }
-  throw unprocessable('expected a JSON object');
 }

@@ -23,6 +23,8 @@ export interface SmartHttpOptions {
     readonly hooks: () => Promise<string>;
     readonly propose: (about: ProposedTo, proposal: Proposal) => Promise<readonly ProposalOutcome[]>;
   };
+  /** Who asks, as locks name them; absent: everybody is one. */
+  readonly userOf?: (request: FastifyRequest) => string;
   /** Called when a push has ended. */
   readonly pushed: (namespace: string, name: string) => Promise<void>;
   readonly log: Logger;

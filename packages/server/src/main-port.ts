@@ -14,7 +14,7 @@ import { type BlobStore, type RegistryOptions, registryPlugin } from '@tagboat/r
 import type { ObjectStore } from '@tagboat/store';
 import { incomingReceiver, type TriggerOptions } from '@tagboat/triggers';
 import type { WorkbenchRoutesOptions } from '@tagboat/workbenches';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { accessHook, loopbackNames, mayWatch } from './access.ts';
 import { applicationRoutes } from './application-routes.ts';
 import { askServiceRoutes } from './ask-service.ts';
@@ -146,6 +146,9 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
 const repositoryPage = (options: MainPortOptions, namespace: string, name: string) =>
   `${String(options.about().url ?? '')}/projects/${namespace}/${name}`;
 
+const userOf = ({ identity }: FastifyRequest) =>
+  identity?.kind === 'pod' ? identity.pod : userInfo().username;
+
 async function gitRoutes(scope: FastifyInstance, options: MainPortOptions): Promise<void> {
   const proposals = new Proposals({
     store: options.store,
@@ -153,6 +156,7 @@ async function gitRoutes(scope: FastifyInstance, options: MainPortOptions): Prom
   });
   await smartHttp(scope, {
     log: options.log,
+    userOf,
     proposals: {
       hooks: () => options.hosting().hooks(),
       propose: (about, proposal) => proposals.take(about, proposal),
@@ -175,6 +179,6 @@ async function repositoryApi(scope: FastifyInstance, options: MainPortOptions): 
     url: () => `${String(options.about().url ?? '')}/git/api/v1`,
     page: (namespace, name) => repositoryPage(options, namespace, name),
     now: () => timestamp(systemClock),
-    userOf: ({ identity }) => (identity?.kind === 'pod' ? identity.pod : userInfo().username),
+    userOf,
   });
 }

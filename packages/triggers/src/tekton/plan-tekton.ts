@@ -3,6 +3,7 @@ import { describeError, deterministicName, invalid, type Location, type TagboatE
 import type { Commit } from '@tagboat/git-client';
 import { type PlannedRuns, runIdentity, runMetadata } from '../plan-runs.ts';
 import { eventTypeOf, senderOf, sourceOf, type TriggerEvent, targetOf } from '../trigger-event.ts';
+import { fromCatalog } from './catalog.ts';
 import { annotationNames, matchesComment, matchesEvent, unknownAnnotations } from './matching.ts';
 import { type Found, resolveRun, type Sources } from './resolve.ts';
 import { refuseSecrets } from './untrusted.ts';
@@ -37,6 +38,11 @@ export async function runsForTekton(
     ...surroundings,
     tasks: files.tasks,
     pipelines: files.pipelines,
+    catalog: async (kind, reference) => {
+      if (event.pull?.untrusted)
+        throw invalid(`code from outside the project may only use files of its own, not ${reference}`);
+      return fromCatalog(surroundings.fetchText, kind, reference);
+    },
     read: (text, file) => readTemplate(text, file, event),
     fetch: async (reference) => {
       if (/^https?:\/\//.test(reference) && event.pull?.untrusted)

@@ -23,6 +23,8 @@ export interface Sources {
   readonly fetch: (reference: string) => Promise<{ text: string; file: string }>;
   /** Whether the project has a Task or Pipeline of this name of its own. */
   readonly inProject: (kind: 'Task' | 'Pipeline', name: string) => Promise<boolean>;
+  /** The text behind a name of the catalog. @throws `TagboatError` */
+  readonly catalog: (kind: 'Task' | 'Pipeline', reference: string) => Promise<string>;
   /** A task that the platform brings. */
   readonly builtIn: (name: string) => Task | undefined;
   readonly read: (text: string, file: string) => SourceDocument[];
@@ -110,7 +112,7 @@ async function remoteTasks(
   for (const key of keys.sort())
     for (const value of annotationValues(annotations[key]!, key)) {
       const task = isCatalogName(value)
-        ? catalogTask(value, sources)
+        ? await catalogTask(value, sources)
         : (await fetched<Task>(relativeTo(value, beside?.reference), 'Task', sources)).object;
       if (task && !found.has(task.metadata.name)) found.set(task.metadata.name, task);
     }
@@ -119,9 +121,14 @@ async function remoteTasks(
 
 const isCatalogName = (reference: string) => !reference.includes('/');
 
-/** A name of the catalog: the platform's own task of that name, or else whatever the run finds under it later. */
-function catalogTask(reference: string, sources: Sources): Task | undefined {
-  return sources.builtIn(reference.split(':')[0]!);
+/** A name of the catalog: the platform's own task, one of the files or of the project, else the catalog's. */
+async function catalogTask(reference: string, sources: Sources): Promise<Task | undefined> {
+  const name = reference.split(':')[0]!;
+  const builtIn = sources.builtIn(name);
+  if (builtIn) return builtIn;
+  // Found under its name later, without asking anybody.
+  if (sources.tasks.has(name) || (await sources.inProject('Task', name))) return undefined;
+  return (await fetched<Task>(reference, 'Task', sources)).object;
 }
 
 function relativeTo(reference: string, base: string | undefined): string {
@@ -132,14 +139,12 @@ function relativeTo(reference: string, base: string | undefined): string {
 
 async function fetched<T extends KubernetesObject>(
   reference: string,
-  kind: string,
+  kind: 'Task' | 'Pipeline',
   sources: Sources,
 ): Promise<Found<T>> {
-  if (isCatalogName(reference))
-    throw invalid(`the ${kind} "${reference}" would come from a catalog, which is not asked`, {
-      hint: `commit it to .tekton/, or give its URL`,
-    });
-  const { text, file } = await sources.fetch(reference);
+  const { text, file } = isCatalogName(reference)
+    ? { text: await sources.catalog(kind, reference), file: reference }
+    : await sources.fetch(reference);
   for (const document of sources.read(text, file)) {
     const object = document.value as T;
     if (object?.kind === kind && /^tekton\.dev\//.test(object.apiVersion ?? ''))

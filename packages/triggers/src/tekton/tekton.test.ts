@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PipelineRun } from '@tagboat/api';
+import { TagboatError } from '@tagboat/base';
 import { Commit, commitFiles, git } from '@tagboat/git-client';
 import { builtInTask } from '@tagboat/render';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -252,7 +253,8 @@ describe('.tekton', () => {
     return runsForTekton(event, await Commit.at(url, made.commit), {
       inProject: async (_kind, name) => name === 'shared',
       builtIn: (name) => (name === 'git-clone' ? builtInTask('git-clone') : undefined),
-      fetchText: async (wanted) => urls[wanted] ?? Promise.reject(new Error(`asked for ${wanted}`)),
+      fetchText: async (wanted) =>
+        urls[wanted] ?? Promise.reject(new TagboatError(`asked for ${wanted}`, { reason: 'Unavailable' })),
     });
   }
   const annotations = (more = '') =>
@@ -310,6 +312,29 @@ describe('.tekton', () => {
       ['shared', 'shared', undefined],
       ['git-clone', undefined, '#!/bin/sh\nset -'],
     ]);
+  });
+
+  it('takes tasks of Artifact Hub by name and version, and says what to do without it', async () => {
+    const wanted = (name: string) => ({
+      '.tekton/run.yaml': run(
+        'ci',
+        '  pipelineSpec: { tasks: [{ name: a, taskRef: { name: golang-test } }] }\n',
+        `    pipelinesascode.tekton.dev/task: "${name}"\n`,
+      ),
+    });
+    const hub = 'https://artifacthub.io/api/v1/packages/tekton-task/tekton-catalog-tasks/golang-test';
+    const { runs } = await plan(wanted('golang-test:0.2.0'), push('refs/heads/main'), {
+      [`${hub}/0.2.0`]: JSON.stringify({ data: { manifestRaw: task('golang-test') } }),
+    });
+    expect(runs[0]?.spec?.pipelineSpec?.tasks[0]?.taskSpec?.steps).toHaveLength(1);
+    const refused = plan(wanted('golang-test'), push('refs/heads/main'));
+    await expect(refused).rejects.toMatchObject({
+      reason: 'Invalid',
+      message: expect.stringMatching(/the Task "golang-test" cannot be had of Artifact Hub: .*asked for/),
+      hint: expect.stringMatching(/commit it to .tekton/),
+    });
+    await expect(plan(wanted('a b'), push('refs/heads/main'))).rejects.toThrow(/name:version/);
+    await expect(plan(wanted('golang-test'), pull())).resolves.toMatchObject({ runs: [] });
   });
 
   it('takes a remote pipeline, and the tasks beside it', async () => {
