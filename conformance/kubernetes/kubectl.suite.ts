@@ -145,6 +145,44 @@ describe('objects', () => {
     );
   });
 
+  test("an operator's manifest is kept, and says what nothing acts on", async () => {
+    const rbac = 'rbac.authorization.k8s.io/v1';
+    const items = [
+      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'op' } },
+      {
+        apiVersion: rbac,
+        kind: 'ClusterRole',
+        metadata: { name: 'op' },
+        rules: [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }],
+      },
+      {
+        apiVersion: 'admissionregistration.k8s.io/v1',
+        kind: 'ValidatingWebhookConfiguration',
+        metadata: { name: 'op' },
+        webhooks: [],
+      },
+      {
+        apiVersion: 'policy/v1',
+        kind: 'PodDisruptionBudget',
+        metadata: { name: 'op' },
+        spec: { minAvailable: 1, selector: { matchLabels: { app: 'op' } } },
+      },
+    ];
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+    const applied = await cluster.run('apply -f -', list);
+    expect([applied.code, applied.stderr]).toEqual([
+      0,
+      expect.stringMatching(/grants and refuses nothing[\s\S]*webhooks are not called/),
+    ]);
+    await kubectl('wait --for=condition=ActedOn=False pdb/op --timeout=20s');
+    expect(await kubectl('apply -f -', list)).not.toContain('created');
+    await kubectl('create clusterrolebinding op --clusterrole=op --serviceaccount=default:op');
+    expect(await kubectl('get clusterrolebinding op -o jsonpath={.subjects[0].name}{.roleRef.name}')).toBe(
+      'opop',
+    );
+    await kubectl('delete clusterrolebinding,clusterrole,sa,pdb,validatingwebhookconfiguration op');
+  });
+
   test('watches, and waits for a condition and for a value', async () => {
     await using watching = cluster.background('get cm -w -l watched=yes');
     await cluster.apply(configMap('watched', { a: '1' }, { watched: 'yes' }));

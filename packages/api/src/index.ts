@@ -1,5 +1,7 @@
 export * from './core.ts';
+export * from './fields-not-acted-on.ts';
 export type * from './health.ts';
+export * from './kept-kinds.ts';
 export * from './kinds.ts';
 export * from './notebook.ts';
 export * from './object.ts';

@@ -24,6 +24,7 @@ interface TypeOptions {
 }
 
 const all = ['all'] as const;
+const clusterWide = { namespaced: false, subresources: [] } as const;
 
 function define(apiVersion: string, kind: string, options: TypeOptions = {}): ResourceType {
   const { group, version } = parseApiVersion(apiVersion);
@@ -80,13 +81,62 @@ export const kinds = {
   Node: define('v1', 'Node', { namespaced: false, shortNames: ['no'] }),
   Endpoints: define('v1', 'Endpoints', { plural: 'endpoints', shortNames: ['ep'], subresources: [] }),
   EndpointSlice: define('discovery.k8s.io/v1', 'EndpointSlice', { subresources: [] }),
-  /** Accepted so that manifests apply; their status says that nothing acts on them. */
+  /** Held by clients that elect a leader among themselves. */
+  Lease: define('coordination.k8s.io/v1', 'Lease', { subresources: [] }),
+  /** From here on, kept so that manifests apply: nothing acts on them, and they say so (`kept-kinds.ts`). */
   StatefulSet: define('apps/v1', 'StatefulSet', {
     shortNames: ['sts'],
     subresources: ['status', 'scale'],
     categories: all,
   }),
   DaemonSet: define('apps/v1', 'DaemonSet', { shortNames: ['ds'], categories: all }),
+  HorizontalPodAutoscaler: define('autoscaling/v2', 'HorizontalPodAutoscaler', {
+    shortNames: ['hpa'],
+    categories: all,
+  }),
+  PodDisruptionBudget: define('policy/v1', 'PodDisruptionBudget', { shortNames: ['pdb'] }),
+  NetworkPolicy: define('networking.k8s.io/v1', 'NetworkPolicy', {
+    plural: 'networkpolicies',
+    shortNames: ['netpol'],
+    subresources: [],
+  }),
+  IngressClass: define('networking.k8s.io/v1', 'IngressClass', { plural: 'ingressclasses', ...clusterWide }),
+  Role: define('rbac.authorization.k8s.io/v1', 'Role', { subresources: [] }),
+  RoleBinding: define('rbac.authorization.k8s.io/v1', 'RoleBinding', { subresources: [] }),
+  ClusterRole: define('rbac.authorization.k8s.io/v1', 'ClusterRole', clusterWide),
+  ClusterRoleBinding: define('rbac.authorization.k8s.io/v1', 'ClusterRoleBinding', clusterWide),
+  ValidatingWebhookConfiguration: define(
+    'admissionregistration.k8s.io/v1',
+    'ValidatingWebhookConfiguration',
+    clusterWide,
+  ),
+  MutatingWebhookConfiguration: define(
+    'admissionregistration.k8s.io/v1',
+    'MutatingWebhookConfiguration',
+    clusterWide,
+  ),
+  ValidatingAdmissionPolicy: define('admissionregistration.k8s.io/v1', 'ValidatingAdmissionPolicy', {
+    plural: 'validatingadmissionpolicies',
+    namespaced: false,
+  }),
+  ValidatingAdmissionPolicyBinding: define(
+    'admissionregistration.k8s.io/v1',
+    'ValidatingAdmissionPolicyBinding',
+    clusterWide,
+  ),
+  LimitRange: define('v1', 'LimitRange', { shortNames: ['limits'], subresources: [] }),
+  ResourceQuota: define('v1', 'ResourceQuota', { shortNames: ['quota'] }),
+  PersistentVolume: define('v1', 'PersistentVolume', { namespaced: false, shortNames: ['pv'] }),
+  StorageClass: define('storage.k8s.io/v1', 'StorageClass', {
+    plural: 'storageclasses',
+    shortNames: ['sc'],
+    ...clusterWide,
+  }),
+  PriorityClass: define('scheduling.k8s.io/v1', 'PriorityClass', {
+    plural: 'priorityclasses',
+    shortNames: ['pc'],
+    ...clusterWide,
+  }),
   CustomResourceDefinition: define('apiextensions.k8s.io/v1', 'CustomResourceDefinition', {
     namespaced: false,
     shortNames: ['crd', 'crds'],

@@ -1,4 +1,11 @@
-import { apiVersionOf, type KubernetesObject, kinds, type ResourceType } from '@tagboat/api';
+import {
+  apiVersionOf,
+  fieldsNotActedOn,
+  type KubernetesObject,
+  kinds,
+  notActedOnMessage,
+  type ResourceType,
+} from '@tagboat/api';
 import type { Reader } from '@tagboat/store';
 import { setDefaults } from './defaults.ts';
 import type { Kinds } from './kinds.ts';
@@ -81,6 +88,7 @@ export class Admission {
     this.#refuse(type, object, [...causes, ...metadataCauses(type, object), ...kindCauses(type, object)]);
     this.#ask(object);
     await this.#namespaceTakes(type, object);
+    tellWhatIsIgnored(type, object, options);
   }
 
   update(
@@ -164,6 +172,14 @@ export class Admission {
       },
     );
   }
+}
+
+/** What its writer should know at once; events say it again to whoever looks later. */
+function tellWhatIsIgnored(type: ResourceType, object: KubernetesObject, { warn }: AdmissionOptions): void {
+  const kept = notActedOnMessage(type);
+  if (kept !== undefined) warn(kept);
+  const fields = fieldsNotActedOn(object);
+  if (fields.length > 0) warn(`nothing here acts on ${fields.join(', ')}`);
 }
 
 function undecodable(type: ResourceType, causes: readonly Cause[]) {

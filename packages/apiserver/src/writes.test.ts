@@ -36,6 +36,25 @@ const deployment = (replicas = 1) => ({
 });
 
 describe('create', () => {
+  test('warns of kinds and fields that nothing acts on', async () => {
+    const policy = await server.request(
+      'POST',
+      '/apis/networking.k8s.io/v1/namespaces/default/networkpolicies',
+      {
+        apiVersion: 'networking.k8s.io/v1',
+        kind: 'NetworkPolicy',
+        metadata: { name: 'closed' },
+        spec: { podSelector: {} },
+      },
+    );
+    expect(policy.statusCode).toBe(201);
+    expect(String(policy.headers.warning)).toContain('no connection is refused by it');
+    const object = deployment();
+    Object.assign(object.spec.template.spec, { nodeSelector: { disk: 'ssd' } });
+    const answer = await server.request('POST', deployments, object);
+    expect(String(answer.headers.warning)).toContain('nothing here acts on spec.template.spec.nodeSelector');
+  });
+
   test('fills in defaults, uid and managed fields', async () => {
     const answer = await server.request('POST', deployments, deployment());
     expect(answer.statusCode).toBe(201);

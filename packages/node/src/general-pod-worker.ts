@@ -1,5 +1,13 @@
 import { join } from 'node:path';
-import { type Container, type ContainerStatus, keyOf, kinds, type Pod, type PodStatus } from '@tagboat/api';
+import {
+  type Container,
+  type ContainerStatus,
+  keyOf,
+  kinds,
+  type Pod,
+  type PodStatus,
+  podFieldsNotActedOn,
+} from '@tagboat/api';
 import { delay, describeError, isReason, timestamp } from '@tagboat/base';
 import type { EventText } from '@tagboat/controller';
 import { mutate } from '@tagboat/store';
@@ -99,6 +107,13 @@ export class GeneralPodWorker extends PodWorker {
         type: 'Normal',
         reason: 'Scheduled',
         message: `Successfully assigned ${pod.metadata.namespace}/${pod.metadata.name} to ${nodeName}`,
+      });
+    const ignored = podFieldsNotActedOn(pod.spec!);
+    if (ignored.length > 0 && pod.spec?.nodeName === undefined)
+      events.record(pod, {
+        type: 'Warning',
+        reason: 'NotActedOn',
+        message: `nothing here acts on ${ignored.join(', ')}`,
       });
     return true;
   }

@@ -200,13 +200,6 @@ class JobRun {
     if (suspended && !was)
       this.#event(job, { type: 'Normal', reason: 'Suspended', message: 'Job suspended' });
     if (!suspended && was) this.#event(job, { type: 'Normal', reason: 'Resumed', message: 'Job resumed' });
-    for (const field of notActedOn)
-      if (job.spec![field] !== undefined && !job.status)
-        this.#event(job, {
-          type: 'Warning',
-          reason: 'NotActedOn',
-          message: `spec.${field} is not acted on here`,
-        });
   }
 
   #event(job: Job, text: EventText): void {
@@ -225,8 +218,6 @@ class JobRun {
     return undefined;
   }
 }
-
-const notActedOn = ['successPolicy', 'backoffLimitPerIndex', 'maxFailedIndexes', 'managedBy'] as const;
 
 /** Pods that a rule says not to count lose their finalizer too. */
 function ignored(pod: Pod, { counts }: JobPlan): boolean {

@@ -110,6 +110,6 @@ const describe = (comment: string | undefined) =>
 
 /** `V1PodSpec` -> `io.k8s.api.v1.PodSpec`. */
 export function definitionName(model: string): string {
-  const match = /^(?:Core|Events)?(V\d+(?:alpha\d+|beta\d+)?)(.+)$/.exec(model);
+  const match = /^(?:Core|Events|Rbac|Admissionregistration)?(V\d+(?:alpha\d+|beta\d+)?)(.+)$/.exec(model);
   return match ? `io.k8s.api.${match[1]!.toLowerCase()}.${match[2]}` : `io.k8s.api.${model}`;
 }

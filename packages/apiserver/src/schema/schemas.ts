@@ -15,7 +15,20 @@ export interface KindSchema {
 const meta: ModelName = 'V1ObjectMeta';
 /** Kinds whose model class has another name than version and kind give. */
 const modelNames: Readonly<Record<string, ModelName>> = { 'v1/Event': 'CoreV1Event' };
-const nativeGroups = new Set(['', 'apps', 'batch', 'networking.k8s.io', 'apiextensions.k8s.io']);
+const nativeGroups = new Set([
+  '',
+  'apps',
+  'batch',
+  'networking.k8s.io',
+  'apiextensions.k8s.io',
+  'autoscaling',
+  'policy',
+  'coordination.k8s.io',
+  'rbac.authorization.k8s.io',
+  'admissionregistration.k8s.io',
+  'storage.k8s.io',
+  'scheduling.k8s.io',
+]);
 /** Fields that Tagboat adds to Kubernetes' own types. */
 const additions: Readonly<Record<string, Record<string, Schema>>> = {
   V1PodStatus: {

@@ -1,6 +1,7 @@
 import type { LabelSelector, PodTemplate, ResourceType } from '@tagboat/api';
 import { ageColumn, type Column, computed, nameColumn, pathColumn } from './column.ts';
 import { humanDuration, since } from './duration.ts';
+import { keptColumns } from './kept-columns.ts';
 import { podColumns } from './pod-columns.ts';
 
 const wide = { priority: 1 } as const;
@@ -338,5 +339,6 @@ const accessModes = (modes: string[] | undefined) => joined(modes, (mode) => sho
 /** The columns of a kind; of one that declares none, name and age. */
 export function columnsOf(type: ResourceType, declared?: readonly Column[]): readonly Column[] {
   if (declared) return declared;
-  return byKind[`${type.group}/${type.kind}`] ?? [nameColumn, ageColumn];
+  const id = `${type.group}/${type.kind}`;
+  return byKind[id] ?? keptColumns[id] ?? [nameColumn, ageColumn];
 }
