@@ -97,9 +97,12 @@ function nestedRun(input: ChildInput, params: readonly Param[]) {
 }
 
 function customRun(input: ChildInput, params: readonly Param[]) {
-  const { task } = input;
+  const { run, task } = input;
   const { taskRef, taskSpec } = task;
-  const timeout = timeoutFor(input);
+  const timeout = timeoutFor(input) ?? goDuration(pipelineTimeouts(run.spec?.timeouts).pipeline);
+  const workspaces = workspacesFor(input);
+  const serviceAccountName =
+    specificFor(input)?.serviceAccountName ?? run.spec?.taskRunTemplate?.serviceAccountName;
   return {
     apiVersion: 'tekton.dev/v1beta1',
     kind: 'CustomRun',
@@ -109,8 +112,10 @@ function customRun(input: ChildInput, params: readonly Param[]) {
         ? { customSpec: { apiVersion: taskSpec.apiVersion, kind: taskSpec.kind, spec: taskSpec.spec } }
         : {}),
       ...(params.length > 0 ? { params } : {}),
+      ...(workspaces.length > 0 ? { workspaces } : {}),
+      ...(serviceAccountName ? { serviceAccountName } : {}),
       ...(task.retries ? { retries: task.retries } : {}),
-      ...(timeout === undefined ? {} : { timeout }),
+      timeout,
     },
   };
 }

@@ -26,6 +26,8 @@ export interface PipelineOptions {
   readonly mostPerRepository?: number;
   /** Tekton's settings; absent: read from the store. */
   readonly settings?: Settings;
+  /** Controllers of custom tasks can reach the store, and their runs wait for them. Absent: custom tasks fail. */
+  readonly customControllers?: boolean;
 }
 
 /** The Tekton engine's controllers, not yet started. */
@@ -63,7 +65,11 @@ export function createPipelineControllers(options: PipelineOptions): Controller[
     name: 'customrun',
     reader,
     type: kinds.CustomRun,
-    reconciler: new CustomRunReconciler(options),
+    reconciler: new CustomRunReconciler({
+      ...options,
+      events: events('CustomRun'),
+      waits: options.customControllers ?? false,
+    }),
     clock,
     log,
   });

@@ -285,7 +285,7 @@ export class PipelineRunReconciler implements Reconciler {
       draft.spec = {
         ...draft.spec,
         status,
-        ...(child.kind === 'PipelineRun' ? {} : { statusMessage: message }),
+        ...(child.kind === 'PipelineRun' ? {} : { statusMessage: message.replace('TaskRun', child.kind) }),
       };
     });
   }

@@ -58,7 +58,11 @@ export const wasCancelled = ({ children }: PipelineTaskState) =>
   children.some(isCancelledChild) && children.every(hasEnded);
 export const timedOutWithRun = (state: PipelineTaskState) =>
   wasCancelled(state) &&
-  state.children.some((child) => isCancelledChild(child) && child.spec?.statusMessage === cancelledByTimeout);
+  state.children.some(
+    (child) =>
+      isCancelledChild(child) &&
+      child.spec?.statusMessage === cancelledByTimeout.replace('TaskRun', child.kind ?? 'TaskRun'),
+  );
 /** The children that still run, to be cancelled. */
 export const runningChildren = ({ children }: PipelineTaskState) =>
   children.filter((child) => !hasEnded(child));

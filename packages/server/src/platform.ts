@@ -313,7 +313,13 @@ function roomControllers(parts: Composition): Startable[] {
       page: triggers.page,
       mirrorOf: (project, name) => repositories.open(project, name, { push: false, mayCreate: false }),
     }),
-    ...createPipelineControllers({ store, clock, log: log('pipelines'), settings: parts.settings }),
+    ...createPipelineControllers({
+      store,
+      clock,
+      log: log('pipelines'),
+      settings: parts.settings,
+      customControllers: true,
+    }),
     ...createWorkloadControllers({ store, clock, log: log('workloads'), appsUrl: parts.appsUrl }),
     inferenceServiceController({ store, clock, log: log('serving'), appsUrl: parts.appsUrl }),
     applicationController({
