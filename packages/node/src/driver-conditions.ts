@@ -1,6 +1,7 @@
 import type { Condition, Pod } from '@tagboat/api';
 import { limitsOf } from './container-limits.ts';
 import type { NodeContext } from './context.ts';
+import { isUntrusted } from './untrusted.ts';
 
 /** What the pod must know about how it runs here. */
 export function driverConditions({ driver, driverNote, groups }: NodeContext, pod: Pod): Condition[] {
@@ -11,6 +12,14 @@ export function driverConditions({ driver, driverNote, groups }: NodeContext, po
       status: 'False',
       reason: 'ProcessDriver',
       message: `runs as a plain process of this host, as its user and with its files${driverNote ? `: ${driverNote}` : ''}`,
+    });
+  if (isUntrusted(pod))
+    conditions.push({
+      type: 'NetworkShared',
+      status: 'True',
+      reason: 'HostNetwork',
+      message:
+        'an outside contributor’s code runs in a container, but on the network of this host: it can reach what listens here without a login',
     });
   if (driver.appliesLimits) return conditions;
   const { initContainers = [], containers = [] } = pod.spec ?? {};

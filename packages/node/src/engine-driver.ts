@@ -14,7 +14,9 @@ import {
   type WantedImage,
 } from './driver.ts';
 import { type EngineStream, splitStream, writeTo } from './engine-streams.ts';
+import type { HostImage } from './host-image.ts';
 import type { ImageConfig, ResolvedImage } from './images.ts';
+import { toolboxOf } from './toolboxes.ts';
 
 export interface EngineOptions {
   /** The engine's socket, such as `/var/run/docker.sock`. */
@@ -24,10 +26,14 @@ export interface EngineOptions {
   readonly log: Logger;
   /** The login for an image's registry. */
   readonly login?: (reference: string) => { username: string; password: string } | undefined;
+  /** Makes the image of Tagboat's own steps. Absent: it is pulled like any other. */
+  readonly hostImage?: () => Promise<HostImage>;
 }
 
 const ownerLabel = 'dev.tagboat.node';
 const podLabel = 'dev.tagboat.pod';
+/** The name that an engine has the image of Tagboat's own steps under; no registry is asked for it. */
+const ownName = 'localhost/tagboat-steps';
 
 /** Runs containers through an engine's Docker API (docker, podman): in their own images, isolated, on the host's network. */
 export class EngineDriver implements ContainerDriver {
@@ -36,6 +42,7 @@ export class EngineDriver implements ContainerDriver {
   readonly appliesLimits = true;
   readonly #options: EngineOptions;
   readonly #engine: Dockerode;
+  #own: Promise<ResolvedImage> | undefined;
 
   private constructor(options: EngineOptions, engine: Dockerode) {
     this.#options = options;
@@ -62,6 +69,13 @@ export class EngineDriver implements ContainerDriver {
   }
 
   async image({ reference, pullPolicy }: WantedImage): Promise<ResolvedImage> {
+    if (this.#options.hostImage && toolboxOf(reference)?.name === 'tagboat') {
+      this.#own ??= this.#ownImage(this.#options.hostImage);
+      return this.#own.catch((error: unknown) => {
+        this.#own = undefined;
+        throw error;
+      });
+    }
     const isLatest = !reference.includes('@') && /(^[^:]*|\/[^:/]*|:latest)$/.test(reference);
     const policy = pullPolicy ?? (isLatest ? 'Always' : 'IfNotPresent');
     const present = await this.#inspect(reference);
@@ -86,6 +100,21 @@ export class EngineDriver implements ContainerDriver {
         reason: 'ImagePullFailed',
       });
     return pulled;
+  }
+
+  /** Gives the engine the image of Tagboat's own steps, where it does not have it. */
+  async #ownImage(make: () => Promise<HostImage>): Promise<ResolvedImage> {
+    const { archive, tag, config, mounts } = await make();
+    const name = `${ownName}:${tag}`;
+    if (!(await this.#inspect(name))) {
+      const stream = await this.#engine.importImage(archive, { repo: ownName, tag });
+      await this.#followed(stream);
+    }
+    const image = await this.#inspect(name);
+    if (image?.kind === 'engine') return { ...image, config, mounts };
+    throw new TagboatError(`the engine does not have the image ${name} after importing it`, {
+      reason: 'ImagePullFailed',
+    });
   }
 
   async start(request: ContainerRequest, output: ContainerOutput): Promise<RunningContainer> {
@@ -196,9 +225,10 @@ export class EngineDriver implements ContainerDriver {
   }
 
   async #settings(request: ContainerRequest): Promise<Dockerode.ContainerCreateOptions> {
-    const { image, limits, user, mounts } = request;
+    const { image, limits, user } = request;
+    const shown = image.kind === 'engine' ? (image.mounts ?? []) : [];
     const bound = await Promise.all(
-      mounts.map(async ({ hostPath, mountPath, readOnly }) => ({
+      [...shown, ...request.mounts].map(async ({ hostPath, mountPath, readOnly }) => ({
         Type: 'bind' as const,
         Source: await realpath(hostPath),
         Target: mountPath,
@@ -251,7 +281,11 @@ export class EngineDriver implements ContainerDriver {
   async #pull(reference: string): Promise<void> {
     const login = this.#options.login?.(reference);
     const options = login ? { authconfig: { ...login, serveraddress: reference.split('/')[0] } } : {};
-    const stream = await this.#engine.pull(reference, options);
+    await this.#followed(await this.#engine.pull(reference, options));
+  }
+
+  /** Resolves when the engine has done what it tells the progress of. */
+  async #followed(stream: NodeJS.ReadableStream): Promise<void> {
     await new Promise<void>((resolve, reject) =>
       this.#engine.modem.followProgress(stream, (error: Error | null) => (error ? reject(error) : resolve())),
     );

@@ -8,6 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ControlGroups } from './control-groups.ts';
 import { driverContract } from './driver-contract.testing.ts';
 import { EngineDriver } from './engine-driver.ts';
+import { makeHostImage } from './host-image.ts';
+import { hostTools } from './host-tools.ts';
 import { imageRoot } from './image-root.testing.ts';
 
 const programs = await enginePrograms();
@@ -47,6 +49,46 @@ describe.skipIf(why !== undefined)(`the driver container${why ? ` (skipped: ${wh
       groups: await ControlGroups.detect('tagboat-unused'),
       async [Symbol.asyncDispose]() {},
     };
+  });
+
+  it('runs Tagboat’s own steps with the host’s programs, which they cannot change', {
+    timeout: 60_000,
+  }, async () => {
+    const tools = hostTools({
+      tagboat: ['/bin/echo', 'tagboat'],
+      directories: [],
+      python: async () => undefined,
+    });
+    const driver = await EngineDriver.connect({
+      socket: engine.socket,
+      owner: 'test',
+      log: silentLogger,
+      hostImage: () => makeHostImage(tools, join(directory, 'host')),
+    });
+    const image = await driver.image({ reference: 'registry.example/x/tagboat:1', pullPolicy: undefined });
+    const path = image.config?.Env?.find((line) => line.startsWith('PATH='))?.slice(5) ?? '';
+    let text = '';
+    const running = await driver.start(
+      {
+        podUid: 'own',
+        directory,
+        hostname: 'h',
+        image,
+        command: [
+          '/bin/sh',
+          '-c',
+          'tagboat says hello; git --version; touch /usr/x 2>/dev/null || echo read-only; ls /home /root /etc/shadow 2>&1 | grep -c .',
+        ],
+        environment: { PATH: path },
+        workingDir: '/',
+        mounts: [],
+      },
+      (_, data) => {
+        text += Buffer.from(data).toString('utf8');
+      },
+    );
+    expect(await running.exited).toMatchObject({ exitCode: 0 });
+    expect(text).toMatch(/^tagboat says hello\ngit version .*\nread-only\n/);
   });
 
   it('knows what an image asks for, and says what it cannot have', async () => {

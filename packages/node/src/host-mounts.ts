@@ -50,10 +50,14 @@ const certificateFiles = () =>
 
 /** `/etc/resolv.conf` is often a link to a file below `/run`, which the sandbox does not show. */
 function resolverDirectory() {
+  const path = resolverPath();
+  return path === undefined ? [] : [{ hostPath: path, mountPath: path, readOnly: true, file: false }];
+}
+
+/** The directory that holds the resolver's settings, where it is not `/etc`. */
+export function resolverPath(): string | undefined {
   const path = realpathOf('/etc/resolv.conf');
-  return path && !path.startsWith('/etc/')
-    ? [{ hostPath: dirname(path), mountPath: dirname(path), readOnly: true, file: false }]
-    : [];
+  return path && !path.startsWith('/etc/') ? dirname(path) : undefined;
 }
 
 export const resolverFiles = () =>

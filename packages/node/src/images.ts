@@ -1,5 +1,6 @@
 import { TagboatError } from '@tagboat/base';
 import { toolboxOf } from './toolboxes.ts';
+import type { Mount } from './volumes.ts';
 
 /** What a container runs in. */
 export type ResolvedImage =
@@ -24,6 +25,8 @@ export type ResolvedImage =
       readonly name: string;
       readonly digest: string;
       readonly config: ImageConfig;
+      /** What its containers see besides its own files. */
+      readonly mounts?: readonly Mount[];
     };
 
 /** The part of an image's `config` (OCI image spec, config.md) that running it needs. */

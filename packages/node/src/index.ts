@@ -12,6 +12,7 @@ import { DiskGuard } from './disk-guard.ts';
 import type { ContainerDriver } from './driver.ts';
 import { EngineDriver, type EngineOptions } from './engine-driver.ts';
 import { findEngineSocket, LazyEngine } from './engine-socket.ts';
+import { makeHostImage } from './host-image.ts';
 import type { HostTools } from './host-tools.ts';
 import type { ImageSource } from './images.ts';
 import { NodeLayout } from './layout.ts';
@@ -81,6 +82,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       socket: findEngineSocket(),
       owner: shortHash([home]),
       log,
+      hostImage: () => makeHostImage(options.tools, join(layout.sandboxes, 'engine')),
       ...(options.registryLogin ? { login: options.registryLogin } : {}),
     }),
   );
