@@ -35,4 +35,6 @@ test.each(all)('%s says what it does, and none of its options has two meanings',
     ([name, { type, alias }]) => (type === 'positional' ? [] : [name, ...(alias ? [alias] : [])]),
   );
   expect(words).toEqual([...new Set(words)]);
+  // The parser takes --no-x for the opposite of x, so that an option of this name is never set.
+  expect(words.filter((word) => word.startsWith('no-'))).toEqual([]);
 });

@@ -9,6 +9,7 @@ import {
 } from '@tagboat/api';
 import { formatDuration, isReason, notFound } from '@tagboat/base';
 import { type Client, splitLines } from '@tagboat/client';
+import { noticesOfRun } from '@tagboat/render';
 import pc from 'picocolors';
 
 interface Shown {
@@ -141,12 +142,16 @@ class RunView {
   readonly #options: LiveOptions;
   readonly #tasks = new Map<string, Shown>();
   #drawn = 0;
+  #noted = false;
 
   constructor(options: LiveOptions) {
     this.#options = options;
   }
 
   run(run: PipelineRun): void {
+    for (const notice of this.#noted ? [] : noticesOfRun(run))
+      this.#options.write(`${pc.yellow('note')}: ${notice}\n`);
+    this.#noted = true;
     const spec = run.status?.pipelineSpec ?? run.spec?.pipelineSpec;
     for (const { name } of [...(spec?.tasks ?? []), ...(spec?.finally ?? [])])
       if (!this.#tasks.has(name)) this.#tasks.set(name, { name, state: 'waiting' });
@@ -167,7 +172,10 @@ class RunView {
       shown.state = 'running';
     }
     if (task.status?.completionTime) {
-      shown.seconds = (Date.now() - (shown.started ?? Date.now())) / 1000;
+      // One that was over when it was first seen is told as recorded, in whole seconds.
+      const recorded = Date.parse(task.status.completionTime) - Date.parse(task.status.startTime ?? '');
+      const seen = before === 'running' ? Date.now() - (shown.started ?? 0) : recorded;
+      if (Number.isFinite(seen)) shown.seconds = seen / 1000;
       shown.state = condition?.status === 'True' ? 'done' : 'failed';
       if (shown.state === 'failed') shown.message = plainMessage(failureText(task));
     }

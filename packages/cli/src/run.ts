@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { describeError, isReason } from '@tagboat/base';
 import { type CommandDef, defineCommand, renderUsage, runCommand } from 'citty';
 import { checkOptions } from './check-options.ts';
@@ -34,7 +35,7 @@ export async function run(args: readonly string[]): Promise<number> {
   }
   const command = await load();
   if (args.includes('--help') || args.includes('-h')) {
-    process.stdout.write(`${await renderUsage(command, { meta: { name: `tagboat` } } as CommandDef)}\n`);
+    print(await renderUsage(command, { meta: { name: `tagboat` } } as CommandDef));
     return 0;
   }
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -46,13 +47,18 @@ export async function run(args: readonly string[]): Promise<number> {
     await runCommand(command, { rawArgs: args.slice(1) });
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    process.stderr.write(`error: ${describeError(error)}\n`);
+    process.stderr.write(`error: ${stripVTControlCharacters(describeError(error))}\n`);
     if (process.env.TAGBOAT_DEBUG) process.stderr.write(`${(error as Error).stack}\n`);
     return (error as Error).name === 'CLIError' || isReason(error, 'Invalid') ? 2 : 1;
   }
 }
 
 async function usage(): Promise<number> {
-  process.stdout.write(`${await renderUsage(main)}\n`);
+  print(await renderUsage(main));
   return 0;
+}
+
+/** Colours are for terminals. */
+function print(text: string): void {
+  process.stdout.write(`${process.stdout.isTTY ? text : stripVTControlCharacters(text)}\n`);
 }

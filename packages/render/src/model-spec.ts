@@ -70,7 +70,6 @@ export interface ModelSpec {
 
 export interface ModelStatus {
   readonly conditions?: Condition[];
-  readonly notices?: readonly string[];
   readonly repository?: string;
   readonly commit?: string;
   readonly lastRetrain?: { readonly at: string; readonly outcome: string; readonly message: string };

@@ -42,3 +42,10 @@ export const runAnnotations = {
 
 /** On a deployment repository of another server: the run or commit that released to it last, so that it is looked at now. */
 export const releasedByAnnotation = 'tagboat.dev/released-by';
+
+/** What was found when the run was planned and its owner should know, such as a key that is not acted on. */
+export const noticesOfRun = ({
+  metadata: { annotations },
+}: {
+  metadata: { annotations?: Record<string, string> };
+}): string[] => (annotations?.[runAnnotations.notices] ?? '').split('; ').filter((notice) => notice !== '');

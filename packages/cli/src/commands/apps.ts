@@ -28,6 +28,7 @@ export default defineCommand({
     const places = new Set(items.map(({ spec }) => spec?.destination?.namespace ?? ''));
     const lists = [...places].map((namespace) => client.list(kinds.InferenceService, { namespace }));
     const services = (await Promise.all(lists)).flatMap((list) => list.items);
+    const json = args.output === 'json';
     const rows = items.map(({ metadata, spec, status }) => {
       const namespace = spec?.destination?.namespace ?? '';
       const model = metadata.labels?.[runLabels.model] ?? '';
@@ -38,10 +39,10 @@ export default defineCommand({
       return {
         app: metadata.name,
         tag: note[releaseAnnotations.tag] ?? '',
-        model: short(note[releaseAnnotations.modelDigest]),
+        model: json ? note[releaseAnnotations.modelDigest] : short(note[releaseAnnotations.modelDigest]),
         sync: status?.sync?.status ?? 'Unknown',
         health: status?.health?.status ?? 'Unknown',
-        revision: status?.sync?.revision?.slice(0, 10) ?? '',
+        revision: status?.sync?.revision?.slice(0, json ? 40 : 10) ?? '',
         url: service ? `${appsUrl}/${namespace}/${model}/` : '',
         message: status?.health?.message ?? status?.conditions?.[0]?.message ?? '',
       };

@@ -10,14 +10,17 @@ export default defineCommand({
     const client = await connect();
     const model = await findModel(client, args.model, args.project);
     const { releases } = await readDeployment(client, model);
+    const json = args.output === 'json';
     const [from, to] = [releases.get(args.from), releases.get(args.to)];
     const metrics = (text: string | undefined) => JSON.parse(text || '{}') as Record<string, unknown>;
     const [a, b] = [metrics(from?.metrics), metrics(to?.metrics)];
+    const commit = (release: typeof from) => (json ? release?.commit : release?.commit.slice(0, 10));
+    const digest = (whole: string | undefined) => (json ? whole : short(whole));
     const rows = [
       { what: 'tag', [args.from]: from?.tag, [args.to]: to?.tag },
-      { what: 'commit', [args.from]: from?.commit.slice(0, 10), [args.to]: to?.commit.slice(0, 10) },
-      { what: 'model', [args.from]: short(from?.modelDigest), [args.to]: short(to?.modelDigest) },
-      { what: 'image', [args.from]: short(from?.imageDigest), [args.to]: short(to?.imageDigest) },
+      { what: 'commit', [args.from]: commit(from), [args.to]: commit(to) },
+      { what: 'model', [args.from]: digest(from?.modelDigest), [args.to]: digest(to?.modelDigest) },
+      { what: 'image', [args.from]: digest(from?.imageDigest), [args.to]: digest(to?.imageDigest) },
       ...[...new Set([...Object.keys(a), ...Object.keys(b)])].map((name) => ({
         what: name,
         [args.from]: a[name],

@@ -84,7 +84,7 @@ const list = defineCommand({
         author: pull.spec!.author ?? '',
         state: stateOf(pull),
         checks: checksOf(pull),
-        age: ago(pull.metadata.creationTimestamp),
+        age: args.output === 'json' ? pull.metadata.creationTimestamp : ago(pull.metadata.creationTimestamp),
       })),
       {
         output: args.output,

@@ -11,7 +11,7 @@ export default defineCommand({
   meta: { name: 'retrain', description: 'Looks at the data anew, and trains a candidate where it changed' },
   args: {
     ...modelOptions,
-    'no-wait': { type: 'boolean', description: 'return at once' },
+    wait: { type: 'boolean', default: true, negativeDescription: 'return at once' },
   },
   async run({ args }) {
     const client = await connect();
@@ -20,7 +20,7 @@ export default defineCommand({
     await client.patch(keyOf(kinds.Model, model), {
       metadata: { annotations: { [retrainAnnotation]: requested } },
     });
-    if (args['no-wait'])
+    if (!args.wait)
       return finish(args.output, { outcome: 'Requested', message: 'see: tagboat runs', requested });
     const quiet = args.output === 'json';
     const retrain = await runOf(

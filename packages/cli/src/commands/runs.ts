@@ -1,6 +1,6 @@
 import { findCondition, kinds, type PipelineRun, resultsOf } from '@tagboat/api';
 import { formatDuration } from '@tagboat/base';
-import { runAnnotations, runLabels } from '@tagboat/render';
+import { noticesOfRun, runAnnotations, runLabels } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { followRun, standardOutput } from '../live.ts';
 import { ago, newestFirst, outputOption, projectOption, show } from '../output.ts';
@@ -27,6 +27,7 @@ export default defineCommand({
       return;
     }
     const wanted = args.name ? items.filter(({ metadata }) => metadata.name === args.name) : items;
+    const describe = args.output === 'json' ? facts : row;
     show(newestFirst(wanted).map(describe), {
       output: args.output,
       columns: ['project', 'run', 'kind', 'tag', 'status', 'duration', 'started'],
@@ -35,20 +36,32 @@ export default defineCommand({
   },
 });
 
-function describe(run: PipelineRun): Record<string, unknown> {
+/** For people. */
+function row(run: PipelineRun): Record<string, unknown> {
+  const { startTime, completionTime } = run.status ?? {};
+  const end = completionTime ? Date.parse(completionTime) : Date.now();
+  return {
+    ...facts(run),
+    duration: startTime ? formatDuration(end - Date.parse(startTime)) : '',
+    started: ago(startTime),
+  };
+}
+
+/** For machines: times as they are. */
+function facts(run: PipelineRun): Record<string, unknown> {
   const { metadata, status } = run;
   const condition = findCondition(status?.conditions, 'Succeeded');
-  const end = status?.completionTime ? Date.parse(status.completionTime) : Date.now();
   return {
     project: metadata.namespace,
     run: metadata.name,
     kind: metadata.labels?.[runLabels.kind],
     tag: metadata.annotations?.[runAnnotations.tag],
     status: condition?.reason ?? 'Pending',
-    duration: status?.startTime ? formatDuration(end - Date.parse(status.startTime)) : '',
-    started: ago(status?.startTime),
+    started: status?.startTime,
+    completed: status?.completionTime,
     message: condition?.message,
     commit: metadata.annotations?.[runAnnotations.commit],
+    notices: noticesOfRun(run),
     results: resultsOf(run),
   };
 }

@@ -1,7 +1,14 @@
 import { findCondition, type KubernetesObject, kinds, type PipelineRun } from '@tagboat/api';
 import type { Client } from '@tagboat/client';
-import { environmentNamespace, type Model, releaseAnnotations, runLabels } from '@tagboat/render';
+import {
+  environmentNamespace,
+  type Model,
+  noticesOfRun,
+  releaseAnnotations,
+  runLabels,
+} from '@tagboat/render';
 import { defineCommand } from 'citty';
+import pc from 'picocolors';
 import { ago, newestFirst, outputOption, projectOption, say, show } from '../output.ts';
 import { about, connect } from '../session.ts';
 
@@ -22,11 +29,15 @@ export default defineCommand({
       say(
         `Tagboat ${platform.version} at ${platform.url}, models at ${platform.appsUrl}, pods by ${platform.driver}${platform.driverNote ? ` (${platform.driverNote})` : ''}`,
       );
-    show(rows, {
+    const told = args.output === 'json' ? rows.map(({ facts }) => facts) : rows.map(({ row }) => row);
+    show(told, {
       output: args.output,
       columns: ['project', 'model', 'run', 'status', 'when', 'deployed', 'retrained'],
       empty: 'there are no models yet; see: tagboat init',
     });
+    if (args.output === 'json') return;
+    for (const { project, model, notices } of rows.map(({ facts }) => facts))
+      for (const notice of notices) say(`${pc.yellow('note')}: ${project}/${model}: ${notice}`);
   },
 });
 
@@ -60,17 +71,25 @@ function describe(model: Model, runs: readonly PipelineRun[], services: readonly
       (found) => found.metadata.namespace === place && found.metadata.name === name,
     );
     const tag = service?.metadata.annotations?.[releaseAnnotations.tag];
-    return tag ? [`${target.environment} ${tag}`] : [];
+    return tag ? [[target.environment, tag] as const] : [];
   });
   const retrained = model.status?.lastRetrain;
-  return {
+  const when = newest?.status?.completionTime ?? newest?.status?.startTime;
+  const facts = {
     project,
     model: name,
     run: newest?.metadata.name,
     status: findCondition(newest?.status?.conditions, 'Succeeded')?.reason ?? '',
-    when: ago(newest?.status?.completionTime ?? newest?.status?.startTime),
-    deployed: deployed.join(', '),
-    retrained: retrained ? `${retrained.outcome} ${ago(retrained.at)}` : '',
-    notices: model.status?.notices ?? [],
+    when,
+    deployed: Object.fromEntries(deployed),
+    retrained,
+    notices: newest ? noticesOfRun(newest) : [],
   };
+  const row = {
+    ...facts,
+    when: ago(when),
+    deployed: deployed.map((pair) => pair.join(' ')).join(', '),
+    retrained: retrained ? `${retrained.outcome} ${ago(retrained.at)}` : '',
+  };
+  return { facts, row };
 }

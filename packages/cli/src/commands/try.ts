@@ -15,6 +15,7 @@ import {
   runSpec,
 } from '@tagboat/render';
 import { defineCommand } from 'citty';
+import pc from 'picocolors';
 import { deploymentUrlOf } from '../deployments.ts';
 import { failureOf, followRun, standardOutput } from '../live.ts';
 import { outputOption, say, show } from '../output.ts';
@@ -40,6 +41,8 @@ export default defineCommand({
     const model = args.model ? models.find(({ name }) => name === args.model) : models[0];
     if (!model || (!args.model && models.length > 1))
       throw invalid('which model?', { hint: `there are ${models.map(({ name }) => name).join(', ')}` });
+    const quiet = args.output === 'json';
+    for (const notice of quiet ? [] : model.notices) say(`${pc.yellow('note')}: ${notice}`);
     const commit = await snapshot(root);
     const url = `${client.url}/git/${here.project}/${here.name}.git`;
     const ref = `refs/tagboat/try/${commit.slice(0, 12)}`;
@@ -48,11 +51,7 @@ export default defineCommand({
       ...gitAccess(client),
     });
     const run = await client.create(kinds.PipelineRun, await tryRun(client, { model, commit, url, here }));
-    const done = await followRun(
-      client,
-      keyOf(kinds.PipelineRun, run),
-      standardOutput({ quiet: args.output === 'json' }),
-    );
+    const done = await followRun(client, keyOf(kinds.PipelineRun, run), standardOutput({ quiet }));
     report(args.output, done);
     if (findCondition(done.status?.conditions, 'Succeeded')?.status !== 'True')
       throw new TagboatError(await failureOf(client, done), { reason: 'RunFailed' });
@@ -106,13 +105,10 @@ function report(output: string | undefined, run: PipelineRun): void {
   const rows = Object.keys(metrics).map((metric) => {
     const [now, before] = [metrics[metric], deployed[metric]];
     const change =
-      typeof now === 'number' && typeof before === 'number' ? Number((now - before).toPrecision(4)) : '';
-    return {
-      metric,
-      here: now,
-      deployed: before ?? '',
-      change: typeof change === 'number' && change > 0 ? `+${change}` : change,
-    };
+      typeof now === 'number' && typeof before === 'number' ? Number((now - before).toPrecision(4)) : null;
+    if (output === 'json') return { metric, here: now, deployed: before ?? null, change };
+    const signed = change !== null && change > 0 ? `+${change}` : (change ?? '');
+    return { metric, here: now, deployed: before ?? '', change: signed };
   });
   if (rows.length > 0 || output === 'json')
     show(rows, { output, columns: ['metric', 'here', 'deployed', 'change'] });

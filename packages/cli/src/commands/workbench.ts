@@ -163,7 +163,7 @@ const list = defineCommand({
         state: phaseOf(notebook),
         profile: annotations[notebookAnnotations.profile] ?? '',
         repository: annotations[notebookAnnotations.repository] ?? '',
-        used: ago(status?.lastActivity),
+        used: args.output === 'json' ? status?.lastActivity : ago(status?.lastActivity),
         disk: status?.diskUse === undefined ? '' : bytes(status.diskUse),
         message: idle?.status === 'True' ? idle.message : (ready?.message ?? ''),
       };
