@@ -264,22 +264,23 @@ const merge = defineCommand({
 
 const diff = defineCommand({
   meta: { name: 'diff', description: 'What a pull request changes, as git shows it' },
-  args: { ...numberArgument, ...repositoryOption },
+  args: { ...numberArgument, ...repositoryOption, ...outputOption },
   async run({ args }) {
     const place = await placeOf(args.repository);
     const response = await place.client.request('GET', `${place.api}/pulls/${args.number}.diff`);
-    say((await response.text()).replace(/\n$/, ''));
+    const text = await response.text();
+    tell(args.output, { number: Number(args.number), diff: text }, text.replace(/\n$/, ''));
   },
 });
 
 const setState = (name: 'close' | 'reopen', state: 'closed' | 'open', description: string) =>
   defineCommand({
     meta: { name, description },
-    args: { ...numberArgument, ...repositoryOption },
+    args: { ...numberArgument, ...repositoryOption, ...outputOption },
     async run({ args }) {
       const place = await placeOf(args.repository);
       await place.client.request('PATCH', `${place.api}/pulls/${args.number}`, { state });
-      say(`#${args.number} is ${state}`);
+      tell(args.output, { number: Number(args.number), state }, `#${args.number} is ${state}`);
     },
   });
 const close = setState('close', 'closed', 'Closes a pull request without merging it');
