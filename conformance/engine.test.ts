@@ -116,6 +116,23 @@ describe.skipIf(why !== undefined)(`a real container engine${why ? ` (skipped: $
     });
     expect(pushed.status).toBe(200);
   });
+
+  test('with the container driver a tag is trained, built and released in containers alone', {
+    timeout: 240_000,
+  }, async (context) => {
+    if (typeof programs === 'string') return;
+    const started = await DockerEngine.start(programs);
+    if (typeof started === 'string') return context.skip(started);
+    await using engine = started;
+    await using contained = await PlatformProcess.start({
+      driver: 'container',
+      environment: { DOCKER_HOST: `unix://${engine.socket}` },
+    });
+    await using copy = await WorkingCopy.create(() => contained.gitUrl('engine', 'tiny'), tinyProject);
+    await copy.ship('v1.0.0');
+    const run = await finishedRun(await contained.client(), 'engine', 'v1.0.0');
+    expect(run.status?.conditions?.[0]).toMatchObject({ status: 'True', reason: 'Succeeded' });
+  });
 });
 
 /** Waits until a server answers. */

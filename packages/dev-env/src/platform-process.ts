@@ -13,7 +13,7 @@ const entry = join(root, 'packages', 'cli', 'src', 'main.ts');
 const nodeFlags = ['--disable-warning=ExperimentalWarning'];
 
 export interface PlatformProcessOptions {
-  readonly driver?: 'sandbox' | 'process';
+  readonly driver?: 'sandbox' | 'process' | 'container';
   /** Run as this user id (needs root). */
   readonly uid?: number;
   /** A command line that it is started through, such as one that takes something of the host away. */

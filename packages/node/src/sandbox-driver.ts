@@ -52,7 +52,7 @@ export class SandboxDriver implements ContainerDriver {
   readonly appliesLimits = false;
   readonly #options: SandboxOptions;
   readonly #root = process.getuid?.() === 0;
-  #launchers: Promise<string> | undefined;
+  #shared: Promise<{ bin: string; templates: string }> | undefined;
   #abilities: Promise<RootAbilities> | undefined;
 
   constructor(options: SandboxOptions) {
@@ -71,14 +71,11 @@ export class SandboxDriver implements ContainerDriver {
         ),
       );
     await mkdir(directory, { recursive: true });
-    const bin = image.kind === 'host' ? await this.#findLaunchers() : '';
+    const { bin, templates } = await this.#findShared();
     const abilities = await this.#findAbilities();
     const script = join(directory, 'enter.sh');
     const fstab = join(directory, 'fstab');
-    await writeFile(
-      fstab,
-      makeRoot({ request, tools, root, bin, templates: join(this.#options.directory, 'roots'), abilities }),
-    );
+    await writeFile(fstab, makeRoot({ request, tools, root, bin, templates, abilities }));
     const inside = (command: readonly string[]) => this.#insideRoot(request, command, { root, abilities });
     await writeFile(script, enterScript(request, { root, fstab, inside: inside(request.command) }));
     const environment = { ...this.#environment(request), [podMarker]: request.podUid };
@@ -127,16 +124,19 @@ export class SandboxDriver implements ContainerDriver {
       : merged;
   }
 
-  /** All containers see the same launchers of the host's tools; they cannot change them. */
-  #findLaunchers(): Promise<string> {
-    this.#launchers ??= (async () => {
-      const directory = join(this.#options.directory, 'bin');
-      await rm(directory, { recursive: true, force: true });
-      await mkdir(directory, { recursive: true });
-      await this.#options.tools.writeLaunchers(directory);
-      return directory;
+  /** What all containers see the same and none can change: launchers of the host's tools, and the forms of roots. */
+  #findShared(): Promise<{ bin: string; templates: string }> {
+    this.#shared ??= (async () => {
+      const [bin, templates] = ['bin', 'roots'].map((name) => join(this.#options.directory, name));
+      for (const path of [bin!, templates!]) {
+        // What an earlier life left may be of another host's form.
+        await rm(path, { recursive: true, force: true });
+        await mkdir(path, { recursive: true });
+      }
+      await this.#options.tools.writeLaunchers(bin!);
+      return { bin: bin!, templates: templates! };
     })();
-    return this.#launchers;
+    return this.#shared;
   }
 
   /** Found out when the first container is started. */
