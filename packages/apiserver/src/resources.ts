@@ -2,6 +2,7 @@ import {
   apiVersionOf,
   type KubernetesObject,
   keyOf,
+  type Pod,
   type ResourceKey,
   type ResourceType,
   type TypeRegistry,
@@ -164,7 +165,8 @@ export class Resources {
     const { path } = request;
     const key = keyFor(path);
     const before = await this.get(path);
-    const object = await this.#told(path, this.#store.delete(key, deleteOptions(request)));
+    const options = { gracePeriodSeconds: gracePeriodOf(before), ...deleteOptions(request) };
+    const object = await this.#told(path, this.#store.delete(key, options));
     return { object: this.kinds.present(path.type, object), gone: !holds(object, before) };
   }
 
@@ -175,9 +177,11 @@ export class Resources {
     const found = await this.list(path, { ...query, resourceVersion: undefined });
     await Promise.all(
       found.items.map((object) =>
-        this.#store.delete(keyOf(path.type, object), options).catch((error: unknown) => {
-          if (!isReason(error, 'NotFound')) throw error;
-        }),
+        this.#store
+          .delete(keyOf(path.type, object), { gracePeriodSeconds: gracePeriodOf(object), ...options })
+          .catch((error: unknown) => {
+            if (!isReason(error, 'NotFound')) throw error;
+          }),
       ),
     );
     return found;
@@ -393,10 +397,18 @@ interface DeleteBody {
   readonly gracePeriodSeconds?: number;
 }
 
+/** How long an object has to end where nobody says: a pod as long as it declares, others not at all. */
+function gracePeriodOf({ kind, spec }: KubernetesObject): number {
+  if (kind !== 'Pod') return 0;
+  return (spec as Pod['spec'])?.terminationGracePeriodSeconds ?? 30;
+}
+
 /** meta/v1 DeleteOptions, of the body or the query. */
 function deleteOptions({ query, body, contentType }: WriteRequest): DeleteOptions {
   const given = (body.trim() === '' ? {} : readBody(body, contentType)) as DeleteBody;
-  wholeNumber(query.gracePeriodSeconds, 'gracePeriodSeconds');
+  const grace = given.gracePeriodSeconds ?? wholeNumber(query.gracePeriodSeconds, 'gracePeriodSeconds');
+  if (grace !== undefined && !Number.isSafeInteger(grace))
+    throw badRequest(`expected a whole number as gracePeriodSeconds, found "${grace}"`);
   const orphan =
     given.orphanDependents ?? (query.orphanDependents ? isTrue(query.orphanDependents) : undefined);
   const policy =
@@ -409,6 +421,7 @@ function deleteOptions({ query, body, contentType }: WriteRequest): DeleteOption
     );
   const { uid, resourceVersion } = given.preconditions ?? {};
   return {
+    ...(grace === undefined ? {} : { gracePeriodSeconds: Math.max(0, grace) }),
     ...(policy === undefined ? {} : { propagation: policy as NonNullable<DeleteOptions['propagation']> }),
     ...(uid ? { uid } : {}),
     ...(resourceVersion ? { resourceVersion } : {}),

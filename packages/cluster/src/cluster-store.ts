@@ -112,12 +112,13 @@ export class ClusterStore implements Reader, Writer {
   }
 
   async delete(key: ResourceKey, options: DeleteOptions = {}): Promise<KubernetesObject | undefined> {
-    const { uid, resourceVersion, propagation, dryRun } = options;
+    const { uid, resourceVersion, propagation, dryRun, gracePeriodSeconds } = options;
     const answer = await this.#json<KubernetesObject>('DELETE', pathOfKey(key), {
       body: {
         kind: 'DeleteOptions',
         apiVersion: 'v1',
         ...(propagation ? { propagationPolicy: propagation } : {}),
+        ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
         ...(dryRun ? { dryRun: ['All'] } : {}),
         ...(uid || resourceVersion
           ? { preconditions: { ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) } }

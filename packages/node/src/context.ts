@@ -6,6 +6,7 @@ import type { AddressPool } from './addresses.ts';
 import type { ControlGroups } from './control-groups.ts';
 import type { ContainerDriver } from './driver.ts';
 import type { LazyEngine } from './engine-socket.ts';
+import type { HostsFiles } from './hosts-files.ts';
 import type { ImageSource } from './images.ts';
 import type { NodeLayout } from './layout.ts';
 import type { ContainerLogs } from './logs.ts';
@@ -31,6 +32,8 @@ export interface NodeContext {
   readonly groups: ControlGroups;
   /** For pods that must run in an engine's containers, whatever the node's own driver is. */
   readonly engine: LazyEngine;
+  /** The names of Services, for pods. */
+  readonly hosts: HostsFiles;
   /** Of the `Node` object that is this machine. */
   readonly nodeName: string;
   /** Ends what processes of a pod's containers left behind. */

@@ -166,7 +166,8 @@ export class EngineDriver implements ContainerDriver {
       stop(gracePeriod) {
         if (ended) return;
         signal(gracePeriod > 0 ? 'SIGTERM' : 'SIGKILL');
-        killTimer ??= setTimeout(() => signal('SIGKILL'), gracePeriod);
+        clearTimeout(killTimer);
+        killTimer = setTimeout(() => signal('SIGKILL'), gracePeriod);
       },
     };
   }

@@ -18,6 +18,7 @@ import { isSidecar, podConditions, podPhase, qosClass } from './pod-status.ts';
 import { PodWorker, type StartedContainer } from './pod-worker.ts';
 import { serviceLinks } from './service-links.ts';
 import { stageEvent } from './start-events.ts';
+import { followVolumes } from './volume-refresh.ts';
 
 /** Keeps a pod's object while the pod ends. */
 export const podFinalizer = 'tagboat.dev/node';
@@ -32,6 +33,10 @@ export class GeneralPodWorker extends PodWorker {
   /** Why the pod is over, where its containers' states do not say so. */
   #ending: Ending | undefined;
   #silent = false;
+  #following: Promise<void> | undefined;
+  #hosts: Disposable | undefined;
+  /** The grace period that the containers have, once they are stopped. */
+  #patience = 0;
   #dirty = false;
   #reporting: Promise<void> | undefined;
 
@@ -45,19 +50,32 @@ export class GeneralPodWorker extends PodWorker {
       this.#begin([...initContainers, ...containers]);
       using _deadline = this.#deadline();
       if (this.#ending || !(await this.#mount())) return;
+      this.#following = followVolumes(this.view(), {
+        ...this.context,
+        signal: this.#finished.signal,
+        refresh: (pod) => this.volumes.refresh(pod),
+      });
       const sidecars: Promise<number>[] = [];
       if (await this.#initialize(sidecars))
         await Promise.all(containers.map((container) => this.#runner(container, 'main').run()));
       await this.#endSidecars(sidecars);
     } finally {
       this.#finished.abort();
+      await this.#following;
+      this.#hosts?.[Symbol.dispose]();
       await this.#settle();
       addresses.release(this.#address.ip);
     }
   }
 
   override stop(gracePeriodSeconds = this.gracePeriodSeconds): void {
-    if (this.stopping.signal.aborted) return;
+    if (this.stopping.signal.aborted) {
+      // Who asks again may have less patience.
+      if (gracePeriodSeconds < this.#patience) super.stop(gracePeriodSeconds);
+      this.#patience = Math.min(this.#patience, gracePeriodSeconds);
+      return;
+    }
+    this.#patience = gracePeriodSeconds;
     this.stopping.abort();
     void this.#stopContainers(gracePeriodSeconds * 1000);
   }
@@ -242,6 +260,8 @@ export class GeneralPodWorker extends PodWorker {
 
   async #start(container: Container): Promise<StartedContainer> {
     const { ip, port } = this.#address!;
+    if (this.context.driver.name === 'sandbox')
+      this.#hosts ??= await this.context.hosts.open(this.pod, ip, this.#hostsPath);
     const started = await this.startContainer(container, {
       command: container.command ?? [],
       args: container.args ?? [],
@@ -255,10 +275,15 @@ export class GeneralPodWorker extends PodWorker {
         this.context.layout.pod(this.pod.metadata.uid ?? ''),
         `message-${container.name}`,
       ),
+      ...(this.#hosts ? { hostsFile: this.#hostsPath } : {}),
       stage: (stage) => this.#event(stageEvent(stage, container), container),
     });
     this.#changed();
     return started;
+  }
+
+  get #hostsPath(): string {
+    return join(this.context.layout.pod(this.pod.metadata.uid ?? ''), 'hosts');
   }
 
   #update(container: Container, change: Partial<ContainerStatus>): void {

@@ -14,6 +14,7 @@ import { EngineDriver, type EngineOptions } from './engine-driver.ts';
 import { findEngineSocket, LazyEngine } from './engine-socket.ts';
 import { makeHostImage } from './host-image.ts';
 import type { HostTools } from './host-tools.ts';
+import { HostsFiles } from './hosts-files.ts';
 import type { ImageSource } from './images.ts';
 import { NodeLayout } from './layout.ts';
 import { ContainerLogs } from './logs.ts';
@@ -109,6 +110,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     addresses: new AddressPool(home),
     slots: new Slots(1000 * Math.max(2, availableParallelism())),
     groups,
+    hosts: new HostsFiles({ reader: store, clock, log }),
     engine,
     nodeName,
     events: new EventRecorder({ store, clock, log, component: 'kubelet', host: nodeName }),
@@ -159,6 +161,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       await claims[Symbol.asyncDispose]();
       await guard[Symbol.asyncDispose]();
       await reconciler[Symbol.asyncDispose]();
+      await context.hosts[Symbol.asyncDispose]();
       await context.events.flush();
       await groups[Symbol.asyncDispose]();
     },

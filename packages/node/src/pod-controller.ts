@@ -72,8 +72,7 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
   async #terminate(key: ResourceKey, pod: Pod): Promise<void> {
     const current = this.#workers.get(keyText(key));
     if (current) {
-      const { deletionGracePeriodSeconds: asked } = pod.metadata;
-      current.worker.stop(asked === undefined || asked === 0 ? undefined : asked);
+      current.worker.stop(pod.metadata.deletionGracePeriodSeconds);
       return;
     }
     if (!pod.metadata.finalizers?.includes(podFinalizer)) return;

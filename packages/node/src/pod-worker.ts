@@ -30,6 +30,8 @@ export interface StartOptions {
   readonly onOutput?: (stream: 'stdout' | 'stderr', data: Uint8Array) => void;
   /** Where the container may leave a message about its end: the host's file. */
   readonly terminationMessage?: string;
+  /** The host's file that the container sees as `/etc/hosts`. */
+  readonly hostsFile?: string;
   /** Called with each stage of the start. */
   readonly stage?: (stage: StartStage) => void;
 }

@@ -301,6 +301,22 @@ describe.each([['process'], [undefined]] as const)('pods of the driver %s', (dri
     expect(await events('Killing')).toContain('Killing: Stopping container c');
   });
 
+  it('ends a pod at once where its deletion says so, though it was given time before', async () => {
+    await start(driver);
+    await run(
+      {
+        terminationGracePeriodSeconds: 1000,
+        containers: [sh('main', 'trap "" TERM; while :; do sleep 1; done')],
+      },
+      phaseIs('Running'),
+    );
+    await store.delete(key);
+    const from = (await store.list(kinds.Pod)).resourceVersion;
+    await store.delete(key, { gracePeriodSeconds: 0 });
+    for await (const { type } of store.watch<Pod>(kinds.Pod, {}, { from })) if (type === 'DELETED') break;
+    expect(await store.get(key)).toBeUndefined();
+  });
+
   it('ends a pod at its deadline', async () => {
     await start(driver);
     const pod = await run(

@@ -30,7 +30,8 @@ export async function spawnContainer(options: ContainerProcess): Promise<Running
     stop(gracePeriod) {
       if (ended) return;
       started.signal(gracePeriod > 0 ? 'SIGTERM' : 'SIGKILL');
-      killTimer ??= setTimeout(() => started.signal('SIGKILL'), gracePeriod);
+      clearTimeout(killTimer);
+      killTimer = setTimeout(() => started.signal('SIGKILL'), gracePeriod);
     },
   };
 }

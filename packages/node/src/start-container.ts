@@ -86,6 +86,7 @@ export async function startContainer(
     limits,
     ...(group ? { group } : {}),
     ...(user ? { user } : {}),
+    ...(options.hostsFile ? { hostsFile: options.hostsFile } : {}),
     readOnlyRoot: container.securityContext?.readOnlyRootFilesystem ?? false,
     stdin: container.stdin ?? false,
     tty: container.tty ?? false,

@@ -2,7 +2,6 @@ import { chmod, mkdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   type Container,
-  type KeyToPath,
   kinds,
   type PersistentVolumeClaim,
   type Pod,
@@ -14,6 +13,7 @@ import type { Reader } from '@tagboat/store';
 import { expand, fieldOf, filesOf, resourceField } from './environment.ts';
 import { staysInside } from './inside.ts';
 import type { NodeLayout } from './layout.ts';
+import { type VolumeFile, valueFiles, writeVolumeFiles } from './volume-files.ts';
 
 /** A directory or file of the host that a container sees at `mountPath`. */
 export interface Mount {
@@ -35,6 +35,8 @@ export class PodVolumes {
   /** Values of Secrets that this pod's volumes hold, to be masked in its logs. */
   readonly secrets: string[] = [];
   readonly #paths = new Map<string, string>();
+  /** What was written into volumes that follow other objects, by volume. */
+  readonly #files = new Map<string, Map<string, VolumeFile>>();
 
   constructor(options: VolumesOptions) {
     this.#options = options;
@@ -47,6 +49,7 @@ export class PodVolumes {
   async prepare(pod: Pod): Promise<void> {
     const root = join(this.#options.layout.pod(pod.metadata.uid ?? ''), 'volumes');
     await rm(root, { recursive: true, force: true });
+    this.#files.clear();
     for (const volume of pod.spec?.volumes ?? [])
       this.#paths.set(volume.name, await this.#make(pod, volume, safeJoin(root, volume.name)));
     const token = join(root, 'token');
@@ -110,12 +113,30 @@ export class PodVolumes {
     refuseUnknown(volume);
     await mkdir(path, { recursive: true, mode: 0o777 });
     await chmod(path, 0o777);
-    const into = { path, mode: (configMap ?? secret ?? projected ?? downwardAPI)?.defaultMode ?? 0o644 };
-    if (configMap) await this.#project(pod, into, { configMap });
-    if (secret) await this.#project(pod, into, { secret: { ...secret, name: secret.secretName } });
-    if (downwardAPI) await this.#project(pod, into, { downwardAPI });
-    for (const source of projected?.sources ?? []) await this.#project(pod, into, source);
+    if (configMap || secret || projected || downwardAPI) await this.#fill(pod, volume, path);
     return path;
+  }
+
+  /** Brings the files of ConfigMaps, Secrets and the downward API up to date with what they hold now. */
+  async refresh(pod: Pod): Promise<void> {
+    for (const volume of pod.spec?.volumes ?? [])
+      if (this.#files.has(volume.name)) await this.#fill(pod, volume, this.directory(volume.name));
+  }
+
+  async #fill(pod: Pod, volume: Volume, path: string): Promise<void> {
+    const { configMap, secret, projected, downwardAPI } = volume;
+    const mode = (configMap ?? secret ?? projected ?? downwardAPI)?.defaultMode ?? 0o644;
+    const sources: VolumeProjection[] = [
+      ...(configMap ? [{ configMap }] : []),
+      ...(secret ? [{ secret: { ...secret, name: secret.secretName } }] : []),
+      ...(downwardAPI ? [{ downwardAPI }] : []),
+      ...(projected?.sources ?? []),
+    ];
+    const files = new Map<string, VolumeFile>();
+    for (const source of sources)
+      for (const [name, file] of await this.#project(pod, mode, source)) files.set(name, file);
+    await writeVolumeFiles(path, this.#files.get(volume.name) ?? new Map(), files);
+    this.#files.set(volume.name, files);
   }
 
   async #claim(pod: Pod, name: string): Promise<string> {
@@ -137,36 +158,30 @@ export class PodVolumes {
     return path;
   }
 
-  async #project(pod: Pod, into: Target, source: VolumeProjection): Promise<void> {
+  async #project(pod: Pod, mode: number, source: VolumeProjection): Promise<[string, VolumeFile][]> {
     const { secret, configMap, serviceAccountToken, downwardAPI } = source;
+    const files: [string, VolumeFile][] = [];
     const named = secret ?? configMap;
     if (named) {
-      const files = await filesOf(this.#options.reader, pod, {
-        name: named.name,
-        secret: secret !== undefined,
-      });
-      if (!files && !named.optional)
-        throw failedMount(`${secret ? 'secret' : 'configmap'} "${named.name}" not found`);
+      const { name, items, optional = false } = named;
+      const values = await filesOf(this.#options.reader, pod, { name, secret: secret !== undefined });
+      if (!values && !optional) throw failedMount(`${secret ? 'secret' : 'configmap'} "${name}" not found`);
       if (secret)
-        this.secrets.push(...Object.values(files ?? {}).map((data) => Buffer.from(data).toString('utf8')));
-      await writeValues(into, files ?? {}, { items: named.items, optional: named.optional ?? false });
+        this.secrets.push(...Object.values(values ?? {}).map((data) => Buffer.from(data).toString('utf8')));
+      files.push(...valueFiles(values ?? {}, { items, optional, mode }));
     }
-    if (serviceAccountToken) await writeInside(into, serviceAccountToken.path, this.#options.tokenFor(pod));
-    for (const { path, mode, fieldRef, resourceFieldRef } of downwardAPI?.items ?? []) {
-      const text = fieldRef
-        ? fieldOf(pod, fieldRef.fieldPath)
-        : resourceFieldRef
-          ? resourceField(pod, undefined, resourceFieldRef)
+    if (serviceAccountToken)
+      files.push([serviceAccountToken.path, { data: Buffer.from(this.#options.tokenFor(pod)), mode }]);
+    for (const item of downwardAPI?.items ?? []) {
+      const text = item.fieldRef
+        ? fieldOf(pod, item.fieldRef.fieldPath)
+        : item.resourceFieldRef
+          ? resourceField(pod, undefined, item.resourceFieldRef)
           : '';
-      await writeInside({ ...into, mode: mode ?? into.mode }, path, text);
+      files.push([item.path, { data: Buffer.from(text), mode: item.mode ?? mode }]);
     }
+    return files;
   }
-}
-
-/** Where a volume's files go, and their mode where an item names none. */
-interface Target {
-  readonly path: string;
-  readonly mode: number;
 }
 
 const volumeKinds = new Set([
@@ -200,30 +215,6 @@ async function linkShared(path: string, target: string): Promise<void> {
   await symlink(target, path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
-}
-
-async function writeValues(
-  into: Target,
-  values: Readonly<Record<string, Uint8Array>>,
-  { items, optional }: { items: readonly KeyToPath[] | undefined; optional: boolean },
-): Promise<void> {
-  const wanted: readonly KeyToPath[] = items ?? Object.keys(values).map((key) => ({ key, path: key }));
-  for (const item of wanted) {
-    const value = values[item.key];
-    if (value !== undefined) await writeInside({ ...into, mode: item.mode ?? into.mode }, item.path, value);
-    else if (!optional) throw failedMount(`references non-existent config key: ${item.key}`);
-  }
-}
-
-async function writeInside(
-  { path: root, mode }: Target,
-  path: string,
-  data: string | Uint8Array,
-): Promise<void> {
-  const file = safeJoin(root, path);
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, data);
-  await chmod(file, mode);
 }
 
 function failedMount(message: string): TagboatError {

@@ -169,14 +169,17 @@ export class ObjectStore implements ResourceStore {
     const waits = finalizers.length > 0 || hasSpecFinalizers(current);
     if (options.dryRun) return current;
     if (!waits) return this.#remove(key, current);
+    const { deletionGracePeriodSeconds: before } = current.metadata;
+    const { gracePeriodSeconds: grace = before } = options;
     if (
       current.metadata.deletionTimestamp &&
-      finalizers.length === (current.metadata.finalizers ?? []).length
+      finalizers.length === (current.metadata.finalizers ?? []).length &&
+      (grace === undefined || (before !== undefined && grace >= before))
     )
       return current;
     const marked = sealedCopy(current);
     marked.metadata.deletionTimestamp ??= timestamp(this.#clock);
-    marked.metadata.deletionGracePeriodSeconds ??= 0;
+    if (grace !== undefined) marked.metadata.deletionGracePeriodSeconds = Math.min(grace, before ?? grace);
     marked.metadata.generation = (current.metadata.generation ?? 1) + 1;
     if (finalizers.length > 0) marked.metadata.finalizers = finalizers;
     return this.#write(key, current, marked);

@@ -63,6 +63,8 @@ export interface DeleteOptions extends WriteOptions {
   readonly uid?: string;
   readonly resourceVersion?: string;
   /** What happens to the objects that this one owns (default Background: the garbage collector deletes them afterwards). */
+  /** Seconds that a pod has to end; zero ends it at once. Absent: as long as it declares. */
+  readonly gracePeriodSeconds?: number;
   readonly propagation?: 'Foreground' | 'Background' | 'Orphan';
 }
 

@@ -129,6 +129,20 @@ export function storeContract(name: string, open: () => Promise<ContractStore>):
       expect(await store.get(key('one'))).toBeUndefined();
     });
 
+    it('takes a shorter grace period for what is ending, and no longer one', async () => {
+      const object = configMap('one');
+      object.metadata.finalizers = ['tagboat.dev/cleanup'];
+      await store.create(object);
+      const grace = async (seconds: number) => {
+        await store.delete(key('one'), { gracePeriodSeconds: seconds });
+        return (await store.get(key('one')))?.metadata.deletionGracePeriodSeconds;
+      };
+      expect([await grace(30), await grace(60), await grace(5), await grace(0)]).toEqual([30, 30, 5, 0]);
+      await mutate(store, key('one'), (draft) => {
+        draft.metadata.finalizers = [];
+      });
+    });
+
     it('lists in order, by namespace and label, in pages', async () => {
       for (const name of ['c', 'a', 'b'])
         await store.create(configMap(name, { side: name === 'b' ? 'left' : 'right' }));
