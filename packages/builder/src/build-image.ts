@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { arch } from 'node:os';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { canonicalJson, type Digest, digestOf, sha256 } from '@tagboat/base';
 import {
   type Descriptor,
@@ -16,7 +16,7 @@ import {
   type RegistryClient,
 } from '@tagboat/oci';
 import { environmentLayer, imagePaths } from './environment-layer.ts';
-import { type CapturedBase, readCached, writeCached } from './host-python.ts';
+import { bytecodeOf, type CapturedBase, readCached, writeCached } from './host-python.ts';
 
 export interface RegistryBase {
   readonly client: RegistryClient;
@@ -78,6 +78,7 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
   const server = await cachedLayer(
     options,
     await directoryEntries(options.server, place(imagePaths.server), isServer),
+    { python: join(options.environment.directory, 'bin', 'python'), version: base.version },
   );
   const app = await cachedLayer(
     options,
@@ -151,9 +152,14 @@ async function baseOf({ base, client, repository }: BuildOptions): Promise<Base>
   };
 }
 
-/** A layer by the content of its entries, made once. */
-async function cachedLayer(options: BuildOptions, entries: readonly LayerEntry[]): Promise<Layer> {
-  const hash = createHash('sha256').update('layer 3\n');
+/** A layer by the content of its entries, made once; with their bytecode where an interpreter is given. */
+async function cachedLayer(
+  options: BuildOptions,
+  entries: readonly LayerEntry[],
+  compiler?: { readonly python: string; readonly version: string },
+): Promise<Layer> {
+  const { cacheDirectory } = options;
+  const hash = createHash('sha256').update(`layer 3 ${compiler ? `bytecode ${compiler.version}` : ''}\n`);
   for (const entry of [...entries].sort((a, b) => (a.path < b.path ? -1 : 1))) {
     hash.update(`${entry.kind} ${entry.path} ${entry.kind === 'link' ? entry.target : ''}\n`);
     if (entry.kind !== 'file') continue;
@@ -162,7 +168,15 @@ async function cachedLayer(options: BuildOptions, entries: readonly LayerEntry[]
     hash.update(sha256(bytes));
   }
   const key = digestOf(hash);
-  return (await readCached(options.cacheDirectory, key)) ?? writeCached(options.cacheDirectory, key, entries);
+  const cached = await readCached(cacheDirectory, key);
+  if (cached) return cached;
+  if (!compiler) return writeCached(cacheDirectory, key, entries);
+  const bytecode = await bytecodeOf(entries, { python: compiler.python, cacheDirectory });
+  try {
+    return await writeCached(cacheDirectory, key, [...entries, ...bytecode.entries]);
+  } finally {
+    await bytecode.remove();
+  }
 }
 
 /** Of our own layers, in their order. */

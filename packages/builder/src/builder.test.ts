@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { unpackLayer } from '@tagboat/oci';
+import { compileBytecode, modulesIn } from '@tagboat/python';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { captureHostPython, environmentLayer } from './index.ts';
 
@@ -24,11 +25,15 @@ async function fakeEnvironment(name: string): Promise<string> {
   );
   await writeFile(join(packages, 'INSTALLER'), name);
   await writeFile(join(packages, '../thing.py'), 'x = 1\n');
+  const library = join(root, 'lib');
+  await compileBytecode({ python: 'python3', modules: await modulesIn(library), output: library });
+  // What Python itself compiled since, with the time of the module in it.
+  await writeFile(join(packages, '../__pycache__/other.cpython-311.pyc'), Buffer.alloc(16));
   await writeFile(join(root, 'bin/thing'), `#!${root}/bin/python\n`);
   return root;
 }
 
-it('makes the same environment layer from two places', async () => {
+it('makes the same environment layer from two places, with the bytecode that was made with the environment', async () => {
   const layer = async (name: string) =>
     environmentLayer({
       directory: await fakeEnvironment(name),
@@ -45,6 +50,8 @@ it('makes the same environment layer from two places', async () => {
     'out/opt/tagboat/environment/lib/python3.11/site-packages/thing-1.dist-info/RECORD',
   );
   expect(await readFile(record, 'utf8')).toBe('thing.py,sha256=x,1\n');
+  const bytecode = await readdir(join(dirname(record), '../__pycache__'));
+  expect(bytecode).toEqual([expect.stringMatching(/^thing\.cpython-\d+\.pyc$/)]);
 });
 
 const root = process.getuid?.() === 0 && process.platform === 'linux';
@@ -54,11 +61,11 @@ it.skipIf(!root)('captures a Python that runs in a root of its own (needs root f
   await mkdir(rootfs);
   for (const layer of base.layers) await unpackLayer(createReadStream(layer.path), rootfs);
   const program =
-    'import json, ssl, sqlite3, hashlib, asyncio, ctypes; print(json.dumps(sqlite3.sqlite_version_info[0]))';
+    'import json, ssl, sqlite3, hashlib, asyncio, ctypes, os; print(sqlite3.sqlite_version_info[0], os.path.exists(asyncio.__cached__))';
   const output = execFileSync('chroot', ['--userspec=1234:0', rootfs, base.python, '-c', program], {
     env: { ...base.environment, PATH: '/usr/sbin:/usr/local/bin' },
   });
-  expect(output.toString().trim()).toBe('3');
+  expect(output.toString().trim()).toBe('3 True');
   expect((await captureHostPython('python3', join(directory, 'again'))).layers[0]?.descriptor).toEqual(
     base.layers[0]?.descriptor,
   );

@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, sha256 } from '@tagboat/base';
 import { directoryEntries, type Layer, type LayerEntry } from '@tagboat/oci';
+import { isUncheckedBytecode } from '@tagboat/python';
 import { readCached, writeCached } from './host-python.ts';
 
 /** Where things are in every image that Tagboat builds. */
@@ -12,11 +13,11 @@ export const imagePaths = {
   server: '/opt/tagboat/server',
 } as const;
 
-const dropped =
-  /(^|\/)__pycache__(\/|$)|\.pyc$|(^|\/)(INSTALLER|REQUESTED|direct_url\.json|uv_cache\.json)$|(^|\/)_virtualenv\.(py|pth)$/;
+const compiled = /(^|\/)__pycache__(\/|$)|\.pyc$/;
+const dropped = /(^|\/)(INSTALLER|REQUESTED|direct_url\.json|uv_cache\.json)$|(^|\/)_virtualenv\.(py|pth)$/;
 
 /**
- * The layer of a Python environment: its packages at one fixed path, without what depends on where or by which tool
+ * The layer of a Python environment: its packages, with their bytecode, at one fixed path, without what depends on where or by which tool
  * it was installed, so that two hosts make the same digest.
  */
 export async function environmentLayer(options: {
@@ -29,7 +30,7 @@ export async function environmentLayer(options: {
   readonly cacheDirectory: string;
 }): Promise<Layer> {
   const { directory, key, version, python, cacheDirectory } = options;
-  const cacheKey: Digest = sha256(`environment 3 ${key} ${version} ${python}`);
+  const cacheKey: Digest = sha256(`environment 4 ${key} ${version} ${python}`);
   const cached = await readCached(cacheDirectory, cacheKey);
   if (cached) return cached;
   const root = imagePaths.environment.slice(1);
@@ -40,7 +41,8 @@ export async function environmentLayer(options: {
     `${root}/${packages}`,
     (path) => !dropped.test(path),
   ))
-    entries.push(/\.dist-info\/RECORD$/.test(entry.path) ? await plainRecord(entry) : entry);
+    if (/\.dist-info\/RECORD$/.test(entry.path)) entries.push(await plainRecord(entry));
+    else if (!compiled.test(entry.path) || (await isOwnBytecode(entry))) entries.push(entry);
   const config = `home = ${python.replace(/\/[^/]*$/, '')}\ninclude-system-site-packages = false\nversion = ${version}\n`;
   entries.push(
     { kind: 'file', path: `${root}/pyvenv.cfg`, source: new TextEncoder().encode(config) },
@@ -51,12 +53,21 @@ export async function environmentLayer(options: {
   return writeCached(cacheDirectory, cacheKey, entries);
 }
 
+/** What was compiled when the environment was made; what Python compiled since depends on this host. */
+async function isOwnBytecode(entry: LayerEntry): Promise<boolean> {
+  if (entry.kind !== 'file' || typeof entry.source !== 'string') return false;
+  await using file = await open(entry.source);
+  const head = Buffer.alloc(8);
+  await file.read(head, 0, 8, 0);
+  return isUncheckedBytecode(head);
+}
+
 /** RECORD without compiled files, scripts (whose first line names the host's path) and what `dropped` drops. */
 async function plainRecord(entry: LayerEntry): Promise<LayerEntry> {
   if (entry.kind !== 'file' || typeof entry.source !== 'string') return entry;
   const lines = (await readFile(entry.source, 'utf8')).split(/\r?\n/).filter((line) => {
     const path = line.split(',')[0]!.replaceAll('"', '');
-    return path !== '' && !path.startsWith('../') && !path.startsWith('/') && !dropped.test(path);
+    return path !== '' && !/^(\.\.)?\//.test(path) && !dropped.test(path) && !compiled.test(path);
   });
   return { ...entry, source: new TextEncoder().encode(`${lines.sort().join('\n')}\n`) };
 }

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { canonicalJson, type Digest, hexOf, sha256, TagboatError, writeFileAtomic } from '@tagboat/base';
 import { directoryEntries, type Layer, type LayerEntry, writeLayer } from '@tagboat/oci';
 import { runChecked, runCommand } from '@tagboat/process';
+import { compileBytecode } from '@tagboat/python';
 
 export interface CapturedBase {
   readonly layers: readonly Layer[];
@@ -72,21 +74,34 @@ export async function captureHostPython(python: string, cacheDirectory: string):
     version: found.version,
   };
   const key = sha256(
-    canonicalJson({ found, format: 4, os: await readFile('/etc/os-release', 'utf8').catch(() => '') }),
+    canonicalJson({ found, format: 5, os: await readFile('/etc/os-release', 'utf8').catch(() => '') }),
   );
   const cached = await readCached(cacheDirectory, key);
   if (cached) return { layers: [cached], ...result };
-  const modules = await directoryEntries(found.stdlib, library, (path) => !unneeded.test(path));
-  if (found.platstdlib !== found.stdlib) {
-    const more = await directoryEntries(found.platstdlib, library, (path) => !unneeded.test(path));
-    modules.push(...more);
+  const entries = await pythonEntries(found, library, interpreter);
+  const bytecode = await bytecodeOf(entries, { python, cacheDirectory });
+  try {
+    const layer = await writeCached(cacheDirectory, key, [...entries, ...bytecode.entries]);
+    return { layers: [layer], ...result };
+  } finally {
+    await bytecode.remove();
   }
+}
+
+async function pythonEntries(
+  found: Interpreter,
+  library: string,
+  interpreter: string,
+): Promise<LayerEntry[]> {
+  const modules = await directoryEntries(found.stdlib, library, (path) => !unneeded.test(path));
+  if (found.platstdlib !== found.stdlib)
+    modules.push(...(await directoryEntries(found.platstdlib, library, (path) => !unneeded.test(path))));
   const objects = modules.flatMap((entry) =>
     entry.kind === 'file' && entry.path.endsWith('.so') ? [entry.source as string] : [],
   );
   const shell = ['/bin/dash', '/bin/sh'].find((path) => existsSync(path));
   const libraries = await libraryClosure([found.executable, ...objects, ...(shell ? [shell] : [])]);
-  const entries: LayerEntry[] = [
+  return [
     ...modules,
     { kind: 'file', path: interpreter, source: found.executable, executable: true },
     { kind: 'link', path: 'usr/local/bin/python3', target: `python${found.version}` },
@@ -97,8 +112,28 @@ export async function captureHostPython(python: string, cacheDirectory: string):
       : []),
     ...systemEntries(),
   ];
-  const layer = await writeCached(cacheDirectory, key, entries);
-  return { layers: [layer], ...result };
+}
+
+/**
+ * The bytecode of a layer's modules: images run where Python may not write its own.
+ * @returns entries whose files last until they are removed
+ */
+export async function bytecodeOf(
+  entries: readonly LayerEntry[],
+  { python, cacheDirectory }: { python: string; cacheDirectory: string },
+): Promise<{ entries: LayerEntry[]; remove: () => Promise<void> }> {
+  const modules = entries.flatMap((entry) =>
+    entry.kind === 'file' && entry.path.endsWith('.py') && typeof entry.source === 'string'
+      ? [{ name: entry.path, source: entry.source }]
+      : [],
+  );
+  const output = join(cacheDirectory, `.bytecode.${randomUUID()}`);
+  await mkdir(output, { recursive: true });
+  await compileBytecode({ python, modules, output });
+  return {
+    entries: await directoryEntries(output, ''),
+    remove: () => rm(output, { recursive: true, force: true }),
+  };
 }
 
 /** The shared libraries that files load, by the path the loader finds them at. */

@@ -3,6 +3,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory, systemClock, TagboatError, writeFileAtomic } from '@tagboat/base';
 import { runChecked } from '@tagboat/process';
+import { compileBytecode, modulesIn } from './bytecode.ts';
 import { environmentKey } from './environment-key.ts';
 import { explainUv } from './explain.ts';
 import { indexSettings, settingsEnvironment } from './index-settings.ts';
@@ -100,7 +101,7 @@ async function install(installation: Installation): Promise<void> {
       '--python',
       join(temporary, 'bin', 'python'),
       '--no-deps',
-      '--compile-bytecode',
+      '--no-compile-bytecode',
       ...(lock.includes('--hash=') ? ['--require-hashes'] : []),
       ...(settings.noIndex ? ['--no-index'] : []),
       ...settings.noBinary.flatMap((name) => ['--no-binary', name]),
@@ -109,6 +110,15 @@ async function install(installation: Installation): Promise<void> {
     ],
   });
   if (installed.code !== 0) throw explainUv(installed.stderr, requirements);
+  reporter.say({ phase: 'install', message: 'compiles the packages to bytecode', packagesTotal: total });
+  const library = join(temporary, 'lib');
+  await compileBytecode({
+    python: join(temporary, 'bin', 'python'),
+    modules: await modulesIn(library),
+    output: library,
+    env,
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
   await finish(installation, temporary);
 }
 

@@ -25,7 +25,7 @@ export function environmentKey(lock: string, interpreter: Interpreter): string {
   const { version, implementation, abi, platform, libc } = interpreter;
   return hexOf(
     sha256(
-      canonicalJson({ layout: 1, lock: lockContent(lock), version, implementation, abi, platform, libc }),
+      canonicalJson({ layout: 2, lock: lockContent(lock), version, implementation, abi, platform, libc }),
     ),
   );
 }

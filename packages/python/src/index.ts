@@ -1,3 +1,4 @@
+export { compileBytecode, isUncheckedBytecode, modulesIn } from './bytecode.ts';
 export { ensureEnvironment } from './ensure-environment.ts';
 export { environmentKey } from './environment-key.ts';
 export { resolveInterpreter } from './interpreter.ts';
