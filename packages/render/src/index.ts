@@ -4,6 +4,7 @@ export * from './lineage.ts';
 export * from './model-file.ts';
 export * from './model-spec.ts';
 export * from './pipeline.ts';
+export * from './queue-places.ts';
 export * from './release-annotations.ts';
 export * from './run-labels.ts';
 export * from './run-summary.ts';

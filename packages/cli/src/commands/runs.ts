@@ -1,6 +1,6 @@
 import { findCondition, kinds, type PipelineRun, resultsOf } from '@tagboat/api';
 import { formatDuration } from '@tagboat/base';
-import { noticesOfRun, runAnnotations, runLabels } from '@tagboat/render';
+import { noticesOfRun, queuePlaces, runAnnotations, runLabels } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { followRun, standardOutput } from '../live.ts';
 import { ago, newestFirst, outputOption, projectOption, show } from '../output.ts';
@@ -28,13 +28,22 @@ export default defineCommand({
     }
     const wanted = args.name ? items.filter(({ metadata }) => metadata.name === args.name) : items;
     const describe = args.output === 'json' ? facts : row;
-    show(newestFirst(wanted).map(describe), {
+    const places = queuePlaces(items);
+    const withPlace = (run: PipelineRun) => {
+      const ahead = places.get(run.metadata.uid ?? '');
+      if (ahead === undefined) return describe(run);
+      return { ...describe(run), ...(args.output === 'json' ? { ahead } : { status: waiting(ahead) }) };
+    };
+    show(newestFirst(wanted).map(withPlace), {
       output: args.output,
       columns: ['project', 'run', 'kind', 'tag', 'status', 'duration', 'started'],
       empty: 'there are no runs yet; push a tag',
     });
   },
 });
+
+/** How many runs of its repository start before one that waits. */
+const waiting = (ahead: number) => (ahead === 0 ? 'waits, is next' : `waits, ${ahead} ahead`);
 
 /** For people. */
 function row(run: PipelineRun): Record<string, unknown> {
