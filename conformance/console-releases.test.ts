@@ -1,13 +1,10 @@
-import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { openBrowser, PlatformProcess, serving, tinyProject, WorkingCopy } from '@tagboat/dev-env';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { openBrowser, type PlatformProcess, serving, tinyProject, type WorkingCopy } from '@tagboat/dev-env';
+import { runCommand } from '@tagboat/process';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { crawl } from './console-crawl.ts';
+import { ConsoleSession } from './console-session.ts';
 
-const root = join(import.meta.dirname, '..');
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const opened = await openBrowser();
 if (typeof opened === 'string' && process.env.CI) throw new Error(opened);
 
@@ -52,38 +49,22 @@ describe.skipIf(typeof opened === 'string')(
   { timeout: 120_000 },
   () => {
     const browser = opened as Browser;
+    let session: ConsoleSession;
     let platform: PlatformProcess;
     let copy: WorkingCopy;
-    let context: BrowserContext;
     let page: Page;
 
     beforeAll(async () => {
-      const built = spawnSync(process.execPath, [join(root, 'scripts', 'build-console.mjs')], {
-        encoding: 'utf8',
-      });
-      expect(built.status, built.stderr).toBe(0);
-      platform = await PlatformProcess.start();
-      copy = await WorkingCopy.create(() => platform.gitUrl('demo', 'tiny'), {
-        ...tinyProject,
-        'README.md': readme,
-        'notes.ipynb': notebook('42'),
-      });
+      session = await ConsoleSession.open(browser, 'tiny', 30_000);
+      ({ platform, copy, page } = session);
+      await copy.write({ ...tinyProject, 'README.md': readme, 'notes.ipynb': notebook('42') });
       await copy.ship('v0.1.0');
       await copy.push('refs/heads/main');
-      context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-      context.setDefaultTimeout(30_000);
-      page = await context.newPage();
-      await page.goto(`${platform.url}/?token=${await platform.token()}`);
       await served('staging', 'v0.1.0');
     }, 180_000);
-    afterAll(async () => {
-      await context?.close();
-      await browser.close();
-      await platform?.[Symbol.asyncDispose]();
-      await copy?.[Symbol.asyncDispose]();
-    });
+    afterAll(() => session?.[Symbol.asyncDispose]());
 
-    const visit = (path: string) => page.goto(`${platform.url}${path}`);
+    const visit = (path: string) => session.visit(path);
     const served = async (environment: string, tag: string) =>
       serving(await platform.client(), { namespace: `demo-${environment}`, model: 'tiny', tag });
     const attacked = () => page.evaluate('window.attacked');
@@ -227,29 +208,50 @@ describe.skipIf(typeof opened === 'string')(
       await stranger.close();
     });
 
+    test('a change is proposed, looked at, reviewed and merged', async () => {
+      await copy.push('refs/heads/main');
+      await copy.write({ 'notes.ipynb': notebook('44'), 'train.py': `${tinyProject['train.py']}\n# seen\n` });
+      await copy.commit('Look again at the notes');
+      const url = await platform.gitUrl('demo', 'tiny');
+      const pushed = await runCommand('git', ['push', url, 'HEAD:refs/for/main'], { cwd: copy.directory });
+      expect(pushed.stderr).toContain('Pull request 1 opened');
+      await visit('/projects/demo/tiny?tab=pulls');
+      await page.getByRole('link', { name: 'Look again at the notes' }).click();
+      await page.getByRole('article', { name: /^Cell 2, source and outputs changed/ }).waitFor();
+      const metrics = page.getByRole('table', { name: 'Metrics beside those of main' });
+      await metrics.getByRole('row', { name: /^score/ }).waitFor({ timeout: 60_000 });
+      await page.getByRole('textbox', { name: 'Your review' }).fill('It reads well.');
+      await page.getByRole('button', { name: 'Approve' }).click();
+      const said = page.getByRole('article', { name: /^Comment of/ });
+      await said.getByText('It reads well.').waitFor();
+      await said.getByText('approved').waitFor();
+      await page.getByRole('button', { name: 'Merge', exact: true }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByText('tagboat pr merge 1').waitFor();
+      await dialog.getByRole('button', { name: 'Merge', exact: true }).click();
+      await page.getByText('merged as').waitFor();
+      const client = await platform.client();
+      const raw = await client.request('GET', '/git/api/v1/repos/demo/tiny/raw/train.py');
+      expect(await raw.text()).toContain('# seen');
+    });
+
+    test('no link is dead, and what can be clicked can be reached by keyboard', async () => {
+      const { pages, problems } = await crawl(page, platform.url, '/');
+      expect(problems).toEqual([]);
+      expect(pages).toBeGreaterThan(40);
+    });
+
     test.each(['light', 'dark'] as const)('axe finds nothing serious on these pages, %s', async (theme) => {
-      const audited = await browser.newContext({
-        viewport: { width: 1280, height: 800 },
-        colorScheme: theme,
-        bypassCSP: true,
-        storageState: await context.storageState(),
-      });
-      const other = await audited.newPage();
-      const found: string[] = [];
-      for (const path of pages) {
-        await other.goto(`${platform.url}${path}`);
-        await other.locator('h1').first().waitFor();
-        await other.locator('.tb-loading').first().waitFor({ state: 'detached' });
-        await other.addScriptTag({ content: axeSource });
-        const problems = (await other.evaluate(
-          "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations)",
-        )) as { id: string; impact: string; nodes: { html: string }[] }[];
-        for (const { id, impact, nodes } of problems)
-          if (impact === 'serious' || impact === 'critical')
-            found.push(`${path}: ${id}: ${nodes[0]!.html.slice(0, 160)}`);
-      }
-      await audited.close();
-      expect(found).toEqual([]);
+      expect(await session.audit(pages, theme)).toEqual([]);
+    });
+
+    test('signing out ends the session, which the open console says', async () => {
+      await visit('/runs');
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.waitForURL(/sign-in/);
+      await visit('/runs');
+      await page.getByRole('textbox').waitFor();
+      expect(await page.getByRole('link', { name: 'Runs' }).count()).toBe(0);
     });
   },
 );

@@ -1,16 +1,21 @@
-import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { kinds } from '@tagboat/api';
-import { finishedRun, openBrowser, PlatformProcess, serving, until, WorkingCopy } from '@tagboat/dev-env';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import {
+  finishedRun,
+  openBrowser,
+  type PlatformProcess,
+  serving,
+  until,
+  type WorkingCopy,
+} from '@tagboat/dev-env';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ConsoleSession } from './console-session.ts';
 
 const root = join(import.meta.dirname, '..');
 const demo = join(root, 'examples', 'flaky-tests');
 const notebook = 'notebooks/testgrid_clustering.ipynb';
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const opened = await openBrowser();
 if (typeof opened === 'string' && process.env.CI) throw new Error(opened);
 
@@ -47,32 +52,19 @@ time.sleep(600)`;
 
 describe.skipIf(typeof opened === 'string')('the console in Chromium', { timeout: 240_000 }, () => {
   const browser = opened as Browser;
+  let session: ConsoleSession;
   let platform: PlatformProcess;
   let copy: WorkingCopy;
-  let context: BrowserContext;
   let page: Page;
 
   beforeAll(async () => {
-    const built = spawnSync(process.execPath, [join(root, 'scripts', 'build-console.mjs')], {
-      encoding: 'utf8',
-    });
-    expect(built.status, built.stderr).toBe(0);
-    platform = await PlatformProcess.start();
-    copy = await WorkingCopy.create(() => platform.gitUrl('demo', 'flaky-tests'), {});
+    session = await ConsoleSession.open(browser, 'flaky-tests', 60_000);
+    ({ platform, copy, page } = session);
     await copy.write(demoFiles());
-    context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-    context.setDefaultTimeout(60_000);
-    page = await context.newPage();
-    await page.goto(`${platform.url}/?token=${await platform.token()}`);
   }, 120_000);
-  afterAll(async () => {
-    await context?.close();
-    await browser.close();
-    await platform?.[Symbol.asyncDispose]();
-    await copy?.[Symbol.asyncDispose]();
-  });
+  afterAll(() => session?.[Symbol.asyncDispose]());
 
-  const visit = (path: string) => page.goto(`${platform.url}${path}`);
+  const visit = (path: string) => session.visit(path);
   const station = (name: string) => page.locator('.tb-station', { hasText: name });
   const runName = async (tag: string) =>
     (
@@ -137,6 +129,9 @@ describe.skipIf(typeof opened === 'string')('the console in Chromium', { timeout
     await visit(`/runs/demo/${await runName('v0.3.0')}?tab=notebook`);
     await page.locator('.tb-cell--running', { hasText: 'time.sleep' }).waitFor();
     await page.locator('.tb-cell--running').getByText('it waits').first().waitFor();
+    // What its earlier cells drew is there while it runs.
+    await page.locator('img.tb-output__picture').first().waitFor();
+    await page.locator('.tb-head').getByText('Running').waitFor();
     await page.getByRole('button', { name: 'Cancel', exact: true }).click();
     await page.getByRole('dialog').getByText('Nothing is released').waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel', exact: true }).click();
@@ -195,22 +190,7 @@ describe.skipIf(typeof opened === 'string')('the console in Chromium', { timeout
   });
 
   test.each(['light', 'dark'] as const)('axe finds nothing serious on any page, %s', async (theme) => {
-    const audited = await browser.newContext({
-      viewport: { width: 1280, height: 800 },
-      colorScheme: theme,
-      bypassCSP: true,
-      storageState: await context.storageState(),
-    });
-    const other = await audited.newPage();
-    const found: string[] = [];
-    for (const path of await pages()) {
-      await other.goto(`${platform.url}${path}`);
-      await other.locator('.tb-loading').waitFor({ state: 'detached' });
-      await other.addScriptTag({ content: axeSource });
-      found.push(...(await audit(other)).map((problem) => `${path}: ${problem}`));
-    }
-    await audited.close();
-    expect(found).toEqual([]);
+    expect(await session.audit(await pages(), theme)).toEqual([]);
   });
 
   /** Every page of the navigation, and one of each kind behind it. */
@@ -245,22 +225,3 @@ describe.skipIf(typeof opened === 'string')('the console in Chromium', { timeout
     ];
   }
 });
-
-interface Violation {
-  readonly id: string;
-  readonly impact: string;
-  readonly help: string;
-  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
-}
-
-async function audit(page: Page): Promise<string[]> {
-  const violations = (await page.evaluate(
-    "axe.run(document, { resultTypes: ['violations'] }).then((result) => result.violations)",
-  )) as Violation[];
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(
-      ({ id, nodes }) =>
-        `${id}: ${nodes[0]!.html.slice(0, 160)} (${nodes.length}) ${nodes[0]!.failureSummary}`,
-    );
-}

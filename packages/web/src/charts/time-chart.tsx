@@ -66,6 +66,7 @@ export function TimeChart(props: TimeChartProps) {
     const newest = line.values.findLast((value) => value !== null);
     return `${line.label} ${newest === undefined || newest === null ? 'unknown' : format(newest)}`;
   });
+  const empty = lines.every(({ values }) => values.every((value) => value === null));
   return (
     <figure className={`tb-chart${small ? ' tb-chart--small' : ''}`}>
       <figcaption>{label}</figcaption>
@@ -75,6 +76,7 @@ export function TimeChart(props: TimeChartProps) {
         aria-label={`${label}. Newest: ${said.join(', ')}`}
         style={{ minHeight: height }}
       />
+      {empty && <p className="tb-chart__none">Nothing was measured in this time.</p>}
     </figure>
   );
 }

@@ -1,12 +1,15 @@
 import { Button, Tooltip } from '@patternfly/react-core';
 import SignOutAltIcon from '@patternfly/react-icons/dist/esm/icons/sign-out-alt-icon';
+import { TagboatError } from '@tagboat/base';
 import { useAction } from '../data/actions.ts';
-import { client } from '../data/client.ts';
 
 /** Ends this browser's session; the link that `tagboat console` prints begins another. */
 export function SignOut() {
   const end = useAction(async () => {
-    await client.request('POST', '/sign-out');
+    // It answers with a redirect, which is for pages: here this page goes there itself.
+    const { type, status } = await fetch('/sign-out', { method: 'POST', redirect: 'manual' });
+    if (type !== 'opaqueredirect')
+      throw new TagboatError(`signing out was answered with ${status}`, { reason: 'RequestFailed' });
     location.assign('/sign-in');
   });
   return (

@@ -3,31 +3,18 @@ import { FitAddon } from '@xterm/addon-fit';
 import { Terminal as XTerm } from '@xterm/xterm';
 import '@xterm/xterm/css/xterm.css';
 import { useEffect, useRef, useState } from 'react';
+import { channels, type ExecTarget, openExec } from '../../data/exec.ts';
 import { useTheme } from '../../shell/theme.ts';
 
-export interface TerminalProps {
-  readonly namespace: string;
-  readonly pod: string;
-  readonly container: string;
-}
-
-/** Channels of Kubernetes' remote command protocol (v4 and v5). */
-const channels = { input: 0, output: 1, error: 2, status: 3, resize: 4 } as const;
 const themes = {
   dark: { background: '#151515', foreground: '#e8e8e8', cursor: '#e8e8e8' },
   light: { background: '#ffffff', foreground: '#151515', cursor: '#151515', selectionBackground: '#b9dafc' },
 } as const;
 
-/** The address of a shell in a container, on this page's own origin. */
-export function execUrl({ namespace, pod, container }: TerminalProps): string {
-  const query = new URLSearchParams({ container, stdin: 'true', stdout: 'true', tty: 'true' });
-  for (const word of ['sh', '-c', 'command -v bash >/dev/null && exec bash || exec sh'])
-    query.append('command', word);
-  return `${location.origin.replace(/^http/, 'ws')}/api/v1/namespaces/${namespace}/pods/${pod}/exec?${query}`;
-}
+const shell = ['sh', '-c', 'command -v bash >/dev/null && exec bash || exec sh'];
 
 /** A shell in a pod. */
-export function Terminal(props: TerminalProps) {
+export function Terminal(props: ExecTarget) {
   const { namespace, pod, container } = props;
   const holder = useRef<HTMLDivElement>(null);
   const theme = useTheme();
@@ -82,9 +69,8 @@ export function Terminal(props: TerminalProps) {
   );
 }
 
-function connect(screen: XTerm, to: TerminalProps, ended: (why: string) => void): () => void {
-  const socket = new WebSocket(execUrl(to), ['v5.channel.k8s.io', 'v4.channel.k8s.io']);
-  socket.binaryType = 'arraybuffer';
+function connect(screen: XTerm, to: ExecTarget, ended: (why: string) => void): () => void {
+  const socket = openExec(to, { command: shell, tty: true });
   let why = '';
   const encoder = new TextEncoder();
   const send = (channel: number, text: string) => {

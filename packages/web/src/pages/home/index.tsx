@@ -6,6 +6,7 @@ import { FirstSteps } from './first-steps.tsx';
 import './home.css';
 import type { Loop } from './loop.ts';
 import { LoopBoard } from './loop-board.tsx';
+import { RunFailure } from './run-failure.tsx';
 import { useLoops } from './use-loops.ts';
 
 export default function HomePage() {
@@ -44,10 +45,10 @@ function Loops({ loops }: { loops: readonly Loop[] }) {
 }
 
 function ConcernAlert({ concern }: { concern: Concern }) {
-  const { severity, title, body, to, command } = concern;
+  const { severity, title, body, to, command, run } = concern;
   return (
     <Alert isInline variant={severity} title={title}>
-      <p className="tb-attention__body">{body}</p>
+      <p className="tb-attention__body">{run ? <RunFailure run={run} otherwise={body} /> : body}</p>
       <div className="tb-attention__actions">
         {to && <Link to={to}>Look at it</Link>}
         {command && <Equivalent text={command} />}

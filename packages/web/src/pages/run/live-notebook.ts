@@ -2,6 +2,8 @@ import { type Cell, type Notebook, type Output, textOf } from '../../notebook/no
 
 const started = /^\[cell (\d+)\/(\d+)\] (.*)$/;
 const done = /^done in /;
+/** What stands in the log for a picture, a table or another object: its plain text. */
+const shown = /^ {2}(<[\w .]+(?: |>)|.*\[\d+ rows x \d+ columns\])/;
 /** Of one cell; the log has all of them. */
 const mostLines = 500;
 
@@ -15,6 +17,8 @@ interface Begun {
 export class LiveNotebook {
   readonly #source: Notebook;
   readonly #begun: Begun[] = [];
+  /** Grows with whatever may have changed the saved notebook: a cell that begins, something that was shown. */
+  #changes = 0;
 
   constructor(source: Notebook) {
     this.#source = source;
@@ -23,6 +27,7 @@ export class LiveNotebook {
   add(line: string): void {
     const match = started.exec(line);
     if (match) {
+      this.#changes++;
       const [, index, , text] = match;
       if (!done.test(text!)) this.#begun.push({ index: Number(index), firstLine: text!, lines: [] });
       return;
@@ -30,12 +35,13 @@ export class LiveNotebook {
     if (!line.startsWith('  ')) return;
     const lines = this.#begun.at(-1)?.lines;
     if (!lines) return;
+    if (shown.test(line)) this.#changes++;
     lines.push(line.slice(2));
     if (lines.length > mostLines) lines.splice(0, lines.length - mostLines, '…');
   }
 
   /** The notebook as far as it is known; `running` is the index of the cell that was begun last. */
-  view(): { notebook: Notebook; running: number | undefined } {
+  view(): { notebook: Notebook; running: number | undefined; changes: number } {
     const waiting = [...this.#begun];
     const cells: Cell[] = [];
     let running: number | undefined;
@@ -56,7 +62,7 @@ export class LiveNotebook {
       if (begun) take(begun, cell);
       else cells.push({ ...cell, outputs: [], execution_count: null });
     }
-    return { notebook: { ...this.#source, cells }, running };
+    return { notebook: { ...this.#source, cells }, running, changes: this.#changes };
   }
 }
 

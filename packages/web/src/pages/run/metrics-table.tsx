@@ -1,11 +1,7 @@
+import { numberText } from '../model/model-data.ts';
 import type { Metric } from './results-model.ts';
 
-const format = (value: number | null) =>
-  value === null
-    ? 'not a number'
-    : Number.isInteger(value)
-      ? value.toLocaleString('en')
-      : value.toPrecision(6).replace(/\.?0+$/, '');
+const format = (value: number | null) => (value === null ? 'not a number' : numberText(value));
 
 /** Metrics, beside those of something else where there are some. */
 export function MetricsTable({ metrics, beforeTitle }: { metrics: readonly Metric[]; beforeTitle: string }) {

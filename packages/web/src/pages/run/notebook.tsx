@@ -10,6 +10,7 @@ import { rawUrl } from '../../data/git.ts';
 import { useObject } from '../../data/use-list.ts';
 import { useLog } from '../../log/use-log.ts';
 import { NotebookView, readNotebook } from '../../notebook/index.ts';
+import { useExecutedSoFar, withSavedOutputs } from './executed-so-far.ts';
 import { LiveNotebook } from './live-notebook.ts';
 import { resultsByTask } from './results-model.ts';
 import type { LoadedRun } from './use-run.ts';
@@ -90,7 +91,8 @@ function LiveCells({ loaded, source, path }: { loaded: LoadedRun; source: string
     ({ metadata }) => metadata.labels?.['tekton.dev/pipelineTask'] === 'train',
   );
   const pod = taskRun?.status?.podName;
-  const log = useLog(pod ? { namespace: loaded.summary.project, pod, container: 'step-train' } : undefined);
+  const step = pod ? { namespace: loaded.summary.project, pod, container: 'step-train' } : undefined;
+  const log = useLog(step);
   const read = useRef({ live: new LiveNotebook(readNotebook(source)), buffer: log.buffer, lines: 0 });
   // biome-ignore lint/correctness/useExhaustiveDependencies: the buffer grows in place, version tells
   const view = useMemo(() => {
@@ -101,6 +103,8 @@ function LiveCells({ loaded, source, path }: { loaded: LoadedRun; source: string
     return current.live.view();
   }, [log.buffer, log.version, source]);
   const ended = loaded.summary.completed !== undefined;
+  const saved = useExecutedSoFar(ended ? undefined : step, { path, changes: view.changes });
+  const notebook = useMemo(() => withSavedOutputs(view, saved), [view, saved]);
   return (
     <>
       <p className="tb-notebook-head">
@@ -108,10 +112,10 @@ function LiveCells({ loaded, source, path }: { loaded: LoadedRun; source: string
         {ended ? (
           'as far as its log tells'
         ) : (
-          <Status status="running">runs; pictures and tables follow when it has ended</Status>
+          <Status status="running">runs; its cells appear as they are executed</Status>
         )}
       </p>
-      <NotebookView notebook={view.notebook} running={ended ? undefined : view.running} />
+      <NotebookView notebook={notebook} running={ended ? undefined : view.running} />
     </>
   );
 }

@@ -3,7 +3,8 @@ import { TagboatError } from '@tagboat/base';
 import { expect, test } from 'vitest';
 import { lastWords } from '../../log/last-words.ts';
 import { rangeOf } from '../../log/line-range.ts';
-import { textOf } from '../../notebook/notebook.ts';
+import { type Output, textOf } from '../../notebook/notebook.ts';
+import { withSavedOutputs } from './executed-so-far.ts';
 import { LiveNotebook } from './live-notebook.ts';
 import { rerunOfRun, startRerun } from './rerun.ts';
 import { outcomeOf } from './results-model.ts';
@@ -155,4 +156,22 @@ test.each([
   ['', ''],
 ])('the last words of %j', (log, words) => {
   expect(lastWords(log)).toBe(words);
+});
+
+test('what is saved of a running notebook takes the place of its text, but for the text that is newer', () => {
+  const ran = (source: string, outputs: Output[] = []) => ({ ...code(source), outputs });
+  const text = (words: string): Output => ({ output_type: 'stream', name: 'stdout', text: words });
+  const picture: Output = {
+    output_type: 'display_data',
+    data: { 'image/png': 'AAAA', 'text/plain': '<Figure>' },
+  };
+  const notebook = {
+    cells: [ran('plot()', [text('<Figure>')]), ran('loop()', [text('1\n2\n')]), ran('end()')],
+  };
+  const saved = {
+    cells: [ran('# parameters'), ran('plot()', [picture]), ran('loop()', [text('1\n')]), ran('end()')],
+  };
+  const merged = withSavedOutputs({ notebook, running: 1 }, saved);
+  expect(merged.cells.map(({ outputs }) => outputs)).toEqual([[picture], [text('1\n2\n')], []]);
+  expect(withSavedOutputs({ notebook, running: 1 }, undefined)).toBe(notebook);
 });

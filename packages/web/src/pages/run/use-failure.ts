@@ -12,7 +12,7 @@ export interface Failure {
   readonly container: string;
 }
 
-export function failureIn({ taskRuns }: TaskNode): Failure | undefined {
+export function failureIn({ taskRuns }: Pick<TaskNode, 'taskRuns'>): Failure | undefined {
   for (const { status } of taskRuns)
     for (const { name, container, terminated } of status?.steps ?? [])
       if (terminated && terminated.exitCode !== 0 && status?.podName)
