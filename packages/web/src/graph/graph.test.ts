@@ -119,3 +119,27 @@ test('500 tasks are placed without overlap, and a circle does not hang', () => {
     edgesOf(taskNodes({ tasks: [task('a', { runAfter: ['b'] }), task('b', { runAfter: ['a'] })] })).length,
   ).toBe(2);
 });
+
+test('many tasks stand in layers, each after all that it waits for, and none upon another', () => {
+  const width = 10;
+  const many = Array.from({ length: 200 }, (_, index) => {
+    const layer = Math.floor(index / width);
+    const after =
+      layer === 0 ? [] : [0, 3].map((shift) => `t${(layer - 1) * width + ((index + shift) % width)}`);
+    return { name: `t${index}`, after, final: false };
+  });
+  const places = placeTasks([...many, { name: 'end', after: [], final: true }]);
+  for (const { name, after } of many)
+    for (const other of after) expect(places.get(other)!.x).toBeLessThan(places.get(name)!.x);
+  expect(Math.max(...[...places.values()].map(({ x }) => x))).toBe(places.get('end')!.x);
+  expect(new Set([...places.values()].map(({ x, y }) => `${x} ${y}`)).size).toBe(201);
+});
+
+test('a circle in a large pipeline is drawn all the same', () => {
+  const circle = Array.from({ length: 100 }, (_, index) => ({
+    name: `t${index}`,
+    after: [`t${(index + 1) % 100}`],
+    final: false,
+  }));
+  expect(placeTasks(circle).size).toBe(100);
+});

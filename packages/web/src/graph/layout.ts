@@ -1,4 +1,5 @@
 import { Graph, layout } from '@dagrejs/dagre';
+import { placeInLayers } from './layers.ts';
 import type { TaskNode } from './pipeline-graph.ts';
 
 export const nodeWidth = 176;
@@ -11,16 +12,41 @@ export interface Placed {
   readonly y: number;
 }
 
+/** More than so many are neither readable nor quick to draw all at once, and take long to place well. */
+export const manyTasks = 60;
+
+const gaps = { LR: { between: 16, along: 44 }, TB: { between: 16, along: 30 } } as const;
+
+function placeMany(
+  nodes: readonly Pick<TaskNode, 'name' | 'after' | 'final'>[],
+  direction: Direction,
+): Map<string, Placed> {
+  const slots = placeInLayers(
+    nodes.map(({ name }) => name),
+    edgesOf(nodes),
+  );
+  const { between, along } = gaps[direction];
+  return new Map(
+    [...slots].map(([name, { layer, row }]) => [
+      name,
+      direction === 'LR'
+        ? { x: layer * (nodeWidth + along), y: row * (nodeHeight + between) }
+        : { x: row * (nodeWidth + between), y: layer * (nodeHeight + along) },
+    ]),
+  );
+}
+
 /** Where each task stands, from left to right or from top to bottom; final tasks after all others. Depends on names and order alone. */
 export function placeTasks(
   nodes: readonly Pick<TaskNode, 'name' | 'after' | 'final'>[],
   direction: Direction = 'LR',
 ): Map<string, Placed> {
+  if (nodes.length > manyTasks) return placeMany(nodes, direction);
   const graph = new Graph();
   graph.setGraph({
     rankdir: direction,
-    nodesep: 16,
-    ranksep: direction === 'LR' ? 44 : 30,
+    nodesep: gaps[direction].between,
+    ranksep: gaps[direction].along,
     marginx: 8,
     marginy: 8,
   });

@@ -13,7 +13,7 @@ import {
 import { memo, useMemo } from 'react';
 import { colourOf, Duration, StatusIcon } from '../components/index.ts';
 import { useTheme } from '../shell/theme.ts';
-import { type Direction, edgesOf, nodeHeight, nodeWidth, placeTasks } from './layout.ts';
+import { type Direction, edgesOf, manyTasks, nodeHeight, nodeWidth, placeTasks } from './layout.ts';
 import type { TaskNode } from './pipeline-graph.ts';
 
 export interface TaskGraphProps {
@@ -106,9 +106,6 @@ export function TaskGraph(props: TaskGraphProps) {
     </div>
   );
 }
-
-/** More than so many are neither readable nor quick to draw all at once. */
-const manyTasks = 60;
 
 /** All of a graph; of a large one what is around the chosen task. */
 function firstView(nodes: readonly TaskNode[], selected: string | undefined) {

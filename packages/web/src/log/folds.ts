@@ -5,6 +5,10 @@ export interface Section {
   readonly end?: number;
 }
 
+/** What every line that begins or ends a section has in it, and how long it is at most. */
+export const sectionMark = /\[cell |::group::|::endgroup::/;
+export const sectionMarkLength = '::endgroup::'.length;
+
 const cell = /^\[cell (\d+)\/\d+\] (?!done in )/;
 
 /** Finds sections as lines come: a notebook's cells, and `::group::` with `::endgroup::`. */

@@ -4,7 +4,7 @@ import { asError } from '../data/actions.ts';
 import { client } from '../data/client.ts';
 import { connection } from '../data/connection.ts';
 import { isFinal } from '../data/live-list.ts';
-import { SectionFinder } from './folds.ts';
+import { SectionFinder, sectionMark, sectionMarkLength } from './folds.ts';
 import { LogBuffer } from './log-buffer.ts';
 
 export interface ContainerRef {
@@ -73,6 +73,10 @@ class Publisher {
   readonly #show: Show;
   readonly #signal: AbortSignal;
   #version = 0;
+  /** The end of the text before, in which a mark may have begun. */
+  #end = '';
+  /** The line that is not whole yet has a mark. */
+  #markedLine = false;
   #frame: ReturnType<typeof setTimeout> | undefined;
 
   constructor(log: LogState, show: Show, signal: AbortSignal) {
@@ -86,7 +90,11 @@ class Publisher {
     const { buffer, finder } = this.#log;
     const before = buffer.length;
     buffer.append(text);
-    for (let number = before + 1; number <= buffer.length; number++)
+    // Most text begins no section, and a million lines are quickly read where they need not be cut out one by one.
+    const marked = this.#markedLine || sectionMark.test(this.#end + text);
+    this.#markedLine = marked && !text.endsWith('\n');
+    this.#end = text.slice(-sectionMarkLength);
+    for (let number = before + 1; marked && number <= buffer.length; number++)
       finder.add(number, buffer.line(number).text);
     this.#frame ??= setTimeout(() => {
       this.#frame = undefined;
