@@ -94,6 +94,8 @@ async function install(installation: Installation): Promise<void> {
       const text = line.trim();
       if (/^(Downloading|Downloaded|Building|Built|Prepared|Installed|Resolved|Bytecode)/.test(text))
         reporter.say({ phase: 'install', message: text, packagesTotal: total });
+      if (text.startsWith('Installed'))
+        reporter.say({ phase: 'install', message: 'compiles their bytecode' });
     },
     args: [
       'pip',

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { formatDuration, TagboatError } from '@tagboat/base';
 import { CellFailed, executeNotebook, type NotebookEvent } from '@tagboat/notebooks';
-import { runCommand } from '@tagboat/process';
+import { LineSplitter, runCommand } from '@tagboat/process';
 import type { TrainStep } from '@tagboat/render';
 import type { StepContext } from './context.ts';
 
@@ -70,8 +70,8 @@ export async function execute(context: StepContext, execution: Execution): Promi
   if (code !== 0) throw scriptFailed(execution, name, { code, output });
 }
 
-/** Pieces of output that are kept for the error. */
-const keptPieces = 200;
+/** Lines of output that are kept for the error. */
+const keptLines = 200;
 
 /** Runs a command, passing each line of its output on as it comes. @returns its exit code and its last output */
 export async function runSaying(
@@ -81,18 +81,21 @@ export async function runSaying(
   options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
 ): Promise<{ code: number; output: string }> {
   const tail: string[] = [];
+  const keep = (line: string) => {
+    tail.push(line);
+    if (tail.length > keptLines) tail.shift();
+    context.say(line);
+  };
+  const streams = { stdout: new LineSplitter(keep), stderr: new LineSplitter(keep) };
   const { code } = await runCommand(command, args, {
     ...options,
     ...(context.signal ? { signal: context.signal } : {}),
     maxOutput: 1,
-    onOutput: (_stream, data) => {
-      const text = data.toString('utf8');
-      tail.push(text);
-      if (tail.length > keptPieces) tail.shift();
-      for (const line of text.replace(/\n$/, '').split('\n')) context.say(line);
-    },
+    onOutput: (stream, data) => streams[stream].push(data),
   });
-  return { code, output: tail.join('') };
+  streams.stdout.end();
+  streams.stderr.end();
+  return { code, output: tail.join('\n') };
 }
 
 function resolveCommand(command: string, python: string): string {

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { type Condition, findCondition, type KubernetesObject, kinds } from '@tagboat/api';
 import { invalid, TagboatError } from '@tagboat/base';
+import { type Client, until } from '@tagboat/client';
 import { environmentNamespace } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { outputOption, projectOption, say } from '../output.ts';
@@ -36,10 +38,16 @@ export default defineCommand({
       throw invalid('expected JSON', {
         hint: `for example: tagboat predict ${model.metadata.name} '{"x": 1}'`,
       });
-    const response = await fetch(
-      url,
-      body === undefined ? {} : { method: 'POST', body, headers: { 'content-type': 'application/json' } },
-    );
+    const ask = () =>
+      fetch(
+        url,
+        body === undefined ? {} : { method: 'POST', body, headers: { 'content-type': 'application/json' } },
+      );
+    let response = await ask();
+    if (response.status === 503) {
+      await ready(client, namespace, model.metadata.name);
+      response = await ask();
+    }
     const text = await response.text();
     if (!response.ok)
       throw new TagboatError(errorIn(text), {
@@ -49,6 +57,23 @@ export default defineCommand({
     say(isJson(text) ? JSON.stringify(JSON.parse(text), null, args.output === 'json' ? 0 : 2) : text);
   },
 });
+
+/** What was released just now takes a moment to serve. @throws `Timeout` */
+async function ready(client: Client, namespace: string, name: string): Promise<void> {
+  process.stderr.write(`waits until ${namespace}/${name} is ready\n`);
+  await until<KubernetesObject<unknown, { conditions?: Condition[] }>>(
+    client,
+    {
+      type: kinds.InferenceService,
+      namespace,
+      what: `${namespace}/${name} ready to answer`,
+      hint: 'see: tagboat apps',
+      timeout: 60_000,
+    },
+    ({ metadata, status }) =>
+      metadata.name === name && findCondition(status?.conditions, 'Ready')?.status === 'True',
+  );
+}
 
 function isJson(text: string): boolean {
   try {

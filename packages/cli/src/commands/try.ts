@@ -98,6 +98,9 @@ async function tryRun(
   };
 }
 
+const short = (value: number | null | undefined) =>
+  typeof value === 'number' ? Number(value.toPrecision(6)) : '';
+
 function report(output: string | undefined, run: PipelineRun): void {
   const results = resultsOf(run);
   const read = (name: string) => JSON.parse(results[name] || '{}') as Record<string, number | null>;
@@ -108,7 +111,7 @@ function report(output: string | undefined, run: PipelineRun): void {
       typeof now === 'number' && typeof before === 'number' ? Number((now - before).toPrecision(4)) : null;
     if (output === 'json') return { metric, here: now, deployed: before ?? null, change };
     const signed = change !== null && change > 0 ? `+${change}` : (change ?? '');
-    return { metric, here: now, deployed: before ?? '', change: signed };
+    return { metric, here: short(now), deployed: short(before), change: signed };
   });
   if (rows.length > 0 || output === 'json')
     show(rows, { output, columns: ['metric', 'here', 'deployed', 'change'] });
