@@ -58,6 +58,21 @@ describe('reading', () => {
     expect(entry?.trailers).toEqual({ 'Tagboat-Run': 'r-1', 'Tagboat-Tag': 'v1' });
   });
 
+  it('one mirror is brought up to date by many at once, and each sees what was there when it asked', async () => {
+    const mirror = join(directory, 'mirror');
+    for (const text of ['1', '2', '3']) {
+      const { commit } = await put('a', text);
+      const refs = Array.from({ length: 40 }, (_, at) => `update refs/tags/t${at} ${commit}\n`).join('');
+      await git(['update-ref', '--stdin'], { cwd: url, stdin: refs });
+      await Promise.all(
+        Array.from({ length: 6 }, async () => {
+          await fetchMirror(url, mirror);
+          expect((await Commit.at(mirror, 'refs/tags/t39')).id).toBe(commit);
+        }),
+      );
+    }
+  });
+
   it('reverts a commit', async () => {
     await put('a', '1');
     const second = await put('a', '2');

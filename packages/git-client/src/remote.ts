@@ -37,21 +37,46 @@ export function parseRefs(text: string): RemoteRefs {
   return { refs, defaultBranch };
 }
 
+type FetchOptions = { credentials?: Credentials; signal?: AbortSignal };
+
+interface Turns {
+  running: Promise<void>;
+  /** Not begun yet: what it will see is at least as new as what anybody wants who asks now. */
+  next: Promise<void> | undefined;
+}
+
+const turns = new Map<string, Turns>();
+
 /**
  * A bare clone of `url` in `directory`, made or brought up to date; all refs, pruned. A clone that is broken is made anew.
+ * Several at once for one directory take turns, as git would refuse to move the same refs twice; those that wait share one.
  */
-export async function fetchMirror(
-  url: string,
-  directory: string,
-  options: { credentials?: Credentials; signal?: AbortSignal } = {},
-): Promise<void> {
+export async function fetchMirror(url: string, directory: string, options: FetchOptions = {}): Promise<void> {
   checkUrl(url);
+  const key = JSON.stringify([url, directory]);
+  const current = turns.get(key);
+  const start = () => bringUpToDate(url, directory, options);
+  if (current) {
+    current.next ??= current.running.catch(() => undefined).then(() => begin(key, start));
+    return current.next;
+  }
+  return begin(key, start);
+}
+
+function begin(key: string, start: () => Promise<void>): Promise<void> {
+  const turn: Turns = { running: start(), next: undefined };
+  turns.set(key, turn);
+  const ended = () => {
+    if (turns.get(key) === turn && !turn.next) turns.delete(key);
+  };
+  turn.running.then(ended, ended);
+  return turn.running;
+}
+
+async function bringUpToDate(url: string, directory: string, options: FetchOptions): Promise<void> {
   if (existsSync(directory)) {
     try {
-      await git(['fetch', '--quiet', '--prune', '--force', '--', url, '+refs/*:refs/*'], {
-        ...options,
-        cwd: directory,
-      });
+      await update(url, directory, options);
       return;
     } catch (error) {
       const intact = await git(['rev-parse', '--git-dir'], { cwd: directory }).then(
@@ -66,12 +91,21 @@ export async function fetchMirror(
   await mkdir(dirname(directory), { recursive: true });
   try {
     await git(['clone', '--quiet', '--mirror', '--', url, temporary], options);
-    await rename(temporary, directory).catch((error: NodeJS.ErrnoException) => {
+    await rename(temporary, directory).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+      // Somebody made one meanwhile, which need not hold what was just fetched: it may be empty.
+      await update(url, directory, options);
     });
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
+}
+
+async function update(url: string, directory: string, options: FetchOptions): Promise<void> {
+  await git(['fetch', '--quiet', '--prune', '--force', '--', url, '+refs/*:refs/*'], {
+    ...options,
+    cwd: directory,
+  });
 }
 
 export type { GitOptions };
