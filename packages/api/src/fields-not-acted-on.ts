@@ -76,7 +76,7 @@ const byKind: Readonly<Record<string, (spec: Any) => string[]>> = {
   ],
   'networking.k8s.io/v1/Ingress': (spec) => named(spec, ['tls'], 'spec.'),
   'route.openshift.io/v1/Route': (spec) => [
-    ...named(spec, ['tls'], 'spec.'),
+    ...named(spec, ['tls', 'alternateBackends'], 'spec.'),
     ...(spec.wildcardPolicy && spec.wildcardPolicy !== 'None' ? ['spec.wildcardPolicy'] : []),
   ],
   'v1/PersistentVolumeClaim': (spec) => [

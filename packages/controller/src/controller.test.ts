@@ -140,3 +140,30 @@ it('deletes what lost its last owner, also what was orphaned while nobody looked
   await watching;
   expect(gone).toEqual(['orphan', 'owner', 'owned']);
 });
+
+it('reads no more than its query asks for, and of changes-only watches only what comes later', async () => {
+  await using store = new ObjectStore();
+  await store.create({ ...configMap('elsewhere'), metadata: { name: 'elsewhere', namespace: 'other' } });
+  await store.create({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'old', namespace: 'demo' },
+  });
+  await store.create(configMap('first'));
+  const { reconciler, seen, next } = recorder(() => undefined);
+  await using _controller = new Controller({
+    name: 'narrow',
+    reader: store,
+    type: kinds.ConfigMap,
+    query: { namespace: 'demo' },
+    watches: [
+      { type: kinds.Secret, changesOnly: true, keys: (secret) => [key(`of-${secret.metadata.name}`)] },
+    ],
+    reconciler,
+  }).start();
+  await next();
+  const later = next();
+  await store.create({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'new', namespace: 'demo' } });
+  await later;
+  expect(seen).toEqual(['first', 'of-new']);
+});

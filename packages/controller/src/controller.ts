@@ -7,8 +7,8 @@ import {
   systemClock,
   TagboatError,
 } from '@tagboat/base';
-import type { Reader, WatchEvent } from '@tagboat/store';
-import { inform } from './inform.ts';
+import type { Query, Reader, WatchEvent } from '@tagboat/store';
+import { changes, inform } from './inform.ts';
 import { WorkQueue } from './work-queue.ts';
 
 /** What a reconcile leads to: nothing more to do, or another look after so many milliseconds. */
@@ -26,6 +26,13 @@ export interface Reconciler {
 /** Changes of objects of another type, and the keys that should be looked at because of them. */
 export interface Watch {
   readonly type: ResourceType;
+  /** Absent: all objects of the type. */
+  readonly query?: Query;
+  /**
+   * Only what changes from now on, where nothing follows from what is there already: then objects that nobody else uses
+   * are neither read nor kept. What changes while the watch is broken is missed.
+   */
+  readonly changesOnly?: boolean;
   readonly keys: (
     object: KubernetesObject,
     change: WatchEvent<KubernetesObject>['type'],
@@ -38,6 +45,8 @@ export interface ControllerOptions {
   /** The type whose objects are reconciled. */
   readonly type: ResourceType;
   readonly reconciler: Reconciler;
+  /** Which of them (default all). */
+  readonly query?: Query;
   readonly watches?: readonly Watch[];
   /** How many keys at once (default 8). */
   readonly concurrency?: number;
@@ -60,13 +69,20 @@ export class Controller implements AsyncDisposable {
 
   constructor(options: ControllerOptions) {
     this.name = options.name;
-    this.#options = { watches: [], concurrency: 8, clock: systemClock, log: silentLogger, ...options };
+    this.#options = {
+      query: {},
+      watches: [],
+      concurrency: 8,
+      clock: systemClock,
+      log: silentLogger,
+      ...options,
+    };
     this.#queue = new WorkQueue(this.#options.clock);
   }
 
   start(): this {
-    const { type, watches, concurrency } = this.#options;
-    this.#tasks.push(this.#follow({ type, keys: (object) => [keyOf(type, object)] }));
+    const { type, query, watches, concurrency } = this.#options;
+    this.#tasks.push(this.#follow({ type, query, keys: (object) => [keyOf(type, object)] }));
     for (const watch of watches) this.#tasks.push(this.#follow(watch));
     for (let index = 0; index < concurrency; index++) this.#tasks.push(this.#work());
     return this;
@@ -92,7 +108,9 @@ export class Controller implements AsyncDisposable {
 
   async #follow(watch: Watch): Promise<void> {
     const { reader, clock, log } = this.#options;
-    for await (const event of inform({ reader, type: watch.type, clock, log, signal: this.#stop.signal })) {
+    const follow = watch.changesOnly ? changes : inform;
+    const { type, query = {} } = watch;
+    for await (const event of follow({ reader, type, query, clock, log, signal: this.#stop.signal })) {
       try {
         for (const key of await watch.keys(event.object, event.type)) this.enqueue(key);
       } catch (error) {

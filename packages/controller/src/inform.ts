@@ -48,3 +48,18 @@ export async function* inform<T extends KubernetesObject>(
     }
   }
 }
+
+/** Every change from now on, without what is there: begins again, from then on, where the watch has broken. */
+export async function* changes<T extends KubernetesObject>(
+  options: InformOptions,
+): AsyncIterable<WatchEvent<T>> {
+  const { reader, type, query = {}, clock, log, signal } = options;
+  while (!signal.aborted)
+    try {
+      yield* reader.watch<T>(type, query, { signal });
+      if (!signal.aborted) await delay(clock, 100, signal);
+    } catch (error) {
+      if (!isReason(error, 'Expired')) log.warn(`watching ${type.plural} failed; trying again`, { error });
+      await delay(clock, 1000, signal);
+    }
+}

@@ -68,7 +68,8 @@ export function applicationController(options: ApplicationControllerOptions): Co
     reconciler,
     watches: [
       { type: kinds.Repository, keys: (repository) => reconciler.usersOf(repository as Repository) },
-      ...managed.map((type) => ({ type, keys: ownerKeys })),
+      // Applications are looked at when they are seen, and every few minutes: only later changes say something new.
+      ...managed.map((type) => ({ type, keys: ownerKeys, changesOnly: true })),
     ],
   });
 }

@@ -1,6 +1,6 @@
 import { kinds, type Pod, type ResourceType } from '@tagboat/api';
 import type { Clock, Logger } from '@tagboat/base';
-import { inform } from '@tagboat/controller';
+import { changes } from '@tagboat/controller';
 import type { ResourceStore } from '@tagboat/store';
 
 export interface VolumeRefreshOptions {
@@ -36,8 +36,13 @@ export async function followVolumes(pod: Pod, options: VolumeRefreshOptions): Pr
   const sources = volumeSources(pod);
   let current = pod;
   let writing = Promise.resolve();
+  const write = () => {
+    writing = writing
+      .then(() => refresh(current))
+      .catch((error: unknown) => log.warn('a volume stays as it was', { pod: name, error }));
+  };
   const follow = async (type: ResourceType, wanted: (name: string) => boolean) => {
-    for await (const { type: change, object } of inform({
+    for await (const { type: change, object } of changes({
       reader: store,
       type,
       query: { namespace },
@@ -47,15 +52,16 @@ export async function followVolumes(pod: Pod, options: VolumeRefreshOptions): Pr
     })) {
       if (change === 'DELETED' || !wanted(object.metadata.name)) continue;
       if (type === kinds.Pod) current = { ...pod, metadata: object.metadata };
-      writing = writing
-        .then(() => refresh(current))
-        .catch((error: unknown) => log.warn('a volume stays as it was', { pod: name, error }));
+      write();
     }
   };
-  await Promise.all([
+  const following = [
     ...(sources.configMaps.size > 0 ? [follow(kinds.ConfigMap, (id) => sources.configMaps.has(id))] : []),
     ...(sources.secrets.size > 0 ? [follow(kinds.Secret, (id) => sources.secrets.has(id))] : []),
     ...(sources.pod ? [follow(kinds.Pod, (id) => id === name)] : []),
-  ]);
+  ];
+  // What changed between the first writing and now.
+  if (following.length > 0) write();
+  await Promise.all(following);
   await writing;
 }

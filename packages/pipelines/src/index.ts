@@ -2,6 +2,7 @@ import { kinds, type Pod } from '@tagboat/api';
 import type { Clock, Logger } from '@tagboat/base';
 import { Controller } from '@tagboat/controller';
 import type { ResourceStore } from '@tagboat/store';
+import { settingsNamespace } from './config-defaults.ts';
 import { CustomRunReconciler } from './custom-run-controller.ts';
 import { RunEvents } from './events.ts';
 import { PipelineRunReconciler, pipelineRunOf } from './pipeline-run-controller.ts';
@@ -77,6 +78,7 @@ export function createPipelineControllers(options: PipelineOptions): Controller[
     name: 'tekton-config',
     reader,
     type: kinds.ConfigMap,
+    query: { namespace: settingsNamespace },
     reconciler: settings,
     clock,
     log,
