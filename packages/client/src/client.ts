@@ -167,7 +167,8 @@ export class Client {
     } catch {
       // Not every server answers with a Status.
     }
-    throw new TagboatError(message, { reason });
+    const hint = response.status === 401 ? 'see TAGBOAT_TOKEN, or config/token in TAGBOAT_HOME' : undefined;
+    throw new TagboatError(message, { reason, ...(hint ? { hint } : {}) });
   }
 }
 

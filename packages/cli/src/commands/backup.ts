@@ -1,9 +1,9 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { constants, createWriteStream } from 'node:fs';
+import { access, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { isReason, systemClock } from '@tagboat/base';
+import { invalid, isReason, systemClock } from '@tagboat/base';
 import { backupStream, defaultHome } from '@tagboat/server';
 import { openDiskStore } from '@tagboat/store';
 import { defineCommand } from 'citty';
@@ -23,6 +23,9 @@ export default defineCommand({
   async run({ args }) {
     const file = resolve(args.file);
     const partial = `${file}.partial`;
+    await access(dirname(file), constants.W_OK).catch(() => {
+      throw invalid(`cannot write to the directory ${dirname(file)}`, { hint: 'make it, or choose another' });
+    });
     try {
       await pipeline(await source(), createWriteStream(partial, { mode: 0o600 }));
       await rename(partial, file);

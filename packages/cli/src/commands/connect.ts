@@ -46,6 +46,7 @@ export default defineCommand({
       },
     };
     const key = { type: kinds.Repository, namespace: project, name };
+    const known = await client.get(key);
     await ensureRepository(client, project, repository);
     await client.patch(key, { spec: repository.spec });
     const { status } = await until<Repository>(
@@ -61,8 +62,11 @@ export default defineCommand({
         found.metadata.name === name && findCondition(found.status?.conditions, 'Ready') !== undefined,
     );
     const ready = findCondition(status?.conditions, 'Ready');
-    if (ready?.status === 'False')
+    if (ready?.status === 'False') {
+      // What was never read is not to be looked at for ever.
+      if (!known) await client.delete(key);
       throw new TagboatError(ready.message ?? 'cannot read it', { reason: ready.reason ?? 'Failed' });
+    }
     const refs = Object.keys(status?.refs ?? {});
     const tags = refs.filter((ref) => ref.startsWith('refs/tags/')).length;
     const branches = refs.length - tags;

@@ -1,5 +1,5 @@
 import { findCondition, kinds, type PipelineRun, resultsOf } from '@tagboat/api';
-import { formatDuration } from '@tagboat/base';
+import { formatDuration, notFound } from '@tagboat/base';
 import { noticesOfRun, queuePlaces, runAnnotations, runLabels } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { followRun, standardOutput } from '../live.ts';
@@ -27,6 +27,7 @@ export default defineCommand({
       return;
     }
     const wanted = args.name ? items.filter(({ metadata }) => metadata.name === args.name) : items;
+    if (args.name && !found) throw notFound(`there is no run "${args.name}"`, { hint: 'see: tagboat runs' });
     const describe = args.output === 'json' ? facts : row;
     const places = queuePlaces(items);
     const withPlace = (run: PipelineRun) => {
