@@ -152,9 +152,13 @@ export class StepContext {
 
 const loopback = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/;
 
+/** True where a registry is spoken to without TLS: on this machine alone. */
+export const isPlain = (context: StepContext, host: string): boolean =>
+  loopback.test(host) || context.isPlatform(host);
+
 /** A client of the registry at this host; the platform's own takes the run's token, others a docker `config.json`. */
 export async function registryAt(context: StepContext, host: string): Promise<RegistryClient> {
-  const insecure = loopback.test(host) || context.isPlatform(host);
+  const insecure = isPlain(context, host);
   const url = `${insecure ? 'http' : 'https'}://${host === 'docker.io' ? 'registry-1.docker.io' : host}`;
   const token = context.token;
   if (context.isPlatform(host) && token)
@@ -163,7 +167,7 @@ export async function registryAt(context: StepContext, host: string): Promise<Re
   return new RegistryClient({ url, ...login });
 }
 
-/** What the platform was given for its outside registry, else a docker `config.json`. */
+/** What the platform was given for its outside registry, else a docker `config.json`, of the task or of the host. */
 async function dockerLogin(
   context: StepContext,
   host: string,
@@ -171,8 +175,9 @@ async function dockerLogin(
   const given = context.optional('TAGBOAT_REGISTRY_AUTH');
   if (given && context.registryHost === host) return split(given);
   const directory = context.optional('DOCKER_CONFIG');
-  if (!directory) return undefined;
-  const text = await readFile(join(directory, 'config.json'), 'utf8').catch(() => undefined);
+  const text =
+    context.optional('TAGBOAT_DOCKER_CONFIG_JSON') ??
+    (directory && (await readFile(join(directory, 'config.json'), 'utf8').catch(() => undefined)));
   const auths = text ? (JSON.parse(text) as { auths?: Record<string, { auth?: string }> }).auths : undefined;
   const entry = auths?.[host]?.auth ?? auths?.[`https://${host}`]?.auth;
   return entry ? split(entry) : undefined;

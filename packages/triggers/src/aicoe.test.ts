@@ -71,11 +71,11 @@ describe('the runs of an .aicoe-ci.yaml', () => {
     commit = await Commit.at(url, made.commit);
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
-  const plan = (text: string, about: Partial<TriggerEvent> = {}) =>
+  const plan = (text: string, about: Partial<TriggerEvent> = {}, secrets: ReadonlySet<string> = new Set()) =>
     runForAicoe(
       { registry: 'h:1', deploymentUrl: () => '', tags: [] },
       { ...event, ...about },
-      { configuration: readAicoe(text, '.aicoe-ci.yaml'), commit },
+      { configuration: readAicoe(text, '.aicoe-ci.yaml'), commit, secrets },
     );
   const tasks = ({ runs }: PlannedRuns) => runs[0]?.spec?.pipelineSpec?.tasks ?? [];
   const chosen = (planned: PlannedRuns) =>
@@ -121,6 +121,26 @@ describe('the runs of an .aicoe-ci.yaml', () => {
     expect(all.runs[1]).toMatchObject({
       metadata: { annotations: { 'tagboat.dev/run-name': 'custom-pipeline' } },
       spec: { params: [{ name: 'git_ref', value: 'v1' }], workspaces: [{ name: 'w' }] },
+    });
+  });
+
+  it('pushes to the registry that is named where its login is in the project, and says so where it is not', async () => {
+    const text =
+      'build: { build-stratergy: Source, registry: reg.example, registry-org: team, registry-project: Img, registry-secret: pusher }\ndeploy: { project-org: o, project-name: d, image-name: i }\n';
+    const without = await plan(text);
+    expect(param(without, 'tag-release-run', 'registry')).toBe('$(params.registry)');
+    expect(without.notices?.join()).toMatch(/no Secret "pusher" in demo; tagboat secret set pusher/);
+    const planned = await plan(text, {}, new Set(['pusher']));
+    expect(planned.notices).toEqual([]);
+    for (const task of ['tag-release-run', 'tag-deploy-run'])
+      expect(['registry', 'project'].map((name) => param(planned, task, name))).toEqual([
+        'reg.example',
+        'team',
+      ]);
+    const build = tasks(planned).find(({ name }) => name === 'tag-release-run');
+    expect(build?.taskSpec?.steps[0]?.env?.at(-1)).toEqual({
+      name: 'TAGBOAT_DOCKER_CONFIG_JSON',
+      valueFrom: { secretKeyRef: { name: 'pusher', key: '.dockerconfigjson' } },
     });
   });
 

@@ -3,26 +3,22 @@ import { parseYaml } from '@tagboat/api';
 import { deterministicName, invalid } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
 import { runAnnotations, runBindings, runParameterNames } from '@tagboat/render';
-import type { AicoeBuild, AicoeConfiguration, AicoeDeploy } from './aicoe.ts';
+import type { AicoeConfiguration } from './aicoe.ts';
+import { buildTask, deployTask, imageOf, type Planning, registryNotices } from './aicoe-images.ts';
 import { builtIn, repositoryUrl, saying, tagCheck } from './aicoe-tasks.ts';
-import { noticesOf, type PlannedRuns, type RunSettings, runIdentity, runMetadata } from './plan-runs.ts';
+import { type PlannedRuns, type RunSettings, runIdentity, runMetadata } from './plan-runs.ts';
 import type { TriggerEvent } from './trigger-event.ts';
-
-interface Planning {
-  readonly settings: RunSettings;
-  readonly event: TriggerEvent;
-  readonly configuration: AicoeConfiguration;
-}
 
 /** The runs of a repository that has only an `.aicoe-ci.yaml`: the eight tasks of a tag, or the checks of a change. */
 export async function runForAicoe(
   settings: RunSettings,
   event: TriggerEvent,
-  { configuration, commit }: { configuration: AicoeConfiguration; commit: Commit },
+  about: { configuration: AicoeConfiguration; commit: Commit; secrets?: ReadonlySet<string> },
 ): Promise<PlannedRuns> {
   if (event.ref.kind === 'candidate') return { runs: [], reason: 'candidates need a tagboat.yaml' };
   if (event.comment?.custom) return { runs: [], reason: 'no run waits for comments like this' };
-  const planning: Planning = { settings, event, configuration };
+  const { configuration, commit, secrets = new Set() } = about;
+  const planning: Planning = { settings, event, configuration, secrets };
   const custom =
     event.ref.kind === 'tag' && configuration.checks.includes('thoth-custom-build')
       ? await customRun(planning, commit)
@@ -34,23 +30,18 @@ export async function runForAicoe(
       : checkTasks(planning, only);
   if (only !== undefined && only !== 'aicoe-ci' && Object.keys(contexts).length === 0)
     return { runs: [], reason: `no check is called "${only}"` };
-  const notices = [...configuration.warnings, ...registryNotices(planning)];
-  const run = runOf(planning, { tasks, contexts, notices });
-  return { runs: [run, ...(custom ? [custom] : [])], notices: registryNotices(planning) };
+  const run = runOf(planning, { tasks, contexts });
+  return {
+    runs: [run, ...(custom ? [custom] : [])],
+    notices: [...configuration.warnings, ...registryNotices(planning)],
+  };
 }
-
-const imageOf = ({ event, configuration }: Planning, build: AicoeBuild, deploy: AicoeDeploy, suffix = '') =>
-  (
-    build.registryProject ??
-    deploy.imageName ??
-    `${configuration.build.registryProject ?? event.repository}${suffix}`
-  ).toLowerCase();
 
 const tagOf = ({ event }: Planning) => (event.pull ? `pr-${event.pull.number}` : event.ref.short);
 
 function runOf(
   planning: Planning,
-  about: { tasks: PipelineTask[]; contexts: Readonly<Record<string, string>>; notices: readonly string[] },
+  about: { tasks: PipelineTask[]; contexts: Readonly<Record<string, string>> },
 ): PipelineRun {
   const { event, settings, configuration } = planning;
   const { short, parts } = runIdentity(event);
@@ -85,7 +76,6 @@ function runOf(
       labels: metadata.labels,
       annotations: {
         ...metadata.annotations,
-        ...noticesOf(about.notices),
         ...(Object.keys(about.contexts).length > 0
           ? { [runAnnotations.contexts]: JSON.stringify(about.contexts) }
           : {}),
@@ -97,33 +87,12 @@ function runOf(
   };
 }
 
-/** What the repository asks for that goes elsewhere here. */
-function registryNotices({ configuration, settings }: Planning): string[] {
-  const builds = [configuration.build, ...configuration.overlays.map(({ build }) => build)];
-  const registry = builds.find((build) => build.registry ?? build.registryOrg ?? build.registrySecret);
-  const source = builds.some(
-    (build) => (build.strategy ?? 'Source') === 'Source' && (build.baseImage ?? build.sourceScript),
-  );
-  return [
-    ...(registry
-      ? [`images go to the registry of this platform, ${settings.registry}, not to that of .aicoe-ci.yaml`]
-      : []),
-    ...(source
-      ? [
-          "base-image and build-source-script are for s2i: images of the strategy Source stand on the platform's Python",
-        ]
-      : []),
-    ...(configuration.checks.some((name) => /coala|tox/.test(name))
-      ? ['thoth-coala and thoth-tox are no longer run by anybody; thoth-pytest and thoth-precommit are']
-      : []),
-  ];
-}
-
 /** The checks of a pull request or a push to a branch, with the contexts that forges know. */
 function checkTasks(
-  { configuration, event }: Planning,
+  planning: Planning,
   only: string | undefined,
 ): { tasks: PipelineTask[]; contexts: Record<string, string> } {
+  const { configuration, event } = planning;
   const { checks, build } = configuration;
   const has = (name: string) => checks.some((check) => check.startsWith(name));
   const wanted: [task: PipelineTask, context: string, on: boolean][] = [
@@ -134,7 +103,11 @@ function checkTasks(
     ],
     [pytest(configuration), 'aicoe-ci/pytest-check', has('thoth-pytest')],
     // What it pushes would carry the project's name: outside code builds no image here.
-    [buildTask('build-run', build, {}), 'aicoe-ci/build-check', has('thoth-build') && !event.pull?.untrusted],
+    [
+      buildTask(planning, 'build-run', { build }),
+      'aicoe-ci/build-check',
+      has('thoth-build') && !event.pull?.untrusted,
+    ],
   ];
   const chosen = wanted.filter(
     ([task, context]) =>
@@ -190,7 +163,7 @@ function releaseTasks(planning: Planning, custom: string | undefined): PipelineT
       }),
       when: [onlyIf(release.includes('upload-pypi-sesheta') || packageUpload !== undefined)],
     },
-    { ...buildTask('tag-release-run', build, {}), when: [onlyIf(builds)] },
+    { ...buildTask(planning, 'tag-release-run', { build }), when: [onlyIf(builds)] },
     {
       ...builtIn('tag-sibling', 'tag-sibling-run', after, {
         url: sibling ? repositoryUrl(sibling.org, sibling.project) : '',
@@ -199,6 +172,7 @@ function releaseTasks(planning: Planning, custom: string | undefined): PipelineT
     },
     {
       ...deployTask(planning, 'tag-deploy-run', {
+        build,
         deploy,
         image: imageOf(planning, build, deploy),
         after: builds ? ['tag-release-run'] : after,
@@ -220,36 +194,17 @@ function overlayTasks(planning: Planning, withOverlays: boolean): PipelineTask[]
     const image = imageOf(planning, overlay.build, overlay.deploy, `-${overlay.name}`);
     const directory =
       configuration.overlaysDirectory === '.' ? '.' : `${configuration.overlaysDirectory}/${overlay.name}`;
-    const build = buildTask(name, overlay.build, {
-      model: image,
-      overlay: directory,
-      ...(overlay.arch ? { tag: `$(params.tag)-${overlay.arch}` } : {}),
+    const build = buildTask(planning, name, {
+      build: overlay.build,
+      values: {
+        model: image,
+        overlay: directory,
+        ...(overlay.arch ? { tag: `$(params.tag)-${overlay.arch}` } : {}),
+      },
     });
     if (!overlay.deploy.projectName) return [build];
-    return [build, deployTask(planning, `${name}-deploy`, { deploy: overlay.deploy, image, after: [name] })];
-  });
-}
-
-function buildTask(name: string, build: AicoeBuild, values: Readonly<Record<string, string>>): PipelineTask {
-  const byFile = build.strategy === 'Dockerfile' || build.strategy === 'Containerfile';
-  return builtIn(byFile ? 'image-file-build' : 'source-build', name, ['configuration'], {
-    'custom-tag': build.customTag ?? '',
-    'image-file': build.dockerfilePath ?? '',
-    overlay: '',
-    ...values,
-  });
-}
-
-function deployTask(
-  { event }: Planning,
-  name: string,
-  { deploy, image, after }: { deploy: AicoeDeploy; image: string; after: readonly string[] },
-): PipelineTask {
-  return builtIn('deploy-image-tag', name, after, {
-    url: repositoryUrl(deploy.projectOrg ?? '', deploy.projectName ?? ''),
-    path: deploy.overlayContextpath ?? `${event.repository}/overlays/test/imagestreamtag.yaml`,
-    'image-name': deploy.imageName ?? image,
-    model: image,
+    const about = { build: overlay.build, deploy: overlay.deploy, image, after: [name] };
+    return [build, deployTask(planning, `${name}-deploy`, about)];
   });
 }
 

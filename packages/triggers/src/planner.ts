@@ -3,7 +3,7 @@ import { invalid, TagboatError } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
 import { builtInTask, type ModelFile, modelFileName, readModelFile } from '@tagboat/render';
 import type { Reader } from '@tagboat/store';
-import { aicoeFileNames, readAicoe } from './aicoe.ts';
+import { type AicoeConfiguration, aicoeFileNames, readAicoe } from './aicoe.ts';
 import { runForAicoe } from './plan-aicoe.ts';
 import { type PlannedRuns, type RunSettings, runsForModels } from './plan-runs.ts';
 import { secretValue, settingsNotices } from './repository-settings.ts';
@@ -65,7 +65,23 @@ export async function planRuns(
     return add(await tektonRuns(options, event, { definitions, repository: about.repository ?? {} }));
   if (event.incoming) return add({ runs: [], reason: `${first} says what runs, not ${tektonDirectory}` });
   const aicoe = readAicoe((await commit.readText(first)) ?? '', first);
-  return add(await runForAicoe(settings, event, { configuration: aicoe, commit }));
+  const secrets = await loginsOf(options.reader, event.project, aicoe);
+  return add(await runForAicoe(settings, event, { configuration: aicoe, commit, secrets }));
+}
+
+/** The Secrets with logins of registries that are there. */
+async function loginsOf(
+  reader: Reader,
+  namespace: string,
+  { build, overlays }: AicoeConfiguration,
+): Promise<ReadonlySet<string>> {
+  const named = [build, ...overlays.map((overlay) => overlay.build)].flatMap(
+    ({ registrySecret }) => registrySecret ?? [],
+  );
+  const found = new Set<string>();
+  for (const name of new Set(named))
+    if (await reader.get({ type: kinds.Secret, namespace, name })) found.add(name);
+  return found;
 }
 
 async function tektonRuns(
