@@ -40,6 +40,8 @@ export function parseYaml(text: string, file: string): SourceDocument[] {
       throw invalid(`expected at most 100 YAML aliases, found ${aliases}`, { location: { file } });
     if (document.contents === null) continue;
     const value = plainValue(document, { file });
+    if (aliases > 0 && holdsItself(value))
+      throw invalid('an alias stands for a value that holds the alias', { location: { file } });
     // Nothing but comments between two separators.
     if (value === null || value === undefined) continue;
     result.push({
@@ -90,6 +92,14 @@ function plainValue(document: Document, location: Location): unknown {
     if (error instanceof RangeError) throw invalid('it is nested too deeply', { location });
     throw error;
   }
+}
+
+/** True for what holds itself, by way of an alias: no JSON could say it. */
+function holdsItself(value: unknown, above: ReadonlySet<unknown> = new Set()): boolean {
+  if (value === null || typeof value !== 'object') return false;
+  if (above.has(value)) return true;
+  const path = new Set(above).add(value);
+  return Object.values(value).some((item) => holdsItself(item, path));
 }
 
 function plainMessage(text: string): string {

@@ -128,6 +128,8 @@ export function driverContract(name: string, make: () => Promise<DriverUnderTest
       expect(polite.text.stdout).toContain('bye');
       const deaf = await sh('trap "" TERM; echo up; while :; do sleep 0.01; done');
       await said(deaf, 'up');
+      // Asked again it has less time, not what it was given first.
+      deaf.running.stop(60_000);
       deaf.running.stop(50);
       expect(await deaf.exit).toMatchObject({ exitCode: 137 });
     });

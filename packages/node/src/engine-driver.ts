@@ -148,6 +148,7 @@ export class EngineDriver implements ContainerDriver {
       return exit;
     });
     let killTimer: NodeJS.Timeout | undefined;
+    let killAt = Number.POSITIVE_INFINITY;
     const signal = (name: string) =>
       void container
         .kill({ signal: name })
@@ -166,6 +167,10 @@ export class EngineDriver implements ContainerDriver {
       stop(gracePeriod) {
         if (ended) return;
         signal(gracePeriod > 0 ? 'SIGTERM' : 'SIGKILL');
+        // Asked again, it may have less time than before, never more.
+        const at = performance.now() + gracePeriod;
+        if (at >= killAt) return;
+        killAt = at;
         clearTimeout(killTimer);
         killTimer = setTimeout(() => signal('SIGKILL'), gracePeriod);
       },

@@ -9,6 +9,13 @@ export async function staysInside(root: string, path: string): Promise<boolean> 
   return found !== undefined && (found === base || found.startsWith(base + sep));
 }
 
+/** The same of a path whose end may not be there yet: what is there of it stays below the directory. */
+export async function wouldStayInside(root: string, path: string): Promise<boolean> {
+  for (let at = path; at.startsWith(root); at = dirname(at))
+    if (await lstat(at).catch(() => undefined)) return staysInside(root, at);
+  return false;
+}
+
 /**
  * Reads a file that a step wrote. What is not a plain file is not there: a link could lead anywhere on the host, and a
  * pipe would never end.

@@ -12,6 +12,7 @@ export async function spawnContainer(options: ContainerProcess): Promise<Running
   const started = await startProcess(options);
   let ended = false;
   let killTimer: NodeJS.Timeout | undefined;
+  let killAt = Number.POSITIVE_INFINITY;
   const streams = [
     forward(started.stdout, (data) => options.output('stdout', data)),
     ...(started.stderr ? [forward(started.stderr, (data) => options.output('stderr', data))] : []),
@@ -30,6 +31,10 @@ export async function spawnContainer(options: ContainerProcess): Promise<Running
     stop(gracePeriod) {
       if (ended) return;
       started.signal(gracePeriod > 0 ? 'SIGTERM' : 'SIGKILL');
+      // Asked again, it may have less time than before, never more.
+      const at = performance.now() + gracePeriod;
+      if (at >= killAt) return;
+      killAt = at;
       clearTimeout(killTimer);
       killTimer = setTimeout(() => started.signal('SIGKILL'), gracePeriod);
     },

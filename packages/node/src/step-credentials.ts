@@ -1,4 +1,4 @@
-import { chmod, chown, cp, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kinds, type Pod, type Secret } from '@tagboat/api';
 import type { Reader } from '@tagboat/store';
@@ -164,6 +164,8 @@ export async function copyToHome(
   user: { uid: number; gid: number } | undefined,
 ): Promise<void> {
   for (const name of await readdir(directory)) {
+    // A link that a step left there could lead anywhere.
+    if ((await lstat(join(home, name)).catch(() => undefined))?.isSymbolicLink()) await rm(join(home, name));
     await cp(join(directory, name), join(home, name), { recursive: true, force: true });
     await own(join(home, name), user);
     await own(join(directory, name), user);
@@ -171,8 +173,10 @@ export async function copyToHome(
 }
 
 async function own(path: string, user: { uid: number; gid: number } | undefined): Promise<void> {
+  const found = await lstat(path);
+  if (found.isSymbolicLink()) return undefined;
   if (user && process.getuid?.() === 0) await chown(path, user.uid, user.gid);
-  if (!(await stat(path)).isDirectory()) return chmod(path, 0o600);
+  if (!found.isDirectory()) return chmod(path, 0o600);
   await chmod(path, 0o700);
   for (const name of await readdir(path)) await own(join(path, name), user);
 }

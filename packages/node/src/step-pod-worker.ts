@@ -221,7 +221,7 @@ export class StepPodWorker extends PodWorker {
     await writeCredentials(credentials, directory);
     const home = container.env?.find(({ name }) => name === 'HOME')?.value;
     const mounts = await this.volumes.mounts(container);
-    const target = home === undefined ? undefined : PodVolumes.hostPath(mounts, home);
+    const target = home === undefined ? undefined : await PodVolumes.safeHostPath(mounts, home);
     const { runAsUser, runAsGroup } = { ...this.pod.spec?.securityContext, ...container.securityContext } as {
       runAsUser?: number;
       runAsGroup?: number;
@@ -412,6 +412,6 @@ export class StepPodWorker extends PodWorker {
     container?: Container,
   ): Promise<string | undefined> {
     const seenBy = container ?? containers.get(plan.steps[0]?.container ?? '');
-    return seenBy && PodVolumes.hostPath(await this.volumes.mounts(seenBy), path);
+    return seenBy && PodVolumes.safeHostPath(await this.volumes.mounts(seenBy), path);
   }
 }

@@ -11,7 +11,7 @@ import {
 import { safeJoin, TagboatError } from '@tagboat/base';
 import type { Reader } from '@tagboat/store';
 import { expand, fieldOf, filesOf, resourceField } from './environment.ts';
-import { staysInside } from './inside.ts';
+import { wouldStayInside } from './inside.ts';
 import type { NodeLayout } from './layout.ts';
 import { type VolumeFile, valueFiles, writeVolumeFiles } from './volume-files.ts';
 
@@ -89,9 +89,9 @@ export class PodVolumes {
           `container "${container.name}" mounts the volume "${name}", which the pod does not have`,
         );
       const hostPath = subPath ? safeJoin(path, subPath) : path;
-      if (subPath && !(await exists(hostPath))) await mkdir(hostPath, { recursive: true });
-      if (subPath && !(await staysInside(path, hostPath)))
+      if (subPath && !(await wouldStayInside(path, hostPath)))
         throw failedMount(`the subPath "${subPath}" of volume "${name}" is a link that leads out of it`);
+      if (subPath) await mkdir(hostPath, { recursive: true });
       mounts.push({ hostPath, mountPath: trimSlash(mountPath), readOnly: readOnly ?? false });
     }
     const token = this.#paths.get(serviceAccountVolume);
@@ -101,10 +101,28 @@ export class PodVolumes {
 
   /** The host's path of a path as the container sees it; undefined where nothing is mounted there. */
   static hostPath(mounts: readonly Mount[], path: string): string | undefined {
-    const mount = mounts
-      .filter(({ mountPath }) => path === mountPath || path.startsWith(`${mountPath}/`))
-      .at(-1);
+    const mount = PodVolumes.#mountOf(mounts, path);
     return mount && join(mount.hostPath, path.slice(mount.mountPath.length));
+  }
+
+  /**
+   * The same for who reads or writes there. Steps may have made links, which lead elsewhere on the host than in the
+   * container.
+   * @throws `PathLeadsOut` where what is there of the path is not below its mount
+   */
+  static async safeHostPath(mounts: readonly Mount[], path: string): Promise<string | undefined> {
+    const mount = PodVolumes.#mountOf(mounts, path);
+    const found = PodVolumes.hostPath(mounts, path);
+    if (!mount || found === undefined) return undefined;
+    if (await wouldStayInside(mount.hostPath, found)) return found;
+    throw new TagboatError(`"${path}" is a link, or lies behind one, that leads out of its volume`, {
+      reason: 'PathLeadsOut',
+      retryable: false,
+    });
+  }
+
+  static #mountOf(mounts: readonly Mount[], path: string): Mount | undefined {
+    return mounts.filter(({ mountPath }) => path === mountPath || path.startsWith(`${mountPath}/`)).at(-1);
   }
 
   async #make(pod: Pod, volume: Volume, path: string): Promise<string> {

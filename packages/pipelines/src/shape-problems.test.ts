@@ -5,7 +5,7 @@ import { problemError, validateTekton } from './validate.ts';
 /** `^` stands where the problem is. */
 test.each([
   ['{ steps: ^{ image: a } }', 'expected a list, found a mapping: spec.steps'],
-  ['{ steps: [{ image: ^5 }] }', 'expected a text, found 5: spec.steps[0].image'],
+  ['{ steps: [{ image: ^5 }] }', 'expected a text, found 5: put it in quotes: spec.steps[0].image'],
   ['{ steps: [{ image: a, args: ^sh }] }', 'expected a list, found "sh": spec.steps[0].args'],
   ['{ Steps: [^x] }', 'expected a mapping, found "x": spec.Steps[0]'],
 ])('a task with the spec %s', (marked, message) => {

@@ -69,7 +69,8 @@ function expected(
       : value === null
         ? 'nothing'
         : `${JSON.stringify(value)?.slice(0, 60)}`;
-  problems.add(path, `expected ${wanted}, found ${found}`);
+  const hint = wanted === 'a text' && /^(number|boolean)$/.test(typeof value) ? ': put it in quotes' : '';
+  problems.add(path, `expected ${wanted}, found ${found}${hint}`);
 }
 
 const isMapping = (value: unknown): value is Record<string, unknown> =>
