@@ -1,0 +1,53 @@
+import { type Clock, canonicalJson } from '@tagboat/base';
+import type { Application } from './application.ts';
+import type { Comparison } from './plan-sync.ts';
+import type { RenderedSource } from './source.ts';
+
+interface Attempt {
+  /** What was tried: a revision of a source. */
+  readonly id: string;
+  readonly count: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+const idOf = (application: Application, rendered: RenderedSource) =>
+  canonicalJson({ revision: rendered.revision, source: application.spec!.source });
+
+/** The newest attempts to sync each application, so that what fails is not tried again and again. */
+export class SyncAttempts {
+  readonly #clock: Clock;
+  readonly #attempts = new Map<string, Attempt>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Whether the application's policy wants a sync now (Argo CD's `automated` and `retry`). */
+  isDue(application: Application, rendered: RenderedSource, comparison: Comparison): boolean {
+    const automated = application.spec!.syncPolicy?.automated;
+    if (!automated || automated.enabled === false || comparison.synced) return false;
+    if (comparison.toApply.length === 0 && !automated.prune) return false;
+    if (rendered.objects.length === 0 && comparison.toPrune.length > 0 && !automated.allowEmpty) return false;
+    const before = this.#attempts.get(application.metadata.name);
+    if (before?.id !== idOf(application, rendered)) return true;
+    const synced = application.status?.operationState?.phase === 'Succeeded';
+    const limit = application.spec!.syncPolicy?.retry?.limit ?? 5;
+    const wait = before.count <= 1 ? 0 : Math.min(300_000, 2000 * 3 ** (before.count - 2));
+    const due = this.#clock.now() - before.at >= wait;
+    return due && (synced ? (automated.selfHeal ?? false) : before.count <= limit);
+  }
+
+  note(application: Application, rendered: RenderedSource): void {
+    const id = idOf(application, rendered);
+    const before = this.#attempts.get(application.metadata.name);
+    const count = before?.id === id ? before.count + 1 : 1;
+    this.#attempts.set(application.metadata.name, { id, count, at: this.#clock.now() });
+  }
+
+  /** Milliseconds until an application that is not synced is looked at again; undefined where nothing was tried. */
+  again(name: string): number | undefined {
+    const attempt = this.#attempts.get(name);
+    return attempt && 2000 * 3 ** Math.min(attempt.count, 5);
+  }
+}
