@@ -62,7 +62,7 @@ const newest = 8;
  */
 export function parseElyra(text: string, file: string): ElyraPipeline {
   const fail = (message: string, hint?: string): never => {
-    throw invalid(`${file}: ${message}`, { location: { file }, ...(hint ? { hint } : {}) });
+    throw invalid(`${file}: ${message}`, hint ? { hint } : {});
   };
   let value: Json;
   try {

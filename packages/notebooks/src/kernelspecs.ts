@@ -19,6 +19,15 @@ interface KernelSpec {
   readonly interrupt_mode?: 'signal' | 'message';
 }
 
+/** As nbclient starts it: what cells say is not kept in the user's history, nor written to disk for each. */
+const ipykernel = [
+  '-m',
+  'ipykernel_launcher',
+  '-f',
+  '{connection_file}',
+  '--HistoryManager.hist_file=:memory:',
+];
+
 /**
  * How the kernel of a notebook is started: `ipykernel` of the environment for Python, else the kernelspec it names.
  * @throws `NoKernel` telling where it was looked for
@@ -26,8 +35,7 @@ interface KernelSpec {
 export async function kernelCommand(notebook: Notebook, place: KernelPlace): Promise<KernelOptions> {
   const { cwd, env, python } = place;
   const language = languageOf(notebook);
-  if (language === 'python')
-    return { argv: [python, '-m', 'ipykernel_launcher', '-f', '{connection_file}'], cwd, env };
+  if (language === 'python') return { argv: [python, ...ipykernel], cwd, env };
   const name = notebook.metadata.kernelspec?.name ?? language;
   if (!/^[\w.-]+$/.test(name)) throw invalid(`"${name}" is no name of a kernel`);
   const places = kernelDirectories(place);

@@ -80,7 +80,7 @@ function checkedCell(cell: Cell, index: number, file: string): Cell {
 }
 
 /**
- * The notebook as of format 4.5, in which every cell has an id; those that are added follow from the cell's place and
+ * The notebook as of format 4.5, in which a kernelspec has its names and every cell has an id; those that are added follow from the cell's place and
  * source, so that the same notebook always gets the same ones.
  */
 export function upgraded(notebook: Notebook): Notebook {
@@ -91,7 +91,18 @@ export function upgraded(notebook: Notebook): Notebook {
     used.add(id);
     return { ...cell, id };
   });
-  return { ...notebook, cells, nbformat_minor: Math.max(5, notebook.nbformat_minor) };
+  const { kernelspec } = notebook.metadata;
+  const metadata = kernelspec
+    ? { ...notebook.metadata, kernelspec: complete(kernelspec) }
+    : notebook.metadata;
+  return { ...notebook, cells, metadata, nbformat_minor: Math.max(5, notebook.nbformat_minor) };
+}
+
+/** The format wants a kernelspec's name and display name; what wrote the notebook may have left them out. */
+function complete(kernelspec: NonNullable<Notebook['metadata']['kernelspec']>): typeof kernelspec {
+  const language = kernelspec.language ?? 'python';
+  const name = kernelspec.name ?? (language === 'python' ? 'python3' : language);
+  return { ...kernelspec, name, display_name: kernelspec.display_name ?? name };
 }
 
 /**

@@ -55,6 +55,12 @@ describe('the notebook file', () => {
     expect(once.cells[0]?.id).toBe('mine');
     expect(new Set(once.cells.map(({ id }) => id)).size).toBe(3);
     expect(upgraded({ ...notebook(), cells })).toEqual(once);
+    const nameless = { ...notebook(), metadata: { kernelspec: { language: 'python' } } };
+    expect(upgraded(nameless).metadata.kernelspec).toEqual({
+      language: 'python',
+      name: 'python3',
+      display_name: 'python3',
+    });
   });
 
   it('is written as Jupyter writes it: lines of text, sorted keys', () => {
