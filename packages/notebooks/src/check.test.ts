@@ -82,4 +82,11 @@ describe('compareRuns', () => {
     expect(findings[0]?.message).toContain('"stdout: new" instead of "stdout: old"');
     expect(compareRuns(notebook(cell('a')), fresh, '/')).toEqual([]);
   });
+
+  it('takes no notice of which of two streams the kernel flushed first', () => {
+    const warned: Output = { output_type: 'stream', name: 'stderr', text: 'careful\n' };
+    const saved = notebook(cell('a', 1, [warned, printed('1\n'), printed('2\n')]));
+    const fresh = notebook(cell('a', 1, [printed('1\n'), warned, printed('2\n')]));
+    expect(compareRuns(saved, fresh, '/')).toEqual([]);
+  });
 });

@@ -56,10 +56,13 @@ function joined(output: Output): Output {
   };
 }
 
-/** How a stream is cut into messages is a matter of timing. */
+/** How streams are cut into messages, and which of two is first, is a matter of timing: the kernel flushes each by itself. */
 function merged(outputs: Output[], output: Output): Output[] {
-  const last = outputs.at(-1);
-  if (last?.output_type !== 'stream' || output.output_type !== 'stream' || last.name !== output.name)
-    return [...outputs, output];
-  return [...outputs.slice(0, -1), { ...last, text: `${last.text}${output.text}` }];
+  if (output.output_type !== 'stream') return [...outputs, output];
+  const start = outputs.findLastIndex(({ output_type: type }) => type !== 'stream') + 1;
+  const streams = new Map(outputs.slice(start).map((stream) => [stream.name, stream]));
+  const before = streams.get(output.name)?.text ?? '';
+  streams.set(output.name, { ...output, text: `${before}${output.text}` });
+  const sorted = [...streams.values()].sort((a, b) => (String(a.name) < String(b.name) ? -1 : 1));
+  return [...outputs.slice(0, start), ...sorted];
 }

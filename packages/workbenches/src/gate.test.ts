@@ -5,6 +5,7 @@ import { kinds, type Notebook, type Pod } from '@tagboat/api';
 import { silentLogger, systemClock } from '@tagboat/base';
 import { ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { idleCondition } from './activity.ts';
 import { cookieName, ticketParameter, WorkbenchGate } from './gate.ts';
 import { Passes } from './passes.ts';
 import { podOf, tokenSecretOf } from './pod-of.ts';
@@ -162,4 +163,19 @@ it('shows a stopped workbench as stopped, and starts it when asked', async () =>
   const start = await get('/notebook/demo/ada/tagboat/start', { ...cookie(), origin: base }, 'POST');
   expect(start.status).toBe(303);
   expect((await store.get<Notebook>(key))?.metadata.annotations).toEqual({});
+});
+
+it('tells an open page when the workbench is about to be stopped, which is no use of it', async () => {
+  expect((await get('/notebook/demo/ada/tagboat/events')).status).toBe(401);
+  const { body } = await get('/notebook/demo/ada/tagboat/events', cookie());
+  const reader = body!.pipeThrough(new TextDecoderStream()).getReader();
+  expect((await reader.read()).value).toBe('data: {"stopsAt":null}\n\n');
+  const stopsAt = Date.UTC(2026, 0, 1);
+  await store.updateStatus<Notebook>({
+    ...(await store.get<Notebook>({ type: kinds.Notebook, namespace: 'demo', name: 'ada' }))!,
+    status: { conditions: [idleCondition({ verdict: 'warn', stopsAt })] },
+  });
+  expect((await reader.read()).value).toBe('data: {"stopsAt":"2026-01-01T00:00:00.000Z"}\n\n');
+  expect(gate.traffic('demo', 'ada')).toEqual({ connections: 0, lastRequest: 0 });
+  await reader.cancel();
 });
