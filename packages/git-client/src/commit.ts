@@ -57,6 +57,8 @@ async function commitOnce(request: CommitRequest, directory: string): Promise<Co
   const { url, branch, credentials } = request;
   const remote = { cwd: directory, ...(credentials ? { credentials } : {}) };
   await git(['init', '--quiet', '--', directory]);
+  // Links become files that hold where they lead: nothing is read or written through one.
+  await git(['config', 'core.symlinks', 'false'], { cwd: directory });
   const parent = await checkOut(request, directory);
   await request.change(treeIn(directory, parent));
   await git(['add', '--all'], { cwd: directory });

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -43,6 +43,33 @@ describe('commitFiles', () => {
     const commit = await Commit.at(join(directory, 'mirror'), 'main');
     expect([await commit.readText('a.txt'), await commit.readText('b.txt')]).toEqual(['12', 'theirs']);
   });
+});
+
+it('neither reads nor writes through links of a repository', async () => {
+  await writeFile(join(directory, 'secret'), 'not for commits');
+  await git(['clone', '--quiet', url, join(directory, 'copy')]);
+  const cwd = join(directory, 'copy');
+  await symlink(join(directory, 'secret'), join(cwd, 'file.txt'));
+  await symlink(directory, join(cwd, 'overlays'));
+  await git(['add', '--all'], { cwd });
+  await git(['commit', '--quiet', '-m', 'links'], { cwd });
+  await git(['push', '--quiet', 'origin', 'HEAD:refs/heads/main'], { cwd });
+  let read: string | undefined;
+  await commitFiles({
+    url,
+    branch: 'main',
+    message: 'over links',
+    change: async (tree) => {
+      read = await tree.read('file.txt');
+      await tree.write('file.txt', 'mine');
+      await expect(tree.write('overlays/secret', 'mine')).rejects.toThrow();
+      await tree.write('other.txt', 'other');
+    },
+  });
+  expect(read).not.toMatch(/not for commits/);
+  expect(await readFile(join(directory, 'secret'), 'utf8')).toBe('not for commits');
+  const { stdout } = await git(['ls-tree', 'main'], { cwd: url });
+  expect(stdout.toString()).toMatch(/120000 blob \w+\toverlays/);
 });
 
 describe('reading', () => {
