@@ -1,26 +1,31 @@
-import { createReadStream } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { type Clock, timestamp } from '@tagboat/base';
 import type { ObjectStore } from '@tagboat/store';
 import type { FastifyInstance } from 'fastify';
 import { type Pack, pack } from 'tar-stream';
+import { addFile, addTree } from './backup-files.ts';
 
 export interface BackupOptions {
   readonly store: ObjectStore;
   readonly home: string;
   readonly clock: Clock;
+  /** Leaves out repositories, images, artifacts and claims: the store, its keys and the configuration alone. */
+  readonly objectsOnly?: boolean;
 }
 
 /** The first entry of an archive: what it is. */
 export const manifestName = 'tagboat-backup.json';
 export const storeEntry = 'store/store.sqlite';
 
+/** Directories of the state that cannot be made again from the store: what was pushed, what runs made, what pods keep. */
+export const contentParts = ['git', 'blobs', 'artifacts', 'volumes/claims'] as const;
+
 /**
- * A tar of the store as it is at one moment, and of `config` with the keys that it needs: enough to have every object
- * back. Repositories, images and volumes are files of their own below the state directory.
+ * A tar of the store as it is at one moment, of `config` with the keys that it needs, and of what its objects speak of:
+ * repositories, images, artifacts and claims, which are copied after the store, so that all it names is there. Logs,
+ * measurements and what can be made again (Python environments, unpacked images) are not in it.
  */
 export function backupStream(options: BackupOptions): Readable {
   const archive = pack();
@@ -29,49 +34,34 @@ export function backupStream(options: BackupOptions): Readable {
   return Readable.from(archive, { objectMode: false });
 }
 
-async function fill(archive: Pack, { store, home, clock }: BackupOptions): Promise<void> {
+async function fill(archive: Pack, { store, home, clock, objectsOnly }: BackupOptions): Promise<void> {
   const directory = await mkdtemp(join(home, 'store', 'backup-'));
   try {
     const copy = join(directory, 'store.sqlite');
     await store.backup(copy);
-    const manifest = { version: 1, createdAt: timestamp(clock), revision: store.resourceVersion };
+    const manifest = {
+      version: 2,
+      createdAt: timestamp(clock),
+      revision: store.resourceVersion,
+      parts: objectsOnly ? [] : contentParts,
+    };
     archive.entry({ name: manifestName, mode: 0o600 }, `${JSON.stringify(manifest)}\n`);
-    await addFile(archive, copy, storeEntry);
-    for (const file of await filesBelow(join(home, 'config')))
-      if (!file.endsWith('.tmp'))
-        await addFile(archive, file, join('config', relative(join(home, 'config'), file)));
+    await addFile(archive, copy, { name: storeEntry, mode: 0o600 });
+    await addTree(archive, join(home, 'config'), 'config');
+    if (!objectsOnly) for (const part of contentParts) await addTree(archive, join(home, part), part);
     archive.finalize();
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-async function addFile(archive: Pack, path: string, name: string): Promise<void> {
-  const { size } = await stat(path);
-  if (size < 2 ** 20) {
-    const bytes = await readFile(path);
-    await new Promise<void>((resolve, reject) =>
-      archive.entry({ name, mode: 0o600, size: bytes.length }, bytes, (error) =>
-        error ? reject(error) : resolve(),
-      ),
-    );
-    return;
-  }
-  await pipeline(createReadStream(path), archive.entry({ name, mode: 0o600, size }));
-}
-
-async function filesBelow(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
-}
-
 /** `POST /tagboat/backup` and `POST /tagboat/check`; the owner's alone, as all of `/tagboat`. */
 export function maintenanceRoutes(app: FastifyInstance, options: BackupOptions): void {
-  app.post('/tagboat/backup', async (_request, reply) =>
-    reply.type('application/x-tar').send(backupStream(options)),
-  );
+  app.post('/tagboat/backup', async (request, reply) => {
+    const { objectsOnly } = request.query as { objectsOnly?: string };
+    return reply
+      .type('application/x-tar')
+      .send(backupStream({ ...options, objectsOnly: objectsOnly === 'true' }));
+  });
   app.post('/tagboat/check', async () => ({ problems: await options.store.check() }));
 }

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -26,6 +26,30 @@ const secret = (name: string): Secret => ({
   data: { password: 'b3Blbg==' },
 });
 const key = (name: string) => ({ type: kinds.Secret, namespace: 'demo', name });
+
+test('repositories, images and claims come back with their modes, empty directories and links', async () => {
+  const home = join(root, 'home');
+  await mkdir(join(home, 'git', 'demo', 'r.git', 'refs', 'tags'), { recursive: true });
+  await mkdir(join(home, 'git', 'demo', 'r.git', 'objects', 'ab'), { recursive: true });
+  await writeFile(join(home, 'git', 'demo', 'r.git', 'HEAD'), 'ref: refs/heads/main\n');
+  await writeFile(join(home, 'git', 'demo', 'r.git', 'objects', 'ab', 'cd'), 'object', { mode: 0o444 });
+  await mkdir(join(home, 'volumes', 'claims', 'demo', 'data'), { recursive: true });
+  await mkdir(join(home, 'volumes', 'pods', 'gone'), { recursive: true });
+  await writeFile(join(home, 'volumes', 'claims', 'demo', 'data', 'run.sh'), 'x'.repeat(200_000), {
+    mode: 0o755,
+  });
+  await symlink('data', join(home, 'volumes', 'claims', 'demo', 'link'));
+  const { archive } = await backedUp();
+  const other = join(root, 'other');
+  await restore({ home: other, archive, force: false, clock: systemClock });
+  const git = join(other, 'git', 'demo', 'r.git');
+  expect((await stat(join(git, 'refs', 'tags'))).isDirectory()).toBe(true);
+  expect(await readFile(join(git, 'objects', 'ab', 'cd'), 'utf8')).toBe('object');
+  const claims = join(other, 'volumes', 'claims', 'demo');
+  expect((await stat(join(claims, 'data', 'run.sh'))).mode & 0o777).toBe(0o755);
+  expect(await readlink(join(claims, 'link'))).toBe('data');
+  expect(await readdir(join(other, 'volumes'))).toEqual(['claims']);
+});
 
 async function backedUp(): Promise<{ home: string; archive: string }> {
   const home = join(root, 'home');

@@ -1,11 +1,11 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { access, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { access, chmod, chown, mkdir, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Clock, invalid, TagboatError, timestamp } from '@tagboat/base';
 import { openDiskStore } from '@tagboat/store';
-import { extract } from 'tar-stream';
-import { manifestName, storeEntry } from './backup.ts';
+import { extract, type Header } from 'tar-stream';
+import { contentParts, manifestName, storeEntry } from './backup.ts';
 
 export interface RestoreOptions {
   readonly home: string;
@@ -23,7 +23,7 @@ export interface Restored {
 }
 
 /**
- * Puts the store and configuration of a backup in place. Everything is unpacked and checked beside first; what was there
+ * Puts what a backup holds in place. Everything is unpacked and checked beside first; what was there
  * is moved away, not deleted.
  * @throws `Invalid` for a file that is no backup, `Corrupt`, `AlreadyExists` without `force`, `Locked` while a Tagboat runs
  */
@@ -44,8 +44,10 @@ export async function restore({ home, archive, force, clock }: RestoreOptions): 
     await check(directory);
     const suffix = `before-${timestamp(clock).replace(/[-:]/g, '')}`;
     const kept: string[] = [];
-    for (const part of ['store', 'config']) {
+    for (const part of ['store', 'config', ...contentParts]) {
+      if (!(await exists(join(directory, part)))) continue;
       const target = join(home, part);
+      await mkdir(dirname(target), { recursive: true, mode: 0o700 });
       if (await exists(target)) {
         await rename(target, `${target}.${suffix}`);
         kept.push(`${target}.${suffix}`);
@@ -75,26 +77,56 @@ async function refuseWhileRunning(home: string): Promise<void> {
 
 async function unpack(archive: string, directory: string): Promise<void> {
   const entries = extract();
+  // Made when all files are there, so that none is written through one.
+  const links: { target: string; to: string }[] = [];
   entries.on('entry', (header, stream, next) => {
     // The same error ends the archive, where it is told.
     stream.on('error', () => undefined);
-    const path = normalize(header.name);
-    const known = path === manifestName || path === storeEntry || path.startsWith('config/');
-    if (header.type !== 'file' || !known || path.includes('..')) {
+    const path = normalize(header.name).replace(/\/$/, '');
+    if (!belongs(path, header)) {
       next(invalid(`${archive} holds "${header.name.slice(0, 100)}", which no backup has`));
       return;
     }
     const target = join(directory, path);
-    mkdir(dirname(target), { recursive: true, mode: 0o700 })
-      .then(() => pipeline(stream, createWriteStream(target, { mode: 0o600 })))
-      .then(() => next(), next);
+    if (header.type === 'symlink') links.push({ target, to: header.linkname ?? '' });
+    const written =
+      header.type === 'file'
+        ? writeEntry(target, header, stream as unknown as Entry)
+        : makeDirectory(target, header, stream as unknown as Entry);
+    written.then(() => next(), next);
   });
   try {
     await pipeline(createReadStream(archive), entries);
+    for (const { target, to } of links) await symlink(to, target);
   } catch (cause) {
     if (cause instanceof TagboatError) throw cause;
     throw invalid(`${archive} cannot be read as a backup: ${(cause as Error).message}`);
   }
+}
+
+/** The content of one file of the archive. */
+type Entry = AsyncIterable<Uint8Array> & NodeJS.ReadableStream;
+
+const parts = ['config', ...contentParts];
+
+function belongs(path: string, { type }: Header): boolean {
+  if (path.split('/').includes('..')) return false;
+  if (path === manifestName || path === storeEntry) return type === 'file';
+  const below = parts.some((part) => path === part || path.startsWith(`${part}/`));
+  return below && ['file', 'directory', 'symlink'].includes(type ?? 'file');
+}
+
+async function writeEntry(target: string, header: Header, stream: Entry): Promise<void> {
+  await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+  await pipeline(stream, createWriteStream(target, { mode: 0o600, flags: 'wx' }));
+  await chmod(target, header.mode ?? 0o600);
+  if (process.getuid?.() === 0) await chown(target, header.uid ?? 0, header.gid ?? 0);
+}
+
+async function makeDirectory(target: string, { type, mode }: Header, stream: Entry): Promise<void> {
+  stream.resume();
+  if (type === 'directory') await mkdir(target, { recursive: true, mode: mode ?? 0o755 });
+  else await mkdir(dirname(target), { recursive: true });
 }
 
 async function readManifest(
@@ -104,8 +136,8 @@ async function readManifest(
   const text = await readFile(join(directory, manifestName), 'utf8').catch(() => undefined);
   if (text === undefined) throw invalid(`${archive} is no backup of Tagboat: it has no ${manifestName}`);
   const manifest = JSON.parse(text) as { version: number; createdAt: string; revision: string };
-  if (manifest.version !== 1)
-    throw invalid(`${archive} was written by a newer Tagboat (format ${manifest.version}; this one knows 1)`);
+  if (manifest.version !== 1 && manifest.version !== 2)
+    throw invalid(`${archive} was written by a newer Tagboat (format ${manifest.version}; this one knows 2)`);
   return manifest;
 }
 

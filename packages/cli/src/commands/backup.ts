@@ -14,38 +14,47 @@ export default defineCommand({
   meta: {
     name: 'backup',
     description:
-      'Writes every object and the keys to a tar, while the platform runs or not: tagboat backup FILE',
+      'Writes all that a working platform needs to a tar, while it runs or not: tagboat backup FILE',
   },
   args: {
     file: { type: 'positional', required: true, description: 'where to; holds secrets, keep it safe' },
+    'objects-only': {
+      type: 'boolean',
+      description:
+        'the store, its keys and the configuration, without repositories, images, artifacts and claims',
+    },
     ...outputOption,
   },
   async run({ args }) {
     const file = resolve(args.file);
+    const objectsOnly = args['objects-only'] ?? false;
     const partial = `${file}.partial`;
     await access(dirname(file), constants.W_OK).catch(() => {
       throw invalid(`cannot write to the directory ${dirname(file)}`, { hint: 'make it, or choose another' });
     });
     try {
-      await pipeline(await source(), createWriteStream(partial, { mode: 0o600 }));
+      await pipeline(await source(objectsOnly), createWriteStream(partial, { mode: 0o600 }));
       await rename(partial, file);
     } catch (error) {
       await rm(partial, { force: true });
       throw error;
     }
     const { size } = await stat(file);
-    const others = ['git', 'blobs', 'volumes', 'logs'].map((name) => join(defaultHome(), name));
+    const left = objectsOnly ? ['git', 'blobs', 'artifacts', 'volumes/claims', 'logs'] : ['logs'];
+    const others = left.map((name) => join(defaultHome(), name));
+    const content = objectsOnly ? '' : ', repositories, images, artifacts and claims';
     tell(args.output, { file, bytes: size, notIncluded: others }, [
-      `${file}: ${Math.ceil(size / 1024)} KiB: the store, its keys and the configuration`,
-      `not in it: repositories, images, volumes and logs; copy ${others.join(' ')} for those`,
+      `${file}: ${Math.ceil(size / 1024)} KiB: the store, its keys, the configuration${content}`,
+      `not in it: what is made again when it is needed, and ${others.join(' ')}`,
     ]);
   },
 });
 
 /** From the running platform, else from the store itself. */
-async function source(): Promise<Readable> {
+/** @param objectsOnly without what objects speak of */
+async function source(objectsOnly: boolean): Promise<Readable> {
   try {
-    const response = await (await connect()).request('POST', '/tagboat/backup');
+    const response = await (await connect()).request('POST', `/tagboat/backup?objectsOnly=${objectsOnly}`);
     return Readable.fromWeb(response.body as never);
   } catch (error) {
     if (!isReason(error, 'Unavailable')) throw error;
@@ -55,7 +64,7 @@ async function source(): Promise<Readable> {
     directory: join(home, 'store'),
     keyFile: join(home, 'config', 'store-key'),
   });
-  const stream = backupStream({ store, home, clock: systemClock });
+  const stream = backupStream({ store, home, clock: systemClock, objectsOnly });
   stream.on('close', () => void store[Symbol.asyncDispose]());
   return stream;
 }

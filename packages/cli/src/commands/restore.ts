@@ -7,8 +7,7 @@ import { outputOption, tell } from '../output.ts';
 export default defineCommand({
   meta: {
     name: 'restore',
-    description:
-      'Puts the objects and keys of a backup in place, while the platform does not run: tagboat restore FILE',
+    description: 'Puts what a backup holds in place, while the platform does not run: tagboat restore FILE',
   },
   args: {
     file: { type: 'positional', required: true },
