@@ -17,6 +17,8 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
   readonly #ended: (key: ResourceKey) => void;
   readonly #begun: () => void;
   readonly #workers = new Map<string, { uid: string; worker: PodWorker }>();
+  /** Also those whose pods are gone already, as long as something of them runs. */
+  readonly #running = new Set<PodWorker>();
 
   /** `ended`: a pod's worker has ended, so that the pod is to be looked at again; `begun`: one more runs. */
   constructor(context: NodeContext, told: { ended: (key: ResourceKey) => void; begun: () => void }) {
@@ -45,10 +47,12 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
     const worker = isStepPod(pod) ? new StepPodWorker(context, pod) : new GeneralPodWorker(context, pod);
     const entry = { uid: pod.metadata.uid ?? '', worker };
     this.#workers.set(id, entry);
+    this.#running.add(worker);
     this.#begun();
     void worker.done
       .catch((error: unknown) => this.#context.log.error('a pod worker failed', { key: id, error }))
       .finally(() => {
+        this.#running.delete(worker);
         if (this.#workers.get(id) === entry) this.#workers.delete(id);
         this.#ended(key);
       });
@@ -95,7 +99,7 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
 
   /** Kills what runs; pods keep their status and start over when the node starts again. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const workers = [...this.#workers.values()].map(({ worker }) => worker);
+    const workers = [...this.#running];
     for (const worker of workers) worker.abandon();
     await Promise.all(workers.map((worker) => worker.done.catch(() => undefined)));
   }

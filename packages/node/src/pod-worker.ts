@@ -128,6 +128,7 @@ export abstract class PodWorker {
       await Promise.all([...this.containers.values()].map(({ exited }) => exited));
       for (const started of this.#started) if (!started.log.closed) await started.close();
       await context.reap(pod.metadata.uid ?? '');
+      if (this.#evicted) await this.report(this.#evicted);
       await rm(context.layout.pod(pod.metadata.uid ?? ''), { recursive: true, force: true }).catch(
         (error: unknown) => context.log.warn('a pod directory remains', { error }),
       );
