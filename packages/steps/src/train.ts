@@ -49,7 +49,8 @@ export async function train(context: StepContext): Promise<void> {
   const known = reuse === 'never' ? undefined : await recall(context, key, out);
   if (known) {
     context.say(`the same inputs were trained before (${key.slice(0, 12)}): the model is taken from then`);
-    await finish(context, model, { out, reused: true, notebook: known.values.notebook ?? '' });
+    const digest = await pushModel(context, model, out);
+    await finish(context, digest, { reused: true, notebook: known.values.notebook ?? '' });
     return;
   }
   const workdir = await materialise(context, { commit, model, files, data, name: 'work' });
@@ -60,7 +61,11 @@ export async function train(context: StepContext): Promise<void> {
   await mkdir(dirname(artifact), { recursive: true });
   for (const path of outputs) await mkdir(dirname(join(workdir, path)), { recursive: true });
   const variables = { ...dataVariables(data, workdir), TAGBOAT_MODEL: artifact };
-  let notebook = '';
+  const reportNotebooks = async () => {
+    const digest = (await pushNotebooks(context, notebooks)) ?? '';
+    await context.result('notebook', digest);
+    return digest;
+  };
   try {
     for (const step of steps)
       await execute(context, {
@@ -71,11 +76,17 @@ export async function train(context: StepContext): Promise<void> {
         undeclared: all,
         variables: { ...variables, TAGBOAT_PARAMETERS: JSON.stringify(step.parameters) },
       });
-  } finally {
-    notebook = (await pushNotebooks(context, notebooks)) ?? '';
-    await context.result('notebook', notebook);
+  } catch (error) {
+    await reportNotebooks();
+    throw error;
   }
-  await keepOutputs(model, workdir, out);
+  const reported = reportNotebooks();
+  reported.catch(() => undefined);
+  // The notebooks are there even where the model is not.
+  const digest = await keepOutputs(model, workdir, out)
+    .then(() => pushModel(context, model, out))
+    .finally(() => reported);
+  const notebook = await reported;
   const kept = (await readdir(out, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(out.length + 1));
@@ -85,7 +96,7 @@ export async function train(context: StepContext): Promise<void> {
       files: kept,
       values: { notebook, run: context.optional('TAGBOAT_RUN') ?? '' },
     });
-  await finish(context, model, { out, reused: false, notebook });
+  await finish(context, digest, { reused: false, notebook });
 }
 
 async function keepOutputs(model: ModelFile, workdir: string, out: string): Promise<void> {
@@ -119,7 +130,7 @@ async function takeCommitted(context: StepContext, commit: Commit, model: ModelF
     });
   });
   context.say(`takes the committed model ${path}`);
-  await finish(context, model, { out, reused: false, notebook: '' });
+  await finish(context, await pushModel(context, model, out), { reused: false, notebook: '' });
   await context.result('key', '');
 }
 
@@ -135,18 +146,21 @@ export async function pushNotebooks(context: StepContext, directory: string): Pr
   });
 }
 
-async function finish(
-  context: StepContext,
-  model: ModelFile,
-  { out, reused, notebook }: { out: string; reused: boolean; notebook: string },
-): Promise<void> {
+async function pushModel(context: StepContext, model: ModelFile, out: string): Promise<string> {
   const name = basename(model.spec.artifact.path);
-  const digest = await pushArtifact(await context.registry(), {
+  return pushArtifact(await context.registry(), {
     repository: context.artifacts('model'),
     tags: [],
     artifactType: modelType,
     files: [{ name, path: join(out, 'model', name) }],
   });
+}
+
+async function finish(
+  context: StepContext,
+  digest: string,
+  { reused, notebook }: { reused: boolean; notebook: string },
+): Promise<void> {
   context.say(`model ${digest}`);
   await context.result('model-digest', digest);
   await context.result('reused', String(reused));
