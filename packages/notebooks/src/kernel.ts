@@ -239,8 +239,7 @@ export class Kernel implements AsyncDisposable {
   async #receive(socket: Dealer | Subscriber, handle: (message: Message) => void): Promise<void> {
     try {
       for await (const frames of socket) {
-        const message = decode(frames as Buffer[], this.#key);
-        if (message) handle(message);
+        for (const message of decode(frames as Buffer[], this.#key)) handle(message);
       }
     } catch (error) {
       // A socket that is closed while it waits says so by an error.

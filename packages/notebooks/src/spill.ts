@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { TagboatError } from '@tagboat/base';
 
 /** How much of what a cell says is kept, and where. Bytes. */
 export interface OutputLimits {
@@ -58,6 +59,11 @@ export class Spill implements Disposable {
     if (kept.length === 0) return;
     const file = this.#files.get(name) ?? openSync(join(this.#directory, name), 'w');
     this.#files.set(name, file);
-    writeSync(file, kept);
+    try {
+      writeSync(file, kept);
+    } catch (cause) {
+      const message = `cannot keep the output of a cell in ${join(this.#directory, name)}: ${(cause as Error).message}`;
+      throw new TagboatError(message, { reason: 'OutputNotKept', retryable: false, cause });
+    }
   }
 }

@@ -1,4 +1,6 @@
+import { constants } from 'node:buffer';
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
+import { largeContent, streamPieces } from './large-message.ts';
 
 /** A Jupyter message (jupyter_client, "Messaging in Jupyter", protocol 5.3). */
 export interface Message {
@@ -31,19 +33,39 @@ export function encode(
   return { id, frames: [Buffer.from(delimiter), Buffer.from(sign(parts, key)), ...parts] };
 }
 
-/** @returns undefined where the frames are no message signed with the key */
-export function decode(frames: readonly Buffer[], key: string): Message | undefined {
-  const start = frames.findIndex((frame) => frame.toString('latin1') === delimiter);
+/**
+ * The message that the frames hold; a stream's with a large text is given in pieces, as messages of their own.
+ * @returns none where the frames are no message signed with the key
+ */
+export function decode(frames: readonly Buffer[], key: string): Iterable<Message> {
+  const start = frames.findIndex((frame) => frame.toString('latin1', 0, 20) === delimiter);
   const parts = frames.slice(start + 2, start + 6);
-  if (start < 0 || parts.length < 4) return undefined;
+  if (start < 0 || parts.length < 4) return [];
   const expected = Buffer.from(sign(parts, key));
   const found = frames[start + 1]!;
-  if (expected.length !== found.length || !timingSafeEqual(expected, found)) return undefined;
-  const [header, parent, , content] = parts.map(
-    (part) => JSON.parse(part.toString('utf8')) as Record<string, unknown>,
-  );
-  return { header, parent, content, buffers: frames.slice(start + 6) } as unknown as Message;
+  if (expected.length !== found.length || !timingSafeEqual(expected, found)) return [];
+  const [header, parent] = [parsed(parts[0]!), parsed(parts[1]!)];
+  const message = { header, parent, buffers: frames.slice(start + 6) } as unknown as Omit<Message, 'content'>;
+  const content = parts[3]!;
+  if (content.length < largeContent) return [{ ...message, content: parsed(content) }];
+  return largeMessages(message, content);
 }
+
+function* largeMessages(message: Omit<Message, 'content'>, content: Buffer): Generator<Message> {
+  const pieces = message.header.msg_type === 'stream' ? streamPieces(content) : undefined;
+  if (pieces) for (const piece of pieces) yield { ...message, content: piece };
+  else if (content.length < constants.MAX_STRING_LENGTH) yield { ...message, content: parsed(content) };
+  else {
+    const text = `[the kernel sent a ${message.header.msg_type} of ${Math.round(content.length / 1e6)} MB, which is too large to be kept]\n`;
+    yield {
+      ...message,
+      header: { ...message.header, msg_type: 'stream' },
+      content: { name: 'stderr', text },
+    };
+  }
+}
+
+const parsed = (part: Buffer) => JSON.parse(part.toString('utf8')) as Record<string, unknown>;
 
 function sign(parts: readonly Buffer[], key: string): string {
   const hmac = createHmac('sha256', key);

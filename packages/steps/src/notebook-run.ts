@@ -1,4 +1,4 @@
-import { copyFile, mkdir, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
 import { type Digest, notFound } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
@@ -88,11 +88,19 @@ export async function prepareNotebook(context: StepContext, task: NotebookTask):
             variables: { ...variables, TAGBOAT_PARAMETERS: JSON.stringify(step.parameters) },
           });
       } finally {
-        await copyFile(join(notebooks, basename(notebook)), outputPath).catch(() => undefined);
+        await keepExecuted(notebooks, basename(notebook), outputPath);
       }
       return artifact ? outcomeOf(artifact, model.spec.artifact.path) : {};
     },
   };
+}
+
+/** The executed notebook, where it came so far, and beside it the files with what was too large for it. */
+async function keepExecuted(directory: string, name: string, outputPath: string): Promise<void> {
+  const names: string[] = await readdir(directory).catch(() => []);
+  if (names.includes(name)) await copyFile(join(directory, name), outputPath);
+  const large = names.filter((other) => other.startsWith(`${basename(name, '.ipynb')}.cell-`));
+  for (const other of large) await copyFile(join(directory, other), join(dirname(outputPath), other));
 }
 
 async function modelOf(commit: Commit, notebook: string): Promise<ModelFile | undefined> {
