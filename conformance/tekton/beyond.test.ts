@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { kinds, type PipelineRun, parseYaml, type TaskRun } from '@tagboat/api';
-import { rerunOfAnnotation, takenFromAnnotation } from '@tagboat/pipelines';
+import { kinds, type PipelineRun, parseYaml, rerunOfAnnotation, type TaskRun } from '@tagboat/api';
+import { takenFromAnnotation } from '@tagboat/pipelines';
 import { type Engine, startEngine } from '@tagboat/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exampleTools } from './tools.ts';

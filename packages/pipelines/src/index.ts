@@ -13,7 +13,7 @@ import { TaskRunReconciler, taskRunOfPod } from './task-run-controller.ts';
 export { claimName as claimNameOf } from './children.ts';
 export { childName } from './names.ts';
 export type { Problem } from './problems.ts';
-export { rerunOfAnnotation, takenFromAnnotation } from './rerun.ts';
+export { takenFromAnnotation } from './rerun.ts';
 export { queueAnnotations, queueLabels } from './run-queue.ts';
 export { Settings } from './settings.ts';
 export { problemError, tektonDenial, validateTekton } from './validate.ts';

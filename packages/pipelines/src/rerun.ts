@@ -3,13 +3,12 @@ import {
   findCondition,
   kinds,
   type PipelineRun,
+  rerunOfAnnotation,
   type TaskRun,
   type TaskRunStatus,
 } from '@tagboat/api';
 import type { Reader } from '@tagboat/store';
 
-/** On a PipelineRun: the run whose succeeded tasks need not run again. */
-export const rerunOfAnnotation = 'tagboat.dev/rerun-of';
 /** On the status of a TaskRun that did not run: the TaskRun whose outcome it has. */
 export const takenFromAnnotation = 'tagboat.dev/taken-from';
 
