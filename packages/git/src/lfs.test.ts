@@ -157,6 +157,47 @@ describe('Git LFS', () => {
     expect((await list()).locks).toHaveLength(1);
   });
 
+  it('the clone of an outside repository gets what it has not from there', async () => {
+    await put('hello');
+    const mirrors = new Hosting(join(directory, 'mirrors'));
+    const mirror = await mirrors.ensure('demo', 'outside');
+    const here = Fastify();
+    await here.register(
+      (scope) =>
+        smartHttp(scope, {
+          open: async () => mirror,
+          fetchLfs: async (_namespace, _name, objects) => {
+            await fetchLfsObjects(url, mirror, { pointers: objects });
+          },
+          pushed: async () => undefined,
+          log: silentLogger,
+        }),
+      { prefix: '/git' },
+    );
+    const gone = 'f'.repeat(64);
+    const answer = await here.inject({
+      method: 'POST',
+      url: '/git/demo/outside.git/info/lfs/objects/batch',
+      payload: JSON.stringify({
+        operation: 'download',
+        objects: [
+          { oid, size: 5 },
+          { oid: gone, size: 1 },
+          { oid: '../x', size: 1 },
+        ],
+      }),
+    });
+    expect(
+      answer
+        .json()
+        .objects.map(({ actions, error }: { actions?: object; error?: { code: number } }) =>
+          actions ? 'there' : error?.code,
+        ),
+    ).toEqual(['there', 404, 422]);
+    expect((await here.inject({ url: `/git/demo/outside.git/info/lfs/objects/${oid}` })).body).toBe('hello');
+    await here.close();
+  });
+
   it.skipIf(!lfs)(
     'serves the real git lfs, and our own clones get the content without it (needs git-lfs)',
     async () => {

@@ -8,7 +8,7 @@ import type { SmartHttpOptions } from './smart-http.ts';
 
 const mostObjects = 10_000;
 
-interface Asked {
+export interface LfsObject {
   readonly oid: string;
   readonly size: number;
 }
@@ -17,11 +17,13 @@ interface Asked {
  * Git LFS' batch API with its basic transfer (git-lfs docs/api/batch.md, basic-transfers.md), below `<repository>.git/info/lfs`.
  * Locks are those of `lfs-lock-routes.ts`.
  */
-export function lfsRoutes(app: FastifyInstance, options: Pick<SmartHttpOptions, 'open' | 'userOf'>): void {
+export function lfsRoutes(
+  app: FastifyInstance,
+  options: Pick<SmartHttpOptions, 'open' | 'userOf' | 'fetchLfs'>,
+): void {
   const prefix = '/:namespace/:repository/info/lfs';
   const directoryFor = async (request: FastifyRequest, push: boolean): Promise<string> => {
-    const { namespace, repository } = request.params as { namespace: string; repository: string };
-    const name = repository.replace(/\.git$/, '');
+    const { namespace, name } = placeOf(request);
     const directory = await options.open(namespace, name, { push, request });
     if (!directory) throw notFound(`there is no repository ${namespace}/${name}`);
     return directory;
@@ -31,6 +33,11 @@ export function lfsRoutes(app: FastifyInstance, options: Pick<SmartHttpOptions, 
   app.post(`${prefix}/objects/batch`, async (request, reply) => {
     const { operation, objects } = await readBatch(request.body as Readable);
     const store = await storeFor(request, operation === 'upload');
+    if (operation === 'download' && options.fetchLfs)
+      await fetchMissing(store, objects, (missing) => {
+        const { namespace, name } = placeOf(request);
+        return options.fetchLfs!(namespace, name, missing);
+      });
     const base = `${baseOf(request)}/objects`;
     const { authorization } = request.headers;
     const header: Record<string, string> = authorization ? { Authorization: authorization } : {};
@@ -51,7 +58,7 @@ export function lfsRoutes(app: FastifyInstance, options: Pick<SmartHttpOptions, 
   );
   app.post(`${prefix}/verify`, async (request, reply) => {
     const store = await storeFor(request, false);
-    const { oid, size } = (await readJson(request.body as Readable)) as Partial<Asked>;
+    const { oid, size } = (await readJson(request.body as Readable)) as Partial<LfsObject>;
     if (!isOid(oid) || (await store.size(oid)) !== size) throw notFound(`${oid} is not here in full`);
     return reply.type(media).send('{}');
   });
@@ -62,13 +69,36 @@ export function lfsRoutes(app: FastifyInstance, options: Pick<SmartHttpOptions, 
   });
 }
 
+function placeOf(request: FastifyRequest): { namespace: string; name: string } {
+  const { namespace, repository } = request.params as { namespace: string; repository: string };
+  return { namespace, name: repository.replace(/\.git$/, '') };
+}
+
+async function fetchMissing(
+  store: LfsStore,
+  objects: readonly LfsObject[],
+  fetch: (missing: readonly LfsObject[]) => Promise<void>,
+): Promise<void> {
+  const missing: LfsObject[] = [];
+  for (const object of objects)
+    if (
+      isOid(object.oid) &&
+      Number.isSafeInteger(object.size) &&
+      (await store.size(object.oid)) === undefined
+    )
+      missing.push(object);
+  if (missing.length > 0) await fetch(missing);
+}
+
 /** The URL of `.../info/lfs`, as the client reached it. */
 function baseOf(request: FastifyRequest): string {
   const path = request.url.split('?')[0]!.replace(/\/objects\/batch$/, '');
   return `${request.protocol}://${request.headers.host}${path}`;
 }
 
-async function readBatch(body: Readable): Promise<{ operation: 'upload' | 'download'; objects: Asked[] }> {
+async function readBatch(
+  body: Readable,
+): Promise<{ operation: 'upload' | 'download'; objects: LfsObject[] }> {
   const { operation, transfers, objects, hash_algo } = (await readJson(body)) as Record<string, unknown>;
   if (operation !== 'upload' && operation !== 'download')
     throw unprocessable(`expected an operation upload or download, found "${String(operation)}"`);
@@ -78,12 +108,12 @@ async function readBatch(body: Readable): Promise<{ operation: 'upload' | 'downl
     throw new TagboatError('only sha256 is served here', { reason: 'Conflict', retryable: false });
   if (!Array.isArray(objects) || objects.length > mostObjects)
     throw unprocessable(`expected a list of at most ${mostObjects} objects`);
-  return { operation, objects: objects as Asked[] };
+  return { operation, objects: objects as LfsObject[] };
 }
 
 async function answerFor(
   store: LfsStore,
-  { oid, size }: Asked,
+  { oid, size }: LfsObject,
   about: { operation: 'upload' | 'download'; base: string; header: Record<string, string> },
 ): Promise<object> {
   const fault = (code: number, message: string) => ({ oid, size, error: { code, message } });

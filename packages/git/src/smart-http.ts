@@ -7,7 +7,7 @@ import { describeError, httpStatusOf, type Logger, notFound } from '@tagboat/bas
 import { gitEnvironment } from '@tagboat/git-client';
 import { signalGroup, tiedToParent } from '@tagboat/process';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { lfsRoutes } from './lfs.ts';
+import { type LfsObject, lfsRoutes } from './lfs.ts';
 import { answerProposals, type Proposal, type ProposalOutcome } from './proc-receive.ts';
 
 export interface SmartHttpOptions {
@@ -25,6 +25,8 @@ export interface SmartHttpOptions {
   };
   /** Who asks, as locks name them; absent: everybody is one. */
   readonly userOf?: (request: FastifyRequest) => string;
+  /** Fetches Git LFS objects that are not here into the clone of an outside repository, as far as they are there. */
+  readonly fetchLfs?: (namespace: string, name: string, objects: readonly LfsObject[]) => Promise<void>;
   /** Called when a push has ended. */
   readonly pushed: (namespace: string, name: string) => Promise<void>;
   readonly log: Logger;

@@ -157,6 +157,7 @@ async function gitRoutes(scope: FastifyInstance, options: MainPortOptions): Prom
   await smartHttp(scope, {
     log: options.log,
     userOf,
+    fetchLfs: (namespace, name, objects) => options.repositories().fetchLfs(namespace, name, objects),
     proposals: {
       hooks: () => options.hosting().hooks(),
       propose: (about, proposal) => proposals.take(about, proposal),

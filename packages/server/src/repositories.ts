@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type KubernetesObject, kinds, type Repository } from '@tagboat/api';
 import { shortHash } from '@tagboat/base';
 import { credentialsOf, type Hosting } from '@tagboat/git';
-import { type Credentials, fetchMirror, gitEnvironment } from '@tagboat/git-client';
+import { type Credentials, fetchLfsObjects, fetchMirror, gitEnvironment } from '@tagboat/git-client';
 import { runCommand } from '@tagboat/process';
 import { deploymentRepositoryName } from '@tagboat/render';
 import { createIfAbsent, type ResourceStore } from '@tagboat/store';
@@ -54,6 +54,22 @@ export class Repositories {
     const credentials = await this.credentialsFor(repository);
     await fetchMirror(url, directory, credentials ? { credentials } : {});
     return directory;
+  }
+
+  /** Git LFS objects of an outside repository, into its clone here; what is not there either is left out. */
+  async fetchLfs(
+    namespace: string,
+    name: string,
+    objects: readonly { oid: string; size: number }[],
+  ): Promise<void> {
+    const repository = await this.#access.store.get<Repository>({ type: kinds.Repository, namespace, name });
+    const url = repository?.spec?.url;
+    if (!repository || url === undefined) return;
+    const credentials = await this.credentialsFor(repository);
+    await fetchLfsObjects(url, this.#access.hosting.path(namespace, name), {
+      pointers: objects,
+      ...(credentials ? { credentials } : {}),
+    });
   }
 
   /** A bare clone of any URL, up to date; what is hosted here is used where it is. */
