@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { type ControlGroup, ControlGroups } from './control-groups.ts';
 
@@ -32,6 +33,21 @@ describe.skipIf(!able)('ControlGroups (skipped where control groups cannot be ma
     const [code] = await run('set -e; sleep 0.01 & sleep 0.01 & sleep 0.01 & sleep 0.01 & wait');
     expect(code).not.toBe(0);
     expect(await group.outOfMemory()).toBe(false);
+  });
+
+  it('removes the groups of a node whose process is gone, and no other', async () => {
+    const ended = spawn('true');
+    await once(ended, 'exit');
+    const pattern = new RegExp(`^tagboat-gone-${process.pid}-(\\d+)$`);
+    const [dead, alive] = await Promise.all(
+      [ended.pid, process.pid].map((pid) => ControlGroups.detect(`tagboat-gone-${process.pid}-${pid}`)),
+    );
+    group = await dead!.create('pod/container', { processes: 3 });
+    const kept = await alive!.create('pod/container', { processes: 3 });
+    await groups.clean(pattern);
+    expect(group.processFiles.filter(existsSync)).toEqual([]);
+    expect(kept.processFiles.filter(existsSync)).toEqual(kept.processFiles);
+    await alive![Symbol.asyncDispose]();
   });
 
   it('knows what it cannot limit', () => {

@@ -105,11 +105,20 @@ export class ControlGroups {
     };
   }
 
-  /** Removes what an earlier life left, once its processes have ended. */
-  async clean(): Promise<void> {
-    for (const { directory } of this.#hierarchies)
+  /**
+   * Removes what an earlier life left, once its processes have ended.
+   * @param others names of groups of nodes, the pid of each in parentheses: those whose process is gone are removed too
+   */
+  async clean(others?: RegExp): Promise<void> {
+    for (const { directory } of this.#hierarchies) {
+      const siblings = others ? await readdir(dirname(directory)).catch(() => []) : [];
+      for (const name of siblings) {
+        const pid = others!.exec(name)?.[1];
+        if (pid && !existsSync(`/proc/${pid}`)) await removeTree(join(dirname(directory), name));
+      }
       for (const entry of await readdir(directory, { withFileTypes: true }).catch(() => []))
         if (entry.isDirectory()) await removeTree(join(directory, entry.name));
+    }
   }
 
   /** Removes all of this node's groups. */

@@ -93,8 +93,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       : note === undefined
         ? new SandboxDriver({ tools: options.tools, directory: layout.sandboxes })
         : new ProcessDriver(options.tools);
-  const groups = await ControlGroups.detect(`tagboat-${shortHash([home])}`);
-  await groups.clean();
+  const groups = await ControlGroups.detect(groupName(home));
+  await groups.clean(groupPattern);
   const nodeName = machineName();
   const context: NodeContext = {
     store,
@@ -188,3 +188,7 @@ function claimController({ store, layout, clock, log }: NodeContext): Controller
     },
   });
 }
+
+/** With the pid: whichever platform starts next on this machine removes what a killed one left. */
+const groupName = (home: string) => `tagboat-${shortHash([home])}-${process.pid}`;
+const groupPattern = /^tagboat-[0-9a-f]+-(\d+)$/;

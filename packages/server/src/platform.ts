@@ -221,6 +221,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     types,
     clock,
     log,
+    home,
     metrics,
     settings,
     repositories,
@@ -269,6 +270,7 @@ function gitInPods(url: string): Record<string, string> {
 }
 
 interface Composition {
+  readonly home: string;
   readonly triggers: ReturnType<typeof triggerOptions>;
   readonly store: ObjectStore;
   readonly types: TypeRegistry;
@@ -320,7 +322,13 @@ function roomControllers(parts: Composition): Startable[] {
       settings: parts.settings,
       customControllers: true,
     }),
-    ...createWorkloadControllers({ store, clock, log: log('workloads'), appsUrl: parts.appsUrl }),
+    ...createWorkloadControllers({
+      store,
+      clock,
+      log: log('workloads'),
+      appsUrl: parts.appsUrl,
+      seed: parts.home,
+    }),
     inferenceServiceController({ store, clock, log: log('serving'), appsUrl: parts.appsUrl }),
     applicationController({
       store,

@@ -18,6 +18,8 @@ export interface WorkloadOptions {
   readonly store: ResourceStore;
   readonly clock: Clock;
   readonly log: Logger;
+  /** What is this platform's own, such as its directory: two on one machine give their Services other addresses. */
+  readonly seed?: string;
 }
 
 export const isReady = (pod: Pod) => findCondition(pod.status?.conditions, 'Ready')?.status === 'True';

@@ -13,11 +13,14 @@ import {
   type Service,
 } from '@tagboat/api';
 import { canonicalJson, shortHash } from '@tagboat/base';
-import { Controller, type EventRecorder } from '@tagboat/controller';
+import { Controller, type EventRecorder, type Result } from '@tagboat/controller';
 import { createIfAbsent, mutate, type ResourceStore } from '@tagboat/store';
 import { isEnding, isOver, isReady, recorder, type WorkloadOptions } from './owned-pods.ts';
 import { listenerPorts, targetPort } from './service-ports.ts';
 import { ServiceProxy } from './service-proxy.ts';
+
+/** Milliseconds. */
+const untilNextTry = 10_000;
 
 /**
  * Gives Services an address on loopback, keeps their Endpoints, and passes connections on to their ready pods: the
@@ -57,7 +60,7 @@ export class ServiceController implements AsyncDisposable {
     await this.#events.flush();
   }
 
-  async #reconcile(key: ResourceKey): Promise<void> {
+  async #reconcile(key: ResourceKey): Promise<Result> {
     const { store } = this.#options;
     const stored = await store.get<Service>(key);
     if (!stored?.spec || stored.metadata.deletionTimestamp) return this.#close(key);
@@ -70,9 +73,11 @@ export class ServiceController implements AsyncDisposable {
     const problems = await this.#proxy.set(keyText(key), listenerPorts(service, ready));
     for (const message of problems)
       this.#events.record(service, { type: 'Warning', reason: 'PortNotBound', message });
+    // Whoever has the port may leave it, and says nothing then.
+    return problems.length > 0 ? { again: untilNextTry } : undefined;
   }
 
-  async #close(key: ResourceKey): Promise<void> {
+  async #close(key: ResourceKey): Promise<undefined> {
     await this.#proxy.set(keyText(key), []);
   }
 
@@ -84,7 +89,7 @@ export class ServiceController implements AsyncDisposable {
     const { items } = await store.list<Service>(kinds.Service);
     const used = new Set(items.map((other) => other.spec?.clusterIP));
     const ports = new Set(items.flatMap((other) => other.spec?.ports ?? []).map(({ nodePort }) => nodePort));
-    const clusterIP = freeAddress(service, used);
+    const clusterIP = freeAddress(service, used, this.#options.seed);
     return mutate<Service>(store, keyOf(kinds.Service, service), (draft) => {
       const declared = draft.spec!;
       declared.type ??= 'ClusterIP';
@@ -127,10 +132,10 @@ const isServing =
     !isEnding(pod) && (isReady(pod) || spec?.publishNotReadyAddresses === true);
 
 /** 127.192.0.0/10 is for Services; pods have 127.64.0.0/10. */
-function freeAddress(service: Service, used: ReadonlySet<string | undefined>): string {
+function freeAddress(service: Service, used: ReadonlySet<string | undefined>, seed = ''): string {
   const { namespace = '', name } = service.metadata;
   for (let attempt = 0; ; attempt++) {
-    const number = Number.parseInt(shortHash([namespace, name, String(attempt)], 8), 16);
+    const number = Number.parseInt(shortHash([seed, namespace, name, String(attempt)], 8), 16);
     const address = `127.${192 + ((number >>> 16) & 63)}.${(number >>> 8) & 255}.${number & 255 || 1}`;
     if (!used.has(address)) return address;
   }
