@@ -16,6 +16,7 @@ import { createIfAbsent, deleteIfPresent, mutate, mutateStatus } from '@tagboat/
 import { rolloutStatus, sameStatus } from './deployment-status.ts';
 import { ownerKeys, recorder, type WorkloadOptions } from './owned-pods.ts';
 import { planRollout } from './plan-rollout.ts';
+import { planScaling, replicasAnnotations } from './plan-scaling.ts';
 
 const revisionAnnotation = 'deployment.kubernetes.io/revision';
 const hashLabel = 'pod-template-hash';
@@ -57,8 +58,13 @@ class Rollout {
     const sets = await this.#sets(deployment);
     const current = await this.#current(deployment, sets);
     const old = sets.filter((set) => set.metadata.name !== current.metadata.name);
-    for (const [name, replicas] of planRollout(deployment, current, old))
-      await this.#scale(deployment, sets.find((set) => set.metadata.name === name) ?? current, replicas);
+    const plan = planScaling(deployment, current, old) ?? planRollout(deployment, current, old);
+    const annotations = replicasAnnotations(deployment);
+    for (const set of [current, ...old]) {
+      const replicas = plan.get(set.metadata.name) ?? set.spec?.replicas ?? 0;
+      if (replicas !== (set.spec?.replicas ?? 0)) await this.#scale(deployment, set, replicas);
+      else if (replicas > 0) await this.#annotate(set, annotations);
+    }
     await this.#prune(deployment, old);
     return this.#report(deployment, await this.#sets(deployment), current.metadata.name);
   }
@@ -67,12 +73,22 @@ class Rollout {
     const before = set.spec?.replicas ?? 0;
     await mutate<ReplicaSet>(this.#options.store, keyOf(kinds.ReplicaSet, set), (draft) => {
       draft.spec!.replicas = replicas;
+      draft.metadata.annotations = { ...draft.metadata.annotations, ...replicasAnnotations(deployment) };
     });
     const direction = replicas > before ? 'up' : 'down';
     this.#events.record(deployment, {
       type: 'Normal',
       reason: 'ScalingReplicaSet',
       message: `Scaled ${direction} replica set ${set.metadata.name} from ${before} to ${replicas}`,
+    });
+  }
+
+  /** Remembers how large the Deployment was, so that it is seen when it is scaled in the middle of a rollout. */
+  async #annotate(set: ReplicaSet, annotations: Record<string, string>): Promise<void> {
+    if (Object.entries(annotations).every(([name, value]) => set.metadata.annotations?.[name] === value))
+      return;
+    await mutate<ReplicaSet>(this.#options.store, keyOf(kinds.ReplicaSet, set), (draft) => {
+      draft.metadata.annotations = { ...draft.metadata.annotations, ...annotations };
     });
   }
 
