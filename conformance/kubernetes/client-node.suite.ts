@@ -48,6 +48,10 @@ function collector(): { stream: Writable; text: () => string; has: (wanted: stri
       done();
     },
   });
+  // A log that is no longer followed ends its stream with an AbortError.
+  stream.on('error', (error) => {
+    if (error.name !== 'AbortError') throw error;
+  });
   return {
     stream,
     text: () => text,
@@ -157,9 +161,19 @@ test('a deployment scales', async () => {
       },
     },
   });
-  const scale = await apps.readNamespacedDeploymentScale({ namespace, name: 'scaled' });
-  scale.spec!.replicas = 1;
-  await apps.replaceNamespacedDeploymentScale({ namespace, name: 'scaled', body: scale });
+  const name = 'scaled';
+  // Its controller writes meanwhile: what was read before that is refused, and read again.
+  for (let replaced = false; !replaced; ) {
+    const scale = await apps.readNamespacedDeploymentScale({ namespace, name });
+    scale.spec!.replicas = 1;
+    replaced = await apps.replaceNamespacedDeploymentScale({ namespace, name, body: scale }).then(
+      () => true,
+      (error: { code?: number }) => {
+        if (error.code !== 409) throw error;
+        return false;
+      },
+    );
+  }
   expect((await apps.readNamespacedDeployment({ namespace, name: 'scaled' })).spec!.replicas).toBe(1);
   await apps.deleteNamespacedDeployment({ namespace, name: 'scaled' });
 });

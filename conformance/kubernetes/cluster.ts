@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PlatformProcess } from '@tagboat/dev-env';
+import { runChecked } from '@tagboat/process';
 import { kubectlBinary } from './kubectl-binary.ts';
 
 export interface Answer {
@@ -71,6 +72,14 @@ export class Cluster implements AsyncDisposable {
 
   apply(...objects: object[]): Promise<string> {
     return this.kubectl('apply -f -', JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+  }
+
+  /** Runs a Python script that gets the command line of this kubectl: for what needs a terminal. */
+  async terminal(script: string, words: readonly string[]): Promise<string> {
+    const { stdout } = await runChecked('python3', ['-c', script, this.#kubectl, ...words], {
+      env: this.environment,
+    });
+    return stdout.toString('utf8');
   }
 
   /** Starts a kubectl that goes on by itself. Dispose to end it. */

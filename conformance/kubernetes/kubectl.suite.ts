@@ -132,6 +132,16 @@ describe('objects', () => {
     await kubectl('delete deploy patched');
   });
 
+  test('explains and lists every kind that is stored', async () => {
+    const kinds = lines(await kubectl('api-resources --verbs=list -o name'));
+    expect(kinds.length).toBeGreaterThan(40);
+    for (const kind of kinds) {
+      expect(await kubectl(`explain ${kind} --recursive`)).toContain('metadata');
+      await kubectl(`get ${kind} -A`);
+      await kubectl(`describe ${kind} -A`);
+    }
+  });
+
   test('errors say which field, and mistakes in names of fields', async () => {
     const wrong = await cluster.run(
       'apply -f -',
@@ -291,6 +301,66 @@ describe('pods', () => {
     expect((await cluster.run('exec none -- true', '', environment)).stderr).toContain(
       'pods "none" not found',
     );
+  });
+
+  test('exec in a terminal of its own', async () => {
+    const script = `import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+os.write(fd, b"stty rows 41 cols 133; stty size; exit 7\\n")
+text = b""
+while True:
+    try:
+        data = os.read(fd, 4096)
+    except OSError:
+        break
+    if not data:
+        break
+    text += data
+print(text.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`;
+    const output = await cluster.terminal(script, ['exec', '-it', 'web', '--', 'sh']);
+    expect(output).toMatch(/41 133\r\n[\s\S]* 7\n$/);
+  });
+
+  test('reaches a Service by its names, and sees what its ConfigMap holds now', async () => {
+    await cluster.apply(configMap('page', { 'index.html': 'one' }));
+    const volumes = [{ name: 'page', configMap: { name: 'page' } }];
+    const served = pod('served', ['python3', '-u', '-c', `import os; os.chdir("/srv"); ${serve}`], {
+      ports: [{ containerPort: 8000 }],
+      volumeMounts: [{ name: 'page', mountPath: '/srv' }],
+    }) as { spec: object };
+    Object.assign(served.spec, { volumes });
+    await cluster.apply(served);
+    await kubectl('wait --for=condition=Ready pod/served --timeout=60s');
+    await kubectl('expose pod served --name=shop --port=8081 --target-port=8000');
+    await kubectl('wait --for=jsonpath={.subsets[0].addresses[0].ip} endpoints/shop --timeout=20s');
+    const ask = (host: string) =>
+      kubectl([
+        'exec',
+        'web',
+        '--',
+        'python3',
+        '-c',
+        `import urllib.request; print(urllib.request.urlopen("http://${host}:8081/index.html").read().decode())`,
+      ]);
+    for (const host of ['shop', 'shop.default', 'shop.default.svc.cluster.local'])
+      expect(await ask(host)).toBe('one\n');
+    await cluster.apply(configMap('page', { 'index.html': 'two' }));
+    await expect.poll(() => ask('shop')).toBe('two\n');
+    await kubectl('delete svc/shop pod/served cm/page');
+  });
+
+  test('a forced deletion does not wait for the grace period', async () => {
+    const stubborn = pod('stubborn', ['sh', '-c', 'trap "" TERM; while :; do sleep 1; done']) as {
+      spec: object;
+    };
+    Object.assign(stubborn.spec, { terminationGracePeriodSeconds: 1000 });
+    await cluster.apply(stubborn);
+    await kubectl('wait --for=condition=Ready pod/stubborn --timeout=40s');
+    await kubectl('delete pod stubborn --wait=false');
+    await kubectl('delete pod stubborn --force --grace-period=0');
+    expect((await cluster.run('get pod stubborn')).code).toBe(1);
   });
 
   test('cp there and back', async () => {

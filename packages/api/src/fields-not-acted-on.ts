@@ -59,6 +59,7 @@ export function podFieldsNotActedOn(spec: PodSpec, prefix = 'spec.'): string[] {
 type Any = any;
 
 const byKind: Readonly<Record<string, (spec: Any) => string[]>> = {
+  'v1/Node': (spec) => named(spec, ['unschedulable', 'taints'], 'spec.'),
   'v1/Service': (spec) => [
     ...(spec.type === 'ExternalName' ? ['spec.externalName'] : []),
     ...(spec.sessionAffinity && spec.sessionAffinity !== 'None' ? ['spec.sessionAffinity'] : []),

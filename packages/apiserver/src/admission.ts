@@ -106,6 +106,11 @@ export class Admission {
       ...updateCauses(type, this.#kinds.present(type, current), next),
     ]);
     if (!next.metadata.deletionTimestamp) this.#ask(next, current);
+    const before = new Set(fieldsNotActedOn(current));
+    tellOfFields(
+      fieldsNotActedOn(next).filter((field) => !before.has(field)),
+      options,
+    );
   }
 
   /** The status subresource changes status alone: nothing else of the object is judged. */
@@ -178,7 +183,10 @@ export class Admission {
 function tellWhatIsIgnored(type: ResourceType, object: KubernetesObject, { warn }: AdmissionOptions): void {
   const kept = notActedOnMessage(type);
   if (kept !== undefined) warn(kept);
-  const fields = fieldsNotActedOn(object);
+  tellOfFields(fieldsNotActedOn(object), { warn });
+}
+
+function tellOfFields(fields: readonly string[], { warn }: Pick<AdmissionOptions, 'warn'>): void {
   if (fields.length > 0) warn(`nothing here acts on ${fields.join(', ')}`);
 }
 

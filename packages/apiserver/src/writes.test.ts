@@ -53,6 +53,15 @@ describe('create', () => {
     Object.assign(object.spec.template.spec, { nodeSelector: { disk: 'ssd' } });
     const answer = await server.request('POST', deployments, object);
     expect(String(answer.headers.warning)).toContain('nothing here acts on spec.template.spec.nodeSelector');
+    const later = await server.request(
+      'PATCH',
+      `${deployments}/web`,
+      { spec: { replicas: 2, template: { spec: { priorityClassName: 'high' } } } },
+      merge,
+    );
+    expect([later.headers.warning].flat()).toEqual([
+      '299 - "nothing here acts on spec.template.spec.priorityClassName"',
+    ]);
   });
 
   test('fills in defaults, uid and managed fields', async () => {
