@@ -40,11 +40,17 @@ export function planWorkbench({ notebook, pod, hash, now }: ObservedWorkbench): 
   const { phase } = pod.status ?? {};
   if (phase === 'Failed' || phase === 'Succeeded') return failed(pod, now);
   if (findCondition(pod.status?.conditions, 'Ready')?.status === 'True')
-    return { pod: 'keep', phase: 'Running', message: '' };
+    return { pod: 'keep', phase: 'Running', message: unmet(pod) };
   const waiting = pod.status?.containerStatuses?.find(
     ({ state }) => state?.waiting?.reason === 'CrashLoopBackOff',
   );
   return { pod: 'keep', phase: 'Starting', message: waiting?.state?.waiting?.message ?? 'starts' };
+}
+
+/** What of the size that was chosen this host does not apply, as the node says it of the pod. */
+function unmet({ status }: Pod): string {
+  const limits = findCondition(status?.conditions, 'ResourceLimitsApplied');
+  return limits?.status === 'False' ? (limits.message ?? '') : '';
 }
 
 function ending(pod: Pod | undefined, phase: 'Stopping' | 'Deleting', message: string): WorkbenchPlan {

@@ -91,14 +91,15 @@ export const defaultProfiles: readonly Profile[] = [
   {
     display_name: 'TensorFlow',
     slug: 'tensorflow',
-    description: 'Data science and TensorFlow; installed at the first start (about 600 MB)',
+    description: 'Data science and TensorFlow; installed at the first start (2.6 GB on disk)',
     kubespawner_override: { image: stack('tensorflow-notebook') },
     profile_options: { size },
   },
   {
     display_name: 'PyTorch',
     slug: 'pytorch',
-    description: 'Data science and PyTorch; installed at the first start (about 1 GB)',
+    description:
+      'Data science and PyTorch with its GPU libraries; installed at the first start (several GB on disk)',
     kubespawner_override: { image: stack('pytorch-notebook') },
     profile_options: { size },
   },

@@ -39,7 +39,11 @@ describe('planWorkbench', () => {
 
   it('makes the pod, keeps it while it runs, and ends it when it is stopped', () => {
     expect(plan(notebook(), undefined)).toMatchObject({ pod: 'create', phase: 'Starting' });
-    expect(plan(notebook(), pod(ready))).toMatchObject({ pod: 'keep', phase: 'Running' });
+    expect(plan(notebook(), pod(ready))).toMatchObject({ pod: 'keep', phase: 'Running', message: '' });
+    const message = 'limits of memory are not applied: this host lets no control groups be made';
+    const limits = { type: 'ResourceLimitsApplied', status: 'False' as const, message };
+    const bound = { ...ready, conditions: [...(ready.conditions ?? []), limits] };
+    expect(plan(notebook(), pod(bound))).toMatchObject({ phase: 'Running', message });
     const stopped = notebook({ 'kubeflow-resource-stopped': '2026-01-01T00:00:00Z' });
     expect(plan(stopped, pod(ready))).toMatchObject({ pod: 'delete', phase: 'Stopping' });
     expect(plan(stopped, undefined)).toMatchObject({ pod: 'none', phase: 'Stopped' });
