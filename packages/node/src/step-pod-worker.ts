@@ -1,19 +1,19 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Container, type PodStep, type PodSteps, podStepsAnnotation } from '@tagboat/api';
 import { delay, describeError, isReason, TagboatError, timestamp } from '@tagboat/base';
 import { BackOff } from './back-off.ts';
 import { PodWorker, type StartedContainer } from './pod-worker.ts';
 import { cpuOfPod } from './slots.ts';
-import { type Credentials, copyToHome, readCredentials, writeCredentials } from './step-credentials.ts';
+import { type Credentials, readCredentials } from './step-credentials.ts';
 import { makeDirectories, type TektonDirectories } from './step-directories.ts';
 import { type StepEnd, terminatedStep } from './step-end.ts';
+import { StepFiles } from './step-files.ts';
 import { openStepOutput, type StepOutput } from './step-output.ts';
 import { StepReuseCache } from './step-reuse.ts';
 import { sidecarReady } from './step-sidecars.ts';
 import { EarlierSteps, readValues, type StepValues, tektonLimit } from './step-values.ts';
 import { whenStepRuns } from './step-when.ts';
-import { toolboxOf } from './toolboxes.ts';
 import { PodVolumes } from './volumes.ts';
 
 interface Prepared {
@@ -29,7 +29,7 @@ const nothing: StepValues = { results: [], large: [] };
 /** Runs a task's pod: its steps one after the other, sidecars alongside, as Tekton's entrypoint does on a cluster. */
 export class StepPodWorker extends PodWorker {
   readonly #large = new Map<string, number>();
-  #scripts = '';
+  readonly #files = new StepFiles(this.context, this.pod, this.volumes);
   #pullTime = 0;
 
   protected async run(): Promise<void> {
@@ -57,9 +57,7 @@ export class StepPodWorker extends PodWorker {
     const containers = new Map((pod.spec?.containers ?? []).map((container) => [container.name, container]));
     await this.volumes.prepare(pod);
     const own = context.layout.pod(pod.metadata.uid ?? '');
-    this.#scripts = join(own, 'scripts');
-    await mkdir(this.#scripts, { recursive: true });
-    this.volumes.addDirectory('tekton-internal-scripts', this.#scripts);
+    await this.#files.prepare();
     const names = plan.credentials ?? [];
     const credentials = names.length > 0 ? await readCredentials(context.store, pod, names) : undefined;
     this.volumes.secrets.push(...(credentials?.secrets ?? []));
@@ -174,9 +172,9 @@ export class StepPodWorker extends PodWorker {
       ),
     );
     const script = step.script === undefined ? undefined : `script-${index}`;
-    if (script) await this.#place(script, await earlier.text(step.script!));
+    if (script) await this.#files.place(script, await earlier.text(step.script!));
     const command = script ? [`/tekton/scripts/${script}`] : await earlier.words(container.command ?? []);
-    const ready = await this.#withHome({
+    const ready = await this.#files.withHome({
       ...container,
       command,
       args: await earlier.words(container.args ?? []),
@@ -186,50 +184,8 @@ export class StepPodWorker extends PodWorker {
         { name: 'tekton-internal-scripts', mountPath: '/tekton/scripts', readOnly: true },
       ],
     });
-    if (credentials) await this.#giveCredentials(ready, credentials, index);
+    if (credentials) await this.#files.giveCredentials(ready, credentials, index);
     return ready;
-  }
-
-  async #place(name: string, text: string): Promise<void> {
-    const path = join(this.#scripts, name);
-    await writeFile(path, text);
-    await chmod(path, 0o755);
-  }
-
-  /** Toolboxes have no home of their own: root's is empty and the container's alone, others get none, as in an image. */
-  async #withHome(container: Container): Promise<Container> {
-    const { driver, layout } = this.context;
-    const toolbox = toolboxOf(container.image ?? '');
-    if (!toolbox || container.env?.some(({ name }) => name === 'HOME')) return container;
-    const user = container.securityContext?.runAsUser ?? this.pod.spec?.securityContext?.runAsUser ?? 0;
-    const shared = toolbox.name === 'tagboat' || !driver.isolatesFiles;
-    const home = shared ? '/tekton/home' : user === 0 ? '/root' : '/';
-    const env = [...(container.env ?? []), { name: 'HOME', value: home }];
-    const workingDir = container.workingDir ?? (shared ? '/workspace' : undefined);
-    const placed = { ...container, env, ...(workingDir ? { workingDir } : {}) };
-    if (home !== '/root' || container.volumeMounts?.some(({ mountPath }) => mountPath === '/root'))
-      return placed;
-    const name = `tekton-internal-root-${container.name}`;
-    const path = join(layout.pod(this.pod.metadata.uid ?? ''), 'homes', container.name);
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    this.volumes.addDirectory(name, path);
-    return { ...placed, volumeMounts: [...(placed.volumeMounts ?? []), { name, mountPath: '/root' }] };
-  }
-
-  async #giveCredentials(container: Container, credentials: Credentials, index: number): Promise<void> {
-    const directory = join(this.volumes.directory('tekton-creds'), String(index));
-    await writeCredentials(credentials, directory);
-    const home = container.env?.find(({ name }) => name === 'HOME')?.value;
-    const mounts = await this.volumes.mounts(container);
-    const target = home === undefined ? undefined : await PodVolumes.safeHostPath(mounts, home);
-    const { runAsUser, runAsGroup } = { ...this.pod.spec?.securityContext, ...container.securityContext } as {
-      runAsUser?: number;
-      runAsGroup?: number;
-    };
-    const user = runAsUser === undefined ? undefined : { uid: runAsUser, gid: runAsGroup ?? 0 };
-    if (!target) return;
-    await mkdir(target, { recursive: true });
-    await copyToHome(directory, target, user);
   }
 
   async #toItsEnd(container: Container, step: PodStep, output: StepOutput) {
@@ -274,8 +230,9 @@ export class StepPodWorker extends PodWorker {
     const started: StartedContainer[] = [];
     for (const [index, sidecar] of sidecars.entries()) {
       const script = scripts.get(sidecar.name);
-      if (script !== undefined) await this.#place(`sidecar-script-${index}`, await earlier.text(script));
-      const mounted = await this.#withHome({
+      if (script !== undefined)
+        await this.#files.place(`sidecar-script-${index}`, await earlier.text(script));
+      const mounted = await this.#files.withHome({
         ...sidecar,
         ...(script === undefined ? {} : { command: [`/tekton/scripts/sidecar-script-${index}`] }),
         volumeMounts: [

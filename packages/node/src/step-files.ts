@@ -1,0 +1,73 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Container, Pod } from '@tagboat/api';
+import type { NodeContext } from './context.ts';
+import { type Credentials, copyToHome, writeCredentials } from './step-credentials.ts';
+import { toolboxOf } from './toolboxes.ts';
+import { PodVolumes } from './volumes.ts';
+
+/** The files that steps and sidecars find made for them: scripts, a home, credentials. */
+export class StepFiles {
+  readonly directory: string;
+  readonly #context: NodeContext;
+  readonly #pod: Pod;
+  readonly #volumes: PodVolumes;
+
+  constructor(context: NodeContext, pod: Pod, volumes: PodVolumes) {
+    this.#context = context;
+    this.#pod = pod;
+    this.#volumes = volumes;
+    this.directory = join(context.layout.pod(pod.metadata.uid ?? ''), 'scripts');
+  }
+
+  async prepare(): Promise<void> {
+    await mkdir(this.directory, { recursive: true });
+    this.#volumes.addDirectory('tekton-internal-scripts', this.directory);
+  }
+
+  /** Places a script that containers see as `/tekton/scripts/<name>`. */
+  async place(name: string, text: string): Promise<void> {
+    const path = join(this.directory, name);
+    await writeFile(path, text);
+    await chmod(path, 0o755);
+  }
+
+  /** Toolboxes have no home of their own: root's is empty and the container's alone, others get none, as in an image. */
+  async withHome(container: Container): Promise<Container> {
+    const { driver, layout } = this.#context;
+    const toolbox = toolboxOf(container.image ?? '');
+    if (!toolbox || container.env?.some(({ name }) => name === 'HOME')) return container;
+    const user = container.securityContext?.runAsUser ?? this.#pod.spec?.securityContext?.runAsUser ?? 0;
+    const shared = toolbox.name === 'tagboat' || !driver.isolatesFiles;
+    const home = shared ? '/tekton/home' : user === 0 ? '/root' : '/';
+    const env = [...(container.env ?? []), { name: 'HOME', value: home }];
+    const workingDir = container.workingDir ?? (shared ? '/workspace' : undefined);
+    const placed = { ...container, env, ...(workingDir ? { workingDir } : {}) };
+    if (home !== '/root' || container.volumeMounts?.some(({ mountPath }) => mountPath === '/root'))
+      return placed;
+    const name = `tekton-internal-root-${container.name}`;
+    const path = join(layout.pod(this.#pod.metadata.uid ?? ''), 'homes', container.name);
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    this.#volumes.addDirectory(name, path);
+    return { ...placed, volumeMounts: [...(placed.volumeMounts ?? []), { name, mountPath: '/root' }] };
+  }
+
+  async giveCredentials(container: Container, credentials: Credentials, index: number): Promise<void> {
+    const directory = join(this.#volumes.directory('tekton-creds'), String(index));
+    await writeCredentials(credentials, directory);
+    const home = container.env?.find(({ name }) => name === 'HOME')?.value;
+    const mounts = await this.#volumes.mounts(container);
+    const target = home === undefined ? undefined : await PodVolumes.safeHostPath(mounts, home);
+    const { runAsUser, runAsGroup } = {
+      ...this.#pod.spec?.securityContext,
+      ...container.securityContext,
+    } as {
+      runAsUser?: number;
+      runAsGroup?: number;
+    };
+    const user = runAsUser === undefined ? undefined : { uid: runAsUser, gid: runAsGroup ?? 0 };
+    if (!target) return;
+    await mkdir(target, { recursive: true });
+    await copyToHome(directory, target, user);
+  }
+}
