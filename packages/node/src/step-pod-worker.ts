@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Container, type PodStep, type PodSteps, podStepsAnnotation } from '@tagboat/api';
 import { delay, describeError, isReason, TagboatError, timestamp } from '@tagboat/base';
 import { BackOff } from './back-off.ts';
+import { lastWords } from './last-words.ts';
 import { PodWorker, type StartedContainer } from './pod-worker.ts';
 import { cpuOfPod } from './slots.ts';
 import { type Credentials, readCredentials } from './step-credentials.ts';
@@ -147,7 +148,7 @@ export class StepPodWorker extends PodWorker {
     const output = await openStepOutput(step, (path) => this.#hostPath(prepared, path, container));
     const { started, end, began, ended } = await this.#toItsEnd(ready, step, output);
     const { values, problem } = await this.#values(prepared, step);
-    const tail = started.log.tail.findLast((line) => line.trim() !== '');
+    const words = lastWords(started.log.tail);
     await started.close();
     const continued = end.exitCode !== 0 && step.onError === 'continue' && end.reason === undefined;
     await exitCode(end.exitCode);
@@ -158,7 +159,7 @@ export class StepPodWorker extends PodWorker {
     });
     if (problem) throw problem;
     if (end.exitCode === 0 || continued) return undefined;
-    return end.reason === 'TimeoutExceeded' ? 'the step timed out' : (tail ?? '');
+    return end.reason === 'TimeoutExceeded' ? 'the step timed out' : words;
   }
 
   /** The container of a step with the values of earlier steps in it, its script placed, its home made. */
