@@ -45,6 +45,12 @@ const bodies: [string, string, unknown, Record<string, string>?][] = [
     `{"metadata":{"name":"x"},"spec":{"steps":[{"name":"s","deep":${nested(5000)}}]}}`,
   ],
   [
+    'nesting without end where a text belongs',
+    configMaps,
+    `{"metadata":{"name":"x"},"data":{"a":${nested(200_000)}}}`,
+  ],
+  ['more than a megabyte', configMaps, { metadata: { name: 'x' }, data: { a: 'x'.repeat(1_100_000) } }],
+  [
     'annotations without end',
     configMaps,
     { metadata: { name: 'x', annotations: { a: 'x'.repeat(300_000) } } },

@@ -13,6 +13,9 @@ const bookmarkInterval = 60_000;
 /** A watch that says no timeout ends after half an hour to an hour, spread so that not all come back at once. */
 const shortestWatch = 30 * 60_000;
 
+/** Bytes of a list that each watcher may have waiting for itself; what is larger is shared. */
+const mostCopied = 2 ** 16;
+
 export interface WatchCall {
   readonly path: ResourcePath;
   readonly query: QueryString;
@@ -30,6 +33,8 @@ export interface WatchServerOptions {
 export class WatchServer {
   readonly #options: WatchServerOptions;
   readonly #hub: WatchHub;
+  /** The lines of large objects, by what is watched. */
+  readonly #large = new WeakMap<KubernetesObject, Map<string, Buffer>>();
 
   constructor(options: WatchServerOptions) {
     this.#options = options;
@@ -83,19 +88,33 @@ export class WatchServer {
   }
 
   /** The objects that are there, as ADDED. @returns their revision */
-  async #sendAll({ type, query, encode }: Watched, output: ResponseOutput): Promise<string> {
+  async #sendAll({ type, query, key, encode }: Watched, output: ResponseOutput): Promise<string> {
     const { items, resourceVersion } = await this.#options.store.list(type, query);
     let text = '';
     for (const object of items) {
-      text += encode('ADDED', object);
-      if (text.length > 2 ** 18) {
+      const shared = this.#large.get(object)?.get(key);
+      const line = shared ? '' : encode('ADDED', object);
+      const isLarge = shared !== undefined || line.length > mostCopied;
+      if (!isLarge) text += line;
+      if (text && (isLarge || text.length > mostCopied)) {
         output.write(Buffer.from(text));
         text = '';
         await output.drained();
       }
+      if (!isLarge) continue;
+      output.write(shared ?? this.#share(object, key, line));
+      await output.drained();
     }
     if (text) output.write(Buffer.from(text));
     return resourceVersion;
+  }
+
+  /** Keeps the line of a large object for all that begin to watch it. */
+  #share(object: KubernetesObject, key: string, line: string): Buffer {
+    const bytes = Buffer.from(line);
+    const lines = this.#large.get(object) ?? new Map<string, Buffer>();
+    this.#large.set(object, lines.set(key, bytes));
+    return bytes;
   }
 
   #watched({ path, query, format }: WatchCall): Watched {

@@ -88,7 +88,8 @@ const reasons: Readonly<Record<number, string>> = {
 };
 
 /** An error as Kubernetes tells it (meta/v1 Status). */
-export function statusOf(error: unknown): Record<string, unknown> & { code: number } {
+export function statusOf(thrown: unknown): Record<string, unknown> & { code: number } {
+  const error = isTooDeep(thrown) ? badRequest('the object is nested too deeply') : thrown;
   const code = codeOf(error);
   const expected = error instanceof TagboatError || code < 500;
   const known = error instanceof TagboatError && error.reason === 'AlreadyExists';
@@ -110,3 +111,7 @@ function codeOf(error: unknown): number {
   if (error instanceof TagboatError && error.reason === 'UnsupportedMediaType') return 415;
   return httpStatusOf(error);
 }
+
+/** Whoever walks an object is recursive: one that is nested without end runs out of stack before anything is written. */
+const isTooDeep = (error: unknown) =>
+  error instanceof RangeError && /maximum call stack/i.test(error.message);

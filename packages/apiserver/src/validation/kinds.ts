@@ -43,9 +43,31 @@ export function kindCauses(type: ResourceType, object: KubernetesObject): Cause[
   if (type.group === '' && type.kind === 'Pod')
     return spec ? podCauses(spec as unknown as PodSpec, 'spec') : [];
   if (type.kind === 'CustomResourceDefinition') return definitionCauses(object as CustomDefinition);
-  if (type.group === '' && type.kind === 'ConfigMap') return dataKeyCauses(object, ['data', 'binaryData']);
-  if (type.group === '' && type.kind === 'Secret') return dataKeyCauses(object, ['data', 'stringData']);
+  if (type.group === '' && type.kind === 'ConfigMap') return dataCauses(object, ['data', 'binaryData']);
+  if (type.group === '' && type.kind === 'Secret') return dataCauses(object, ['data', 'stringData']);
   return [];
+}
+
+/** What a ConfigMap or a Secret may hold in all (core/v1 `MaxSecretSize`). */
+const mostData = 2 ** 20;
+
+function dataCauses(object: KubernetesObject, fields: readonly string[]): Cause[] {
+  const maps = object as unknown as Record<string, Record<string, unknown> | undefined>;
+  const values = fields.flatMap((field) => Object.values(maps[field] ?? {}));
+  const size = values.reduce<number>((sum, value) => sum + String(value).length, 0);
+  const causes = dataKeyCauses(object, fields);
+  // Base64 is longer than what it says.
+  const most = object.kind === 'Secret' ? Math.ceil((mostData * 4) / 3) : mostData;
+  return size <= most
+    ? causes
+    : [
+        ...causes,
+        {
+          reason: 'FieldValueTooLong',
+          message: `Too long: may not be more than ${mostData} bytes`,
+          field: 'data',
+        },
+      ];
 }
 
 function templateCauses(spec: Spec): Cause[] {
