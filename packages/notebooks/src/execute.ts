@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { type Clock, systemClock, TagboatError } from '@tagboat/base';
+import { type Clock, systemClock } from '@tagboat/base';
 import { Kernel } from './kernel.ts';
 import { kernelCommand } from './kernelspecs.ts';
 import { parseNotebook, upgraded } from './notebook-file.ts';
@@ -58,21 +58,6 @@ export interface ExecuteOptions {
 export interface NotebookResult {
   readonly cells: number;
   readonly seconds: number;
-}
-
-/** A cell raised. `exceptionName` and `exceptionValue` are the exception's own. */
-export class CellFailed extends TagboatError {
-  readonly exceptionName: string;
-  readonly exceptionValue: string;
-  /** Without colours. */
-  readonly traceback: string;
-
-  constructor(message: string, exception: { name: string; value: string; traceback: string }) {
-    super(message, { reason: 'CellFailed', retryable: false });
-    this.exceptionName = exception.name;
-    this.exceptionValue = exception.value;
-    this.traceback = exception.traceback;
-  }
 }
 
 /**

@@ -1,3 +1,4 @@
+export { CellFailed } from './cell-failed.ts';
 export {
   checkNotebook,
   compareRuns,
@@ -8,7 +9,6 @@ export {
 } from './check.ts';
 export { comparable } from './comparable.ts';
 export {
-  CellFailed,
   type ExecuteOptions,
   executeNotebook,
   type NotebookEvent,

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { type Clock, TagboatError } from '@tagboat/base';
-import { CellFailed, type ExecuteOptions, type NotebookEvent, type NotebookResult } from './execute.ts';
+import { CellFailed } from './cell-failed.ts';
+import type { ExecuteOptions, NotebookEvent, NotebookResult } from './execute.ts';
 import { type Kernel, lastLine } from './kernel.ts';
 import { type Cell, hasTag, type Notebook, serialiseNotebook, sourceOf } from './notebook-file.ts';
 import { OutputCollector } from './outputs.ts';
