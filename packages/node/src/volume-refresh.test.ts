@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConfigMap, kinds, type Pod } from '@tagboat/api';
@@ -76,5 +76,22 @@ test('volumes follow what they show, and keep it where it is gone', async () => 
   stop.abort();
   await following;
   expect(await read('settings', 'c')).toBe('3');
+  await rm(home, { recursive: true });
+});
+
+test.skipIf(process.getuid?.() !== 0)('volumes belong to the fsGroup (needs root)', async () => {
+  const home = await mkdtemp(join(tmpdir(), 'volumes-'));
+  await using store = new ObjectStore();
+  const volumes = new PodVolumes({ reader: store, layout: new NodeLayout(home), tokenFor: () => '' });
+  await volumes.prepare({
+    ...pod,
+    spec: {
+      containers: [],
+      securityContext: { fsGroup: 2000 },
+      volumes: [{ name: 'scratch', emptyDir: {} }],
+    },
+  });
+  const { gid, mode } = await stat(volumes.directory('scratch'));
+  expect([gid, mode & 0o7777]).toEqual([2000, 0o2777]);
   await rm(home, { recursive: true });
 });

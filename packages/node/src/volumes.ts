@@ -1,4 +1,4 @@
-import { chmod, mkdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   type Container,
@@ -131,6 +131,7 @@ export class PodVolumes {
     refuseUnknown(volume);
     await mkdir(path, { recursive: true, mode: 0o777 });
     await chmod(path, 0o777);
+    await giveToGroup(path, pod.spec?.securityContext?.fsGroup);
     if (configMap || secret || projected || downwardAPI) await this.#fill(pod, volume, path);
     return path;
   }
@@ -173,6 +174,7 @@ export class PodVolumes {
       // Whoever the pod runs as, it can write into its claim.
       await chmod(path, 0o777);
     }
+    if (!shared) await giveToGroup(path, pod.spec?.securityContext?.fsGroup);
     return path;
   }
 
@@ -200,6 +202,14 @@ export class PodVolumes {
     }
     return files;
   }
+}
+
+/** A volume belongs to the pod's `fsGroup`, and so does what is made in it (core/v1 PodSecurityContext); root alone can do that. */
+async function giveToGroup(path: string, group: number | undefined): Promise<void> {
+  if (group === undefined || process.getuid?.() !== 0) return;
+  const { uid } = await stat(path);
+  await chown(path, uid, group);
+  await chmod(path, 0o2777);
 }
 
 const volumeKinds = new Set([
