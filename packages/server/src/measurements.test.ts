@@ -13,6 +13,7 @@ let home: string;
 let store: ObjectStore;
 let measurements: Measurements;
 let app: FastifyInstance;
+let clock: ManualClock;
 
 const exchange = (path: string) => ({
   namespace: 'demo-staging',
@@ -37,9 +38,10 @@ beforeEach(async () => {
     spec: { repository: 'm', deploy: [{ environment: 'staging', via: 'commit' }] },
   } as never);
   const ownText = () => 'tagboat_requests_total{namespace="demo-staging",name="m",code="200"} 3\n';
+  clock = new ManualClock();
   measurements = new Measurements({
     reader: store,
-    clock: new ManualClock(),
+    clock,
     log: silentLogger,
     home,
     ownText,
@@ -92,6 +94,30 @@ test('requests are remembered without their content, unless the model says so', 
   });
   const limited = await app.inject('/tagboat/requests/demo-staging/m?limit=1');
   expect(limited.json().items).toHaveLength(1);
+});
+
+test('whoever watches all services hears of each once in a while, however much it answers', async () => {
+  await measurements.start('127.0.0.1:8080');
+  const stop = new AbortController();
+  const url = `${await app.listen({ port: 0 })}/tagboat/requests?watch=true`;
+  const response = await fetch(url, { signal: stop.signal });
+  const pieces = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  const heard = async (count: number) => {
+    while (text.split('\n').length <= count) text += (await pieces.read()).value!;
+    return text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).name);
+  };
+  for (let times = 0; times < 3; times++) measurements.observe(exchange('/predict'));
+  measurements.observe({ ...exchange('/predict'), name: 'other' });
+  expect(await heard(2)).toEqual(['m', 'other']);
+  clock.advance(10_000);
+  measurements.observe(exchange('/predict'));
+  expect(await heard(3)).toEqual(['m', 'other', 'm']);
+  stop.abort();
+  expect((await app.inject('/tagboat/requests')).statusCode).not.toBe(200);
 });
 
 test("the platform's own metrics are there for PromQL from the start", async () => {

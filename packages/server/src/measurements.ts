@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { kinds } from '@tagboat/api';
-import { type Clock, type Logger, notFound } from '@tagboat/base';
+import { type Clock, invalid, type Logger, notFound } from '@tagboat/base';
 import { inform } from '@tagboat/controller';
 import {
   PodTargets,
@@ -15,7 +15,7 @@ import {
 import { environmentNamespace, type Model, recordInputsAnnotation } from '@tagboat/render';
 import type { Reader } from '@tagboat/store';
 import type { ServedExchange } from '@tagboat/workloads';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 
 export interface MeasurementOptions {
   readonly reader: Reader;
@@ -89,14 +89,24 @@ export class Measurements implements AsyncDisposable {
     });
   }
 
-  /** `/tagboat/requests/<namespace>/<name>`: what was served, and with `watch=true` what is served from now on. */
+  /**
+   * `/tagboat/requests/<namespace>/<name>`: what was served, and with `watch=true` what is served from now on;
+   * `/tagboat/requests?watch=true`: which services answer something.
+   */
   routes(scope: FastifyInstance): void {
     scope.get<RequestsRoute>('/tagboat/requests/:namespace/:name', async (request, reply) => {
       const { namespace, name } = request.params;
       if (!this.#requests) throw notFound('the platform is still starting');
       const limit = Math.min(500, Math.max(0, Number(request.query.limit ?? 100) || 0));
       if (request.query.watch !== 'true') return { items: this.recent(namespace, name, limit) };
-      return this.#watch(this.#requests, request, reply);
+      const own = (served: ServedRequest) => served.namespace === namespace && served.name === name;
+      return stream(reply, (write) => this.#requests!.listen((served) => own(served) && write(served)));
+    });
+    scope.get<RequestsRoute>('/tagboat/requests', async (request, reply) => {
+      if (!this.#requests) throw notFound('the platform is still starting');
+      if (request.query.watch !== 'true')
+        throw invalid('expected watch=true; requests are listed by /tagboat/requests/<namespace>/<name>');
+      return stream(reply, (write) => this.#services(write));
     });
   }
 
@@ -104,18 +114,25 @@ export class Measurements implements AsyncDisposable {
     await this.#stack.disposeAsync();
   }
 
-  #watch(requests: RequestLog, request: FastifyRequest<RequestsRoute>, reply: FastifyReply): FastifyReply {
-    const { namespace, name } = request.params;
-    const out = new PassThrough();
-    const listening = requests.listen((served) => {
-      if (served.namespace === namespace && served.name === name) out.write(`${JSON.stringify(served)}\n`);
+  /** Tells which services answered something, each once in a while however much it was. */
+  #services(write: (service: { namespace: string; name: string }) => void): Disposable {
+    const { clock } = this.#options;
+    const quiet = new Map<string, Disposable>();
+    const listening = this.#requests!.listen(({ namespace, name }) => {
+      const service = `${namespace}/${name}`;
+      if (quiet.has(service)) return;
+      quiet.set(
+        service,
+        clock.after(servicePause, () => quiet.delete(service)),
+      );
+      write({ namespace, name });
     });
-    reply.raw.on('close', () => {
-      listening[Symbol.dispose]();
-      out.end();
-    });
-    reply.raw.once('pipe', () => reply.raw.flushHeaders());
-    return reply.type('application/json').send(out);
+    return {
+      [Symbol.dispose]: () => {
+        listening[Symbol.dispose]();
+        for (const timer of quiet.values()) timer[Symbol.dispose]();
+      },
+    };
   }
 
   #followModels(log: Logger): void {
@@ -135,6 +152,21 @@ export class Measurements implements AsyncDisposable {
       await following;
     });
   }
+}
+
+/** Milliseconds in which a service is told of once. */
+const servicePause = 10_000;
+
+/** Answers with JSON lines until the client goes. */
+function stream(reply: FastifyReply, begin: (write: (line: unknown) => void) => Disposable): FastifyReply {
+  const out = new PassThrough();
+  const listening = begin((line) => out.write(`${JSON.stringify(line)}\n`));
+  reply.raw.on('close', () => {
+    listening[Symbol.dispose]();
+    out.end();
+  });
+  reply.raw.once('pipe', () => reply.raw.flushHeaders());
+  return reply.type('application/json').send(out);
 }
 
 interface RequestsRoute {

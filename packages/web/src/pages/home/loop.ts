@@ -225,7 +225,13 @@ function trafficStage(
 function driftStage(model: Model): Stage {
   const to = `/models/${model.metadata.namespace}/${model.metadata.name}`;
   const drift = findCondition(model.status?.conditions, 'Drifting');
-  if (!drift) return { name: 'Drift', main: 'not watched', to };
+  if (!drift)
+    return {
+      name: 'Drift',
+      main: 'not watched',
+      detail: 'inputs are not compared with those of training yet',
+      to,
+    };
   return {
     name: 'Drift',
     status: drift.status === 'True' ? 'warning' : drift.status === 'False' ? 'healthy' : 'unknown',

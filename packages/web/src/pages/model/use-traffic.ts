@@ -1,8 +1,8 @@
 import type { TagboatError } from '@tagboat/base';
 import { useQuery } from '@tanstack/react-query';
-import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
-import { client, fetchJson, withQuery } from '../../data/client.ts';
-import { connection } from '../../data/connection.ts';
+import { useEffect, useMemo, useState } from 'react';
+import { fetchJson, withQuery } from '../../data/client.ts';
+import { followLines, useVisible } from '../../data/follow-lines.ts';
 import { queryClient } from '../../data/query.ts';
 
 /** One series of Prometheus' matrix. */
@@ -122,7 +122,9 @@ export function useRequests(namespace: string, name: string) {
         void queryClient.invalidateQueries({ queryKey: ['traffic', namespace, name] });
       }, measuredAfter);
     };
-    void keepFollowing(requestsPath(namespace, name), stop.signal, take);
+    const path = requestsPath(namespace, name);
+    const begun = () => void queryClient.invalidateQueries({ queryKey: [path] });
+    void followLines<ServedRequest>(`${path}?watch=true`, { signal: stop.signal, begun, take });
     return () => {
       stop.abort();
       clearTimeout(due);
@@ -132,61 +134,10 @@ export function useRequests(namespace: string, name: string) {
   return { requests, query: first };
 }
 
-/** Whether anybody can see this page: a browser has few connections for one platform, and hidden pages need none. */
-function useVisible(): boolean {
-  return useSyncExternalStore(
-    (listener) => {
-      document.addEventListener('visibilitychange', listener);
-      return () => document.removeEventListener('visibilitychange', listener);
-    },
-    () => !document.hidden,
-  );
-}
-
-/** Follows the stream, again after it was lost; what came meanwhile is read with the list. */
-async function keepFollowing(
-  path: string,
-  signal: AbortSignal,
-  take: (request: ServedRequest) => void,
-): Promise<void> {
-  for (let attempt = 0; !signal.aborted; attempt++) {
-    try {
-      await follow(`${path}?watch=true`, signal, {
-        take,
-        begun: () => {
-          attempt = 0;
-          void queryClient.invalidateQueries({ queryKey: [path] });
-        },
-      });
-    } catch {
-      // The lists of the page say that the connection is lost; here it is only tried again.
-    }
-    await connection.pause(attempt, signal);
-  }
-}
-
 function merged(added: readonly ServedRequest[], first: readonly ServedRequest[]): ServedRequest[] {
   const keyOf = ({ time, path, milliseconds }: ServedRequest) => `${time} ${path} ${milliseconds}`;
   const known = new Set(added.map(keyOf));
   return [...added, ...first.filter((request) => !known.has(keyOf(request)))].slice(0, mostShown);
-}
-
-async function follow(
-  path: string,
-  signal: AbortSignal,
-  { begun, take }: { begun: () => void; take: (request: ServedRequest) => void },
-): Promise<void> {
-  const response = await fetch(`${client.url}${path}`, { signal });
-  if (!response.ok) return;
-  begun();
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const part of response.body ?? []) {
-    text += decoder.decode(part as Uint8Array, { stream: true });
-    const lines = text.split('\n');
-    text = lines.pop() ?? '';
-    for (const line of lines) take(JSON.parse(line) as ServedRequest);
-  }
 }
 
 /** Times and values for a chart; where a series has none, there is a gap. */

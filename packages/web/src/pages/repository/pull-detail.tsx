@@ -112,10 +112,12 @@ function Checks({ pull, project }: { pull: PullRequest; project: string }) {
   return (
     <ul className="tb-stack" aria-label="Checks">
       {checks.map(({ context, state, description, pipelineRun }) => (
-        <li key={context} className="tb-row">
-          <Status status={checkStates[state] ?? 'unknown'}>{context}</Status>
+        <li key={context} className="tb-check">
+          <span className="tb-row">
+            <Status status={checkStates[state] ?? 'unknown'}>{context}</Status>
+            {pipelineRun && <To page={`/runs/${project}/${pipelineRun}`}>{pipelineRun}</To>}
+          </span>
           <CheckSays description={description ?? ''} targetBranch={pull.spec!.targetBranch} />
-          {pipelineRun && <To page={`/runs/${project}/${pipelineRun}`}>{pipelineRun}</To>}
         </li>
       ))}
     </ul>

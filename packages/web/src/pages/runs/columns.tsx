@@ -5,10 +5,10 @@ import { Ago, type Column, Duration, Status } from '../../components/index.ts';
 const none = <span className="tb-quiet">–</span>;
 
 export const columns: readonly Column<RunSummary>[] = [
-  { title: 'State', width: '7.3rem', cell: ({ state }) => <Status status={state} /> },
+  { title: 'State', width: '6.7rem', cell: ({ state }) => <Status status={state} /> },
   {
     title: 'Run',
-    width: 'minmax(13rem, 2.4fr)',
+    width: 'minmax(11rem, 2.4fr)',
     cell: (run) => (
       <>
         <Link
@@ -28,7 +28,7 @@ export const columns: readonly Column<RunSummary>[] = [
   },
   {
     title: 'Model',
-    width: 'minmax(6rem, 1fr)',
+    width: 'minmax(5rem, 1fr)',
     cell: ({ project, model }) =>
       model ? (
         <Link to="/models/$project/$model" params={{ project, model }}>
@@ -41,7 +41,7 @@ export const columns: readonly Column<RunSummary>[] = [
   { title: 'Kind', width: '5.2rem', cell: ({ kind }) => kind ?? none },
   {
     title: 'Tag and commit',
-    width: 'minmax(6.5rem, 1fr)',
+    width: 'minmax(5.5rem, 1fr)',
     cell: ({ tag, commit }) => (
       <span className="tb-mono">
         {tag ?? ''}
