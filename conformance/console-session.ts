@@ -72,7 +72,7 @@ export class ConsoleSession implements AsyncDisposable {
 
 /** Waits until a page shows what it has. */
 export async function settled(page: Page): Promise<void> {
-  await page.locator('h1').first().waitFor();
+  await page.locator('h1, h2').first().waitFor();
   await page.locator('.tb-loading').first().waitFor({ state: 'detached' });
 }
 

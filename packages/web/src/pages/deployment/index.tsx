@@ -6,6 +6,7 @@ import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import {
   ActionButton,
+  Equivalent,
   Gate,
   PageFrame,
   PageTabs,
@@ -110,20 +111,26 @@ function Actions({ application }: { application: Application }) {
       {owner && hosted && (
         <>
           {target && (
-            <Button variant="primary" onClick={() => setReleasing('promote')}>
-              Promote to {target}
-            </Button>
+            <span className="tb-action">
+              <Button variant="primary" onClick={() => setReleasing('promote')}>
+                Promote to {target}
+              </Button>
+              <Equivalent text={promotion(owner, target)} />
+            </span>
           )}
-          <Button variant="secondary" onClick={() => setReleasing('rollback')}>
-            Roll back
-          </Button>
+          <span className="tb-action">
+            <Button variant="secondary" onClick={() => setReleasing('rollback')}>
+              Roll back
+            </Button>
+            <Equivalent text={rollback(owner)} />
+          </span>
         </>
       )}
       {releasing === 'promote' && owner && hosted && target && (
         <ReleaseDialog
           title={`Promote ${owner.model} from ${owner.environment} to ${target}`}
           verb="Commit and promote"
-          command={`tagboat promote ${owner.model} --from ${owner.environment} --to ${target}`}
+          command={promotion(owner, target)}
           repository={hosted}
           environment={target}
           plan={() => planPromotion(hosted, { from: owner.environment, to: target })}
@@ -135,7 +142,7 @@ function Actions({ application }: { application: Application }) {
           title={`Roll ${owner.model} back in ${owner.environment}`}
           verb="Commit and roll back"
           danger
-          command={`tagboat rollback ${owner.model} -e ${owner.environment}`}
+          command={rollback(owner)}
           repository={hosted}
           environment={owner.environment}
           plan={() => planRollback(hosted, owner.environment)}
@@ -145,6 +152,10 @@ function Actions({ application }: { application: Application }) {
     </>
   );
 }
+
+const promotion = ({ model, environment }: Owner, target: string) =>
+  `tagboat promote ${model} --from ${environment} --to ${target}`;
+const rollback = ({ model, environment }: Owner) => `tagboat rollback ${model} -e ${environment}`;
 
 /** The environment that the model declares after this one. */
 function nextEnvironment({ environment }: Owner, model: Model | undefined): string | undefined {

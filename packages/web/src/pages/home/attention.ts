@@ -32,7 +32,7 @@ function deployed({ model, environments }: Loop): Concern[] {
           title: `${model} is degraded in ${name}`,
           body: application.status?.health?.message ?? 'It does not answer as it should.',
           to,
-          command: `tagboat rollback ${model} --environment ${name}`,
+          command: `tagboat rollback ${model} -e ${name}`,
         },
       ];
     const { phase, message } = application.status?.operationState ?? { phase: '', message: '' };

@@ -1,5 +1,5 @@
 import { kinds, type Task } from '@tagboat/api';
-import { useCallback, useDeferredValue, useMemo, useState } from 'react';
+import { useCallback, useDeferredValue, useMemo, useRef, useState } from 'react';
 import { Empty } from '../../components/index.ts';
 import { useList } from '../../data/use-list.ts';
 import { taskNodes } from '../../graph/pipeline-graph.ts';
@@ -23,7 +23,17 @@ export interface PipelineEditorProps {
 export function PipelineEditor({ text, onChange, namespace, readOnly = false }: PipelineEditorProps) {
   const [selected, setSelected] = useState<string>();
   const [show, setShow] = useState<{ at: number }>();
-  const later = useDeferredValue(text);
+  const deferred = useDeferredValue(text);
+  // What is typed is drawn when there is time; what was clicked shows at once, or the click would seem lost.
+  const clicked = useRef<string>(undefined);
+  const later = text === clicked.current ? text : deferred;
+  const click = useCallback(
+    (next: string) => {
+      clicked.current = next;
+      onChange(next);
+    },
+    [onChange],
+  );
   const problems = useMemo(() => problemsOf(later), [later]);
   const place = useMemo(() => pipelineOf(later), [later]);
   const nodes = useMemo(() => (place ? taskNodes(place.spec) : []), [place]);
@@ -34,16 +44,13 @@ export function PipelineEditor({ text, onChange, namespace, readOnly = false }: 
     (what: string) => {
       if (!what) return;
       const { text: next, name } = addTask(text, what);
-      onChange(next);
+      click(next);
       setSelected(name);
     },
-    [text, onChange],
+    [text, click],
   );
-  const link = useCallback((from: string, to: string) => onChange(connect(text, from, to)), [text, onChange]);
-  const unlink = useCallback(
-    (from: string, to: string) => onChange(disconnect(text, from, to)),
-    [text, onChange],
-  );
+  const link = useCallback((from: string, to: string) => click(connect(text, from, to)), [text, click]);
+  const unlink = useCallback((from: string, to: string) => click(disconnect(text, from, to)), [text, click]);
   const select = (name: string) => {
     setSelected(name);
     const at = text.search(
@@ -75,9 +82,7 @@ export function PipelineEditor({ text, onChange, namespace, readOnly = false }: 
               : 'This is drawn once the text is a Pipeline, or a PipelineRun with a pipelineSpec.'}
           </Empty>
         )}
-        {node && (
-          <TaskInspector node={node} nodes={nodes} text={text} onChange={onChange} readOnly={readOnly} />
-        )}
+        {node && <TaskInspector node={node} nodes={nodes} text={text} onChange={click} readOnly={readOnly} />}
       </div>
     </div>
   );

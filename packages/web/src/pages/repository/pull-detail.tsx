@@ -1,7 +1,7 @@
 import { Alert, Button, Form, FormGroup, TextArea } from '@patternfly/react-core';
 import type { PullRequest } from '@tagboat/api';
 import { useState } from 'react';
-import { ActionButton, Ago, Failed, Loading, Status, To } from '../../components/index.ts';
+import { ActionButton, Ago, Equivalent, Failed, Loading, Status, To } from '../../components/index.ts';
 import { Markdown } from '../../content/markdown.tsx';
 import { useAction } from '../../data/actions.ts';
 import { client } from '../../data/client.ts';
@@ -100,7 +100,7 @@ export function PullDetail({ pull }: { pull: PullRequest }) {
           {comment.body && <Markdown text={comment.body} />}
         </article>
       ))}
-      {state === 'open' && <Review api={api} />}
+      {state === 'open' && <Review api={api} number={number} />}
       <Files api={api} />
     </div>
   );
@@ -124,7 +124,7 @@ function Checks({ pull, project }: { pull: PullRequest; project: string }) {
   );
 }
 
-function Review({ api }: { api: string }) {
+function Review({ api, number }: { api: string; number: number }) {
   const [body, setBody] = useState('');
   const send = useAction(async (event: 'APPROVED' | 'REQUEST_CHANGES' | 'COMMENT') => {
     await client.request('POST', `${api}/reviews`, { event, body });
@@ -160,6 +160,9 @@ function Review({ api }: { api: string }) {
         >
           Only comment
         </Button>
+        <Equivalent
+          text={`tagboat pr review ${number} --approve${body.trim() ? ` '${body.trim().replaceAll("'", "'\\''")}'` : ''}`}
+        />
       </div>
     </Form>
   );
