@@ -221,7 +221,7 @@ describe.skipIf(typeof opened === 'string')(
       const metrics = page.getByRole('table', { name: 'Metrics beside those of main' });
       await metrics.getByRole('row', { name: /^score/ }).waitFor({ timeout: 60_000 });
       await page.getByRole('textbox', { name: 'Your review' }).fill('It reads well.');
-      await page.getByRole('button', { name: 'Approve' }).click();
+      await page.getByRole('button', { name: 'Approve', exact: true }).click();
       const said = page.getByRole('article', { name: /^Comment of/ });
       await said.getByText('It reads well.').waitFor();
       await said.getByText('approved').waitFor();

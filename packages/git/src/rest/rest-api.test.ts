@@ -99,7 +99,14 @@ describe('the REST API of repositories', () => {
     });
     expect((await get(`/commits/${commit}`)).json()).toMatchObject({
       stats: { total: 1, additions: 1 },
-      files: [{ filename: 'b', status: 'added', patch: '@@ -0,0 +1 @@\n+1\n\\ No newline at end of file\n' }],
+      files: [
+        {
+          filename: 'b',
+          status: 'added',
+          previous_sha: null,
+          patch: '@@ -0,0 +1 @@\n+1\n\\ No newline at end of file\n',
+        },
+      ],
     });
     expect((await get('/commits/v1')).json().sha).toBe(commit);
     expect((await get('/branches/main')).json()).toMatchObject({ name: 'main', commit: { id: commit } });

@@ -67,6 +67,9 @@ export function commitShape(
   };
 }
 
+/** Git writes zeros for a file that is not there. */
+const blobOrNone = (id: string): string | null => (/^0+$/.test(id) ? null : id);
+
 /** Gitea's ChangedFile, with GitHub's `patch` and `sha`. */
 export const fileShape = (links: Links, commit: string, file: FileChange) => ({
   filename: file.path,
@@ -76,8 +79,8 @@ export const fileShape = (links: Links, commit: string, file: FileChange) => ({
   deletions: file.deletions,
   changes: file.additions + file.deletions,
   binary: file.binary,
-  sha: file.after,
-  previous_sha: file.before,
+  sha: blobOrNone(file.after),
+  previous_sha: blobOrNone(file.before),
   contents_url: `${links.api}/contents/${encoded(file.path)}?ref=${commit}`,
   raw_url: `${links.api}/raw/${encoded(file.path)}?ref=${commit}`,
   ...(file.patch === undefined ? {} : { patch: file.patch }),
