@@ -53,7 +53,7 @@ export default defineCommand({
       metrics: outcome['evaluate-metrics'],
       deployedMetrics: outcome['evaluate-deployed-metrics'],
       message: outcome['tag-tag']
-        ? `tagged ${outcome['tag-tag']}: ${outcome['evaluate-verdict']}`
+        ? [`tagged ${outcome['tag-tag']}`, outcome['evaluate-verdict']].filter(Boolean).join(': ')
         : (outcome['evaluate-verdict'] ?? ''),
     });
     return undefined;
