@@ -1,7 +1,8 @@
 """Makes a small grid that looks like a release's CI results: `python make_grid.py data/raw/testgrid.json.gz`.
 
-The shares below imitate what TestGrid showed of OpenShift 4.6: most tests pass in every run, some fail now and
-then, a few fail in streaks, and now and then a run of a whole job is lost.
+The shares below imitate what TestGrid showed of OpenShift 4.6 to 4.8: four tests in five never failed, some fail now
+and then, a few fail in streaks; near two results in five are missing, since many tests are younger than their job's
+history or run now and then, and sometimes a run of a whole job is lost.
 """
 
 import argparse
@@ -26,6 +27,24 @@ BEHAVIOURS = (
     ("broken for a while", 0.04),
     ("broken now", 0.02),
 )
+
+# In which runs of its job a test has a result, with the share of tests that do so.
+PRESENCE = (
+    ("always", 0.4),
+    ("since lately", 0.35),
+    ("now and then", 0.25),
+)
+
+
+def present(presence, runs, chance):
+    """For each run, newest first, whether the test has a result in it; in the newest it has."""
+    if presence == "always":
+        return [True] * runs
+    if presence == "since lately":
+        since = chance.randrange(5, runs)
+        return [place < since for place in range(runs)]
+    rate = chance.uniform(0.05, 0.3)
+    return [place == 0 or chance.random() < rate for place in range(runs)]
 
 
 def history(behaviour, runs, chance):
@@ -58,6 +77,7 @@ def make(tests=160, jobs=len(JOBS), seed=46):
     names = [f"{area}.{subject} {deed}" for area in AREAS for subject in SUBJECTS for deed in DEEDS]
     chance.shuffle(names)
     kinds, weights = zip(*BEHAVIOURS)
+    presences, shares = zip(*PRESENCE)
     dashboard = {}
     for job in JOBS[:jobs]:
         runs = chance.randrange(60, 110)
@@ -65,8 +85,10 @@ def make(tests=160, jobs=len(JOBS), seed=46):
         rows = []
         for name in names[:tests]:
             results = history(chance.choices(kinds, weights)[0], runs, chance)
-            for place in lost:
-                results[place] = NO_RESULT
+            there = present(chance.choices(presences, shares)[0], runs, chance)
+            for place in range(runs):
+                if not there[place] or place in lost:
+                    results[place] = NO_RESULT
             rows.append({"name": name, "statuses": encode(results)})
         timestamps = [NEWEST - int(place * DAY / 4) for place in range(runs)]
         dashboard[f"release-4.6-{job}"] = {"grid": rows, "timestamps": timestamps}
