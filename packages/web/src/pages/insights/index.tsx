@@ -81,9 +81,11 @@ function Shown({ service }: { service: Service }) {
           </Status>
           {project && <To page={`/models/${project}/${name}`}>Model, versions, share link</To>}
         </span>
-        <a href={address} target="_blank" rel="noopener noreferrer">
-          Open in a window of its own
-        </a>
+        {appsUrl && (
+          <a href={address} target="_blank" rel="noopener noreferrer">
+            Open in a window of its own
+          </a>
+        )}
       </div>
       {appsUrl && (
         <iframe

@@ -52,7 +52,6 @@ function EnvironmentPanel(props: Omit<OverviewProps, 'environments'> & { environ
         {!shared && name !== 'staging' && <Command text={`tagboat promote ${modelName} --to ${name}`} />}
       </section>
     );
-  const address = `${appsUrl ?? ''}/${namespace}/${modelName}/`;
   return (
     <section className="tb-panel tb-environment" aria-label={name}>
       <div className="tb-environment__head">
@@ -73,11 +72,13 @@ function EnvironmentPanel(props: Omit<OverviewProps, 'environments'> & { environ
           </>
         )}
       </p>
-      <p>
-        <a href={address} target="_blank" rel="noopener noreferrer">
-          Open its page
-        </a>
-      </p>
+      {appsUrl !== undefined && (
+        <p>
+          <a href={`${appsUrl}/${namespace}/${modelName}/`} target="_blank" rel="noopener noreferrer">
+            Open its page
+          </a>
+        </p>
+      )}
     </section>
   );
 }
