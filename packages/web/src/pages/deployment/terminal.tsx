@@ -73,18 +73,23 @@ function connect(screen: XTerm, to: ExecTarget, ended: (why: string) => void): (
   const socket = openExec(to, { command: shell, tty: true });
   let why = '';
   const encoder = new TextEncoder();
+  /** What somebody typed before the shell was there. */
+  const typed: Uint8Array<ArrayBuffer>[] = [];
   const send = (channel: number, text: string) => {
-    if (socket.readyState !== WebSocket.OPEN) return;
     const bytes = encoder.encode(text);
     const frame = new Uint8Array(bytes.length + 1);
     frame[0] = channel;
     frame.set(bytes, 1);
-    socket.send(frame);
+    if (socket.readyState === WebSocket.OPEN) socket.send(frame);
+    else if (socket.readyState === WebSocket.CONNECTING) typed.push(frame);
   };
   const resize = () => send(channels.resize, JSON.stringify({ Width: screen.cols, Height: screen.rows }));
   screen.onData((text) => send(channels.input, text));
   screen.onResize(resize);
-  socket.onopen = resize;
+  socket.onopen = () => {
+    resize();
+    for (const frame of typed.splice(0)) socket.send(frame);
+  };
   socket.onmessage = ({ data }) => {
     const frame = new Uint8Array(data as ArrayBuffer);
     if (frame[0] === channels.output || frame[0] === channels.error) screen.write(frame.subarray(1));
