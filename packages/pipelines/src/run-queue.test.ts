@@ -82,3 +82,52 @@ test('a newer run of the same group and ref ends the older one', async () => {
   expect(old?.metadata.annotations?.[queueAnnotations.supersededBy]).toBe('new');
   expect((await get('elsewhere'))?.spec?.status).toBeUndefined();
 });
+
+test('of 1,000 runs of two repositories both go on, releases first, and what is superseded never starts', async () => {
+  const { enter, leave, started, get } = setUp({ mostRuns: 4 });
+  const repositoryOf = (name: string) => name.split('-')[0]!;
+  // The busy repository was there first with all of its runs, but for the last ten of the other.
+  for (let index = 0; index < 900; index++) await enter({ name: `busy-${index}`, repository: 'busy' });
+  for (let index = 0; index < 90; index++) await enter({ name: `calm-${index}`, repository: 'calm' });
+  const checks = { [queueAnnotations.cancelInProgress]: 'ci', [queueAnnotations.ref]: 'main' };
+  for (let index = 0; index < 9; index++)
+    await enter({ name: `calm-check-${index}`, repository: 'calm', annotations: checks });
+  await enter({
+    name: 'busy-release',
+    repository: 'busy',
+    annotations: { [queueAnnotations.priority]: '100' },
+  });
+  expect(started).toEqual(['busy-0', 'busy-1', 'busy-2', 'busy-3']);
+  const states = await Promise.all(Array.from({ length: 9 }, (_, index) => get(`calm-check-${index}`)));
+  expect(states.map((run) => run?.spec?.status)).toEqual([...Array(8).fill('Cancelled'), undefined]);
+  for (let index = 0; index < 8; index++) await leave(`calm-check-${index}`);
+
+  const running = new Set(started);
+  const end = async (name: string) => {
+    const before = started.length;
+    running.delete(name);
+    await leave(name);
+    for (const next of started.slice(before)) running.add(next);
+  };
+  await end('busy-0');
+  expect(started.at(-1)).toBe('busy-release');
+  let wasAlone = 0;
+  while (running.size > 0) {
+    await end([...running][0]!);
+    const busy = [...running].filter((name) => repositoryOf(name) === 'busy').length;
+    const calmWaits = started.filter((name) => repositoryOf(name) === 'calm').length < 91;
+    // Of four places each repository has two, once what ran before the other came is over.
+    if (calmWaits && started.length > 8 && (busy < 1 || busy > 3)) wasAlone++;
+  }
+  expect(wasAlone).toBe(0);
+  expect(new Set(started).size).toBe(started.length);
+  expect(started).toHaveLength(1000 - 8);
+  const ofCalm = started.flatMap((name, index) => (repositoryOf(name) === 'calm' ? [index] : []));
+  // 91 runs of the calm one are through when the busy one has had as many, not when it has had its 900.
+  expect(ofCalm.at(-1)).toBeLessThan(2 * 91 + 8);
+  expect(started.filter((name) => repositoryOf(name) === 'busy').slice(0, 900)).toEqual([
+    ...Array.from({ length: 4 }, (_, index) => `busy-${index}`),
+    'busy-release',
+    ...Array.from({ length: 895 }, (_, index) => `busy-${index + 4}`),
+  ]);
+});
