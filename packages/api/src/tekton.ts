@@ -346,6 +346,9 @@ export interface StepReuse {
 
 export const podStepsAnnotation = 'tagboat.dev/steps';
 
+/** On runs and what is made of them: the Secrets whose values are in their text, as JSON `[{name, key}]`; logs mask them. */
+export const maskedSecretsAnnotation = 'tagboat.dev/masked-secrets';
+
 /** On a pod that took an earlier run's outcome: the key it was found by. */
 export const reusedAnnotation = 'tagboat.dev/reused';
 

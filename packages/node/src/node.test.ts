@@ -1,7 +1,14 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { kinds, type Pod, type PodSteps, podStepsAnnotation } from '@tagboat/api';
+import {
+  kinds,
+  maskedSecretsAnnotation,
+  type Pod,
+  type PodSteps,
+  podStepsAnnotation,
+  type Secret,
+} from '@tagboat/api';
 import { silentLogger, systemClock } from '@tagboat/base';
 import { ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -101,6 +108,24 @@ async function logOf(pod: string, container: string): Promise<string> {
 }
 
 describe.each([['process'], [undefined]] as const)('a node with the driver %s', (driver) => {
+  it('masks the values of Secrets that the text of a pod was made with', async () => {
+    await start(driver);
+    await store.create<Secret>({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'keys', namespace: 'demo' },
+      data: { token: Buffer.from('very-secure').toString('base64') },
+    });
+    const pod = stepPod('masked', { one: '#!/bin/sh\necho key very-secure' });
+    const named = JSON.stringify([
+      { name: 'keys', key: 'token' },
+      { name: 'gone', key: 'x' },
+    ]);
+    pod.metadata.annotations = { ...pod.metadata.annotations, [maskedSecretsAnnotation]: named };
+    await run(pod);
+    expect(await logOf('masked', 'step-one')).toBe('key ***\n');
+  });
+
   it('runs steps in order with shared files, results and logs', async () => {
     await start(driver);
     const pod = await run(

@@ -4,6 +4,7 @@ import { type Container, type PodStep, type PodSteps, podStepsAnnotation } from 
 import { delay, describeError, isReason, TagboatError, timestamp } from '@tagboat/base';
 import { BackOff } from './back-off.ts';
 import { lastWords } from './last-words.ts';
+import { maskedValues } from './masked-values.ts';
 import { PodWorker, type StartedContainer } from './pod-worker.ts';
 import { cpuOfPod } from './slots.ts';
 import { type Credentials, readCredentials } from './step-credentials.ts';
@@ -61,7 +62,7 @@ export class StepPodWorker extends PodWorker {
     await this.#files.prepare();
     const names = plan.credentials ?? [];
     const credentials = names.length > 0 ? await readCredentials(context.store, pod, names) : undefined;
-    this.volumes.secrets.push(...(credentials?.secrets ?? []));
+    this.volumes.secrets.push(...(credentials?.secrets ?? []), ...(await maskedValues(context.store, pod)));
     const first = containers.get(plan.steps[0]?.container ?? '');
     const mounts = first ? await this.volumes.mounts(first) : [];
     const behind = (path: string) => PodVolumes.hostPath(mounts, path) ?? join(own, path);

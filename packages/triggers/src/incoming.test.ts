@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { incomingReceiver } from './index.ts';
 
 const run =
-  'apiVersion: tekton.dev/v1\nkind: PipelineRun\nmetadata:\n  generateName: nightly-\n  annotations: { pipelinesascode.tekton.dev/on-event: "[incoming]", pipelinesascode.tekton.dev/on-target-branch: "[main]", pipelinesascode.tekton.dev/odd: x }\nspec:\n  params: [{ name: text, value: "{{ pull_request_number }} {{ event }} {{ sender }} {{ company }}" }]\n  pipelineSpec: { params: [{ name: text }], tasks: [{ name: a, taskSpec: { steps: [{ image: bash }] } }] }\n';
+  'apiVersion: tekton.dev/v1\nkind: PipelineRun\nmetadata:\n  generateName: nightly-\n  annotations: { pipelinesascode.tekton.dev/on-event: "[incoming]", pipelinesascode.tekton.dev/on-target-branch: "[main]", pipelinesascode.tekton.dev/odd: x }\nspec:\n  params: [{ name: text, value: "{{ pull_request_number }} {{ event }} {{ sender }} {{ company }} {{ key }}" }]\n  pipelineSpec: { params: [{ name: text }], tasks: [{ name: a, taskSpec: { steps: [{ image: bash }] } }] }\n';
 
 describe('POST /incoming', () => {
   let directory: string;
@@ -38,7 +38,10 @@ describe('POST /incoming', () => {
       kind: 'Repository',
       metadata: { name: 'app', namespace: 'demo' },
       spec: {
-        params: [{ name: 'company', value: 'ACME' }],
+        params: [
+          { name: 'company', value: 'ACME' },
+          { name: 'key', secret_ref: { name: 'shared' } },
+        ],
         settings: { github: { comment_strategy: 'update' } },
         incoming: [
           { targets: ['rel/*'], secret: { name: 'gone' }, type: 'webhook-url' },
@@ -77,11 +80,13 @@ describe('POST /incoming', () => {
     expect(answer.statusCode).toBe(202);
     const [made] = await runs();
     expect(answer.json()).toMatchObject({ status: 202, runs: [made?.metadata.name] });
-    expect(made?.spec?.params).toEqual([{ name: 'text', value: '12 incoming incoming ACME' }]);
+    expect(made?.spec?.params).toEqual([{ name: 'text', value: '12 incoming incoming ACME very-secure' }]);
     expect(made?.metadata.annotations).toMatchObject({
       'pipelinesascode.tekton.dev/event-type': 'incoming',
       'pipelinesascode.tekton.dev/branch': 'refs/heads/main',
       'pipelinesascode.tekton.dev/log-url': `http://c/demo/${made?.metadata.name}`,
+      // Their text holds the value; logs mask it.
+      'tagboat.dev/masked-secrets': JSON.stringify([{ name: 'shared', key: 'secret' }]),
       'tagboat.dev/notices':
         'spec.settings.github of the repository is not acted on here; .tekton/nightly.yaml: the annotation pipelinesascode.tekton.dev/odd of nightly is not acted on here',
     });

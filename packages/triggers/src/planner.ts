@@ -1,4 +1,10 @@
-import { kinds, type RepositorySpec } from '@tagboat/api';
+import {
+  kinds,
+  maskedSecretsAnnotation,
+  type PipelineRun,
+  type PlainSecretReference,
+  type RepositorySpec,
+} from '@tagboat/api';
 import { invalid, TagboatError } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
 import { builtInTask, type ModelFile, modelFileName, readModelFile } from '@tagboat/render';
@@ -6,7 +12,7 @@ import type { Reader } from '@tagboat/store';
 import { type AicoeConfiguration, aicoeFileNames, readAicoe } from './aicoe.ts';
 import { runForAicoe } from './plan-aicoe.ts';
 import { type PlannedRuns, type RunSettings, runsForModels } from './plan-runs.ts';
-import { secretValue, settingsNotices } from './repository-settings.ts';
+import { defaultSecretKey, secretValue, settingsNotices } from './repository-settings.ts';
 import { customParameters } from './tekton/parameters.ts';
 import { runsForTekton, tektonDirectory } from './tekton/plan-tekton.ts';
 import type { TriggerEvent } from './trigger-event.ts';
@@ -89,7 +95,7 @@ async function tektonRuns(
   event: TriggerEvent,
   { definitions, repository }: { definitions: Commit; repository: RepositorySpec },
 ): Promise<PlannedRuns> {
-  const { values, notices } = await customParameters(event, repository.params ?? [], (reference) =>
+  const { values, secrets, notices } = await customParameters(event, repository.params ?? [], (reference) =>
     secretValue(options.reader, event.project, reference),
   );
   const planned = await runsForTekton({ ...event, variables: values }, definitions, {
@@ -98,7 +104,26 @@ async function tektonRuns(
     builtIn: (name) => (name === 'git-clone' ? builtInTask('git-clone') : undefined),
     fetchText: options.fetchText ?? fetchText,
   });
-  return { ...planned, notices: [...notices, ...settingsNotices(repository), ...(planned.notices ?? [])] };
+  const runs = planned.runs.map((run) => withMask(run, secrets));
+  return {
+    ...planned,
+    runs,
+    notices: [...notices, ...settingsNotices(repository), ...(planned.notices ?? [])],
+  };
+}
+
+/** Values of Secrets stand in the run's own text; what it is made of names them, so that logs can mask them. */
+function withMask(run: PipelineRun, secrets: readonly PlainSecretReference[]): PipelineRun {
+  if (secrets.length === 0) return run;
+  const { annotations } = run.metadata;
+  const named = secrets.map(({ name, key = defaultSecretKey }) => ({ name, key }));
+  return {
+    ...run,
+    metadata: {
+      ...run.metadata,
+      annotations: { ...annotations, [maskedSecretsAnnotation]: JSON.stringify(named) },
+    },
+  };
 }
 
 /** Which of the files are there, in order of precedence. */

@@ -2,6 +2,9 @@ import { kinds, type PlainSecretReference, type RepositorySpec, type Secret } fr
 import { invalid } from '@tagboat/base';
 import type { Reader } from '@tagboat/store';
 
+/** Of references that name none. */
+export const defaultSecretKey = 'secret';
+
 const acted: ReadonlySet<string> = new Set(['pipelinerun_provenance', 'policy']);
 
 /** The settings of Pipelines-as-Code that a repository has and nothing here acts on. */
@@ -14,7 +17,7 @@ export const settingsNotices = ({ settings = {} }: RepositorySpec): string[] =>
 export async function secretValue(
   reader: Reader,
   project: string,
-  { name, key = 'secret' }: PlainSecretReference,
+  { name, key = defaultSecretKey }: PlainSecretReference,
 ): Promise<string> {
   const secret = await reader.get<Secret>({ type: kinds.Secret, namespace: project, name });
   const value = secret?.data?.[key];

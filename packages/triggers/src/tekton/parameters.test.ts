@@ -46,7 +46,11 @@ describe('keyValueArguments', () => {
 
 describe('customParameters', () => {
   it('takes values before Secrets, the last of a name, and the first whose filter holds', async () => {
-    const { values, notices } = await customParameters(
+    const {
+      values,
+      secrets: used,
+      notices,
+    } = await customParameters(
       event,
       [
         { name: 'company', value: 'old' },
@@ -62,6 +66,7 @@ describe('customParameters', () => {
       secrets,
     );
     expect(values).toEqual({ company: 'My Company', both: 'v', key: 'secret of k', where: 'pushes' });
+    expect(used).toEqual([{ name: 's', key: 'k' }]);
     expect(notices).toEqual(['spec.params[8] of the repository has no name']);
   });
 
@@ -81,6 +86,7 @@ describe('customParameters', () => {
     const kept = await customParameters(outside, [{ name: 'key', secret_ref: { name: 's' } }], secrets);
     expect(kept).toEqual({
       values: {},
+      secrets: [],
       notices: ['the variable key is not given to code from outside: it holds a Secret'],
     });
     await expect(

@@ -6,6 +6,8 @@ import { variablesOf } from './variables.ts';
 
 export interface Parameters {
   readonly values: Readonly<Record<string, string>>;
+  /** The Secrets that some of them are values of. */
+  readonly secrets: readonly PlainSecretReference[];
   /** Which of them were left out, and why. */
   readonly notices: readonly string[];
 }
@@ -27,6 +29,7 @@ export async function customParameters(
   const standard = variablesOf(event);
   const given = event.comment ? keyValueArguments(event.comment.body) : {};
   const values: Record<string, string> = {};
+  const secrets: PlainSecretReference[] = [];
   const notices: string[] = [];
   for (const [index, { name }] of parameters.entries())
     if (!name) notices.push(`spec.params[${index}] of the repository has no name`);
@@ -36,11 +39,14 @@ export async function customParameters(
     else if (name in given && !(name in standard)) values[name] = '';
     else if (secret && event.pull?.untrusted)
       notices.push(`the variable ${name} is not given to code from outside: it holds a Secret`);
-    else if (secret) values[name] = await readSecret(secret);
+    else if (secret) {
+      values[name] = await readSecret(secret);
+      secrets.push(secret);
+    }
   }
   for (const [name, value] of Object.entries(given))
     if (value && (name in values || name in standard)) values[name] = value;
-  return { values: { ...values, ...event.incoming?.parameters }, notices };
+  return { values: { ...values, ...event.incoming?.parameters }, secrets, notices };
 }
 
 /** One parameter for each name: the last, and of those with a filter the first whose filter holds. */
