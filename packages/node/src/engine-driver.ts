@@ -13,6 +13,7 @@ import {
   type RunningContainer,
   type WantedImage,
 } from './driver.ts';
+import { engineDone } from './engine-progress.ts';
 import { type EngineStream, splitStream, writeTo } from './engine-streams.ts';
 import type { HostImage } from './host-image.ts';
 import type { ImageConfig, ResolvedImage } from './images.ts';
@@ -108,7 +109,7 @@ export class EngineDriver implements ContainerDriver {
     const name = `${ownName}:${tag}`;
     if (!(await this.#inspect(name))) {
       const stream = await this.#engine.importImage(archive, { repo: ownName, tag });
-      await this.#followed(stream);
+      await engineDone(this.#engine, stream);
     }
     const image = await this.#inspect(name);
     if (image?.kind === 'engine') return { ...image, config, mounts };
@@ -287,14 +288,7 @@ export class EngineDriver implements ContainerDriver {
   async #pull(reference: string): Promise<void> {
     const login = this.#options.login?.(reference);
     const options = login ? { authconfig: { ...login, serveraddress: reference.split('/')[0] } } : {};
-    await this.#followed(await this.#engine.pull(reference, options));
-  }
-
-  /** Resolves when the engine has done what it tells the progress of. */
-  async #followed(stream: NodeJS.ReadableStream): Promise<void> {
-    await new Promise<void>((resolve, reject) =>
-      this.#engine.modem.followProgress(stream, (error: Error | null) => (error ? reject(error) : resolve())),
-    );
+    await engineDone(this.#engine, await this.#engine.pull(reference, options));
   }
 
   async #reap(): Promise<void> {

@@ -28,6 +28,7 @@ import { probeSandbox, SandboxDriver } from './sandbox-driver.ts';
 import { Slots } from './slots.ts';
 
 export { type HostTools, hostEnvironment, hostTools } from './host-tools.ts';
+export { buildByEngine, engineProblem, type ImageBuild } from './image-build.ts';
 export type { ImageConfig, ImageSource, ResolvedImage } from './images.ts';
 export { NodeLayout } from './layout.ts';
 export { defaultRetained, type Keep, type Retained } from './retention.ts';

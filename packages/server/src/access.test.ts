@@ -8,8 +8,10 @@ it("a run's pod reaches its own project alone", () => {
   expect(may('/git/demo/app.git/info/refs?service=git-receive-pack')).toBe(true);
   expect(may('/git/api/v1/repos/demo/app/pulls')).toBe(true);
   expect(may('/v2/demo/app/manifests/v1', 'PUT')).toBe(true);
+  expect(may('/image-builds/demo?image=h/demo/app', 'POST')).toBe(true);
   for (const url of [
     '/git/other/app.git/info/refs',
+    '/image-builds/other',
     '/git/api/v1/repos/other/app',
     '/git/demo/..%2fother/app.git/info/refs',
     '/api/v1/namespaces/demo/secrets',
@@ -30,6 +32,7 @@ it("a pod of an outside contributor's run reads its repository, and does nothing
     ['/git/api/v1/repos/demo/app/contents/x', 'PUT'],
     ['/git-credentials?url=https://x', 'GET'],
     ['/v2/demo/app/manifests/v1', 'GET'],
+    ['/image-builds/demo', 'POST'],
   ] as const)
     expect(may(url, method), url).toBe(false);
 });

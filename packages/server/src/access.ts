@@ -109,6 +109,7 @@ export function mayPod(
     decoded === '/v2/' ||
     decoded === '/v2' ||
     decoded === '/git-credentials' ||
+    decoded === `/image-builds/${namespace}` ||
     decoded.startsWith(`/v2/${namespace}/`) ||
     decoded.startsWith(`/git/${namespace}/`) ||
     decoded.startsWith(`/git/api/v1/repos/${namespace}/`)

@@ -20,6 +20,7 @@ import { applicationRoutes } from './application-routes.ts';
 import { askServiceRoutes } from './ask-service.ts';
 import { maintenanceRoutes } from './backup.ts';
 import { serveConsole } from './console-files.ts';
+import { imageBuildRoutes } from './image-builds.ts';
 import { imageRoutes } from './image-routes.ts';
 import type { Measurements } from './measurements.ts';
 import type { Repositories } from './repositories.ts';
@@ -102,6 +103,7 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
     }),
   );
   app.register(async (scope) => imageRoutes(scope, options.blobs));
+  app.register(async (scope) => imageBuildRoutes(scope));
   app.register(async (scope) => askServiceRoutes(scope, () => String(options.about().appsUrl ?? '')));
   app.register(async (scope) =>
     shareRoutes(scope, {

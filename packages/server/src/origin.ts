@@ -32,7 +32,7 @@ export function isNavigation({ method, headers }: Asked): boolean {
 }
 
 const protocols = ['/api', '/apis', '/openapi', '/version', '/v2', '/git', '/mlflow', '/prometheus'];
-const others = ['/metrics', '/tagboat', '/git-credentials', '/healthz', '/livez', '/readyz'];
+const others = ['/metrics', '/tagboat', '/git-credentials', '/image-builds', '/healthz', '/livez', '/readyz'];
 
 /** Whether a path belongs to a protocol rather than to the console, which has all the rest. */
 export function isProtocolPath(path: string): boolean {

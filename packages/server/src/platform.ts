@@ -25,7 +25,7 @@ import {
 import { applicationController } from '@tagboat/gitops';
 import { experimentController, modelController } from '@tagboat/model';
 import { RunMetrics } from '@tagboat/monitoring';
-import { type HostTools, hostEnvironment, type Node, startNode } from '@tagboat/node';
+import { engineProblem, type HostTools, hostEnvironment, type Node, startNode } from '@tagboat/node';
 import { createPipelineControllers, Settings, tektonDenial } from '@tagboat/pipelines';
 import { BlobStore } from '@tagboat/registry';
 import { inferenceServiceController } from '@tagboat/serving';
@@ -297,6 +297,7 @@ function triggerOptions(
     cloneUrl: (project: string, name: string) => `${url}/git/${project}/${name}.git`,
     page: (project: string, run: string) => `${url}/runs/${project}/${run}`,
     deploymentUrl: (project: string, model: string) => repositories.deploymentUrl(project, model),
+    noEngine: engineProblem,
   } satisfies TriggerOptions;
 }
 

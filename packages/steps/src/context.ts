@@ -168,7 +168,7 @@ export async function registryAt(context: StepContext, host: string): Promise<Re
 }
 
 /** What the platform was given for its outside registry, else a docker `config.json`, of the task or of the host. */
-async function dockerLogin(
+export async function dockerLogin(
   context: StepContext,
   host: string,
 ): Promise<{ username: string; password: string } | undefined> {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { notFound } from '@tagboat/base';
@@ -68,7 +69,8 @@ export async function environmentFor(context: StepContext, request: FilesOfCommi
 
 /** What files of a commit ask of an environment. */
 export async function requestOf(context: StepContext, request: FilesOfCommit): Promise<EnvironmentRequest> {
-  const root = await context.directory('requirements');
+  // Tasks of one run ask at the same time.
+  const root = await context.directory(join('requirements', randomUUID()));
   const files = (await request.commit.files()).map(({ path }) => path).filter((path) => relevant.test(path));
   await request.commit.export(root, files);
   const directory = join(root, request.directory);

@@ -3,10 +3,11 @@ import { writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { notFound, TagboatError } from '@tagboat/base';
 import { reportImage } from './build.ts';
-import { isPlain, type StepContext } from './context.ts';
+import { dockerLogin, isPlain, type StepContext } from './context.ts';
+import { buildOnPlatform, type EngineBuild } from './engine-build.ts';
 import { runSaying } from './execute.ts';
 import { imageTag } from './image-tag.ts';
-import { exportWithOverlay, tagsOf } from './source-build.ts';
+import { exportWithOverlay, imageDirectory, tagsOf } from './source-build.ts';
 
 const engines = ['podman', 'buildah', 'docker'] as const;
 
@@ -20,8 +21,26 @@ export async function imageFileBuild(context: StepContext): Promise<void> {
     throw notFound(
       `there is no ${given ?? 'Dockerfile or Containerfile'} at commit ${commit.id.slice(0, 10)}`,
     );
+  const build = { root, file, image: context.image, tags: tagsOf(context), login: await loginOf(context) };
+  if (context.optional('TAGBOAT_URL')) await buildOnPlatform(context, build);
+  else await buildByProgram(context, build);
+  const client = await context.registry();
+  const pushed = await client.getManifest(context.artifacts(), imageTag(context.get('TAGBOAT_TAG')));
+  if (!pushed) throw notFound(`${context.image} is not in the registry after it was pushed`);
+  await reportImage(context, { digest: pushed.digest, size: pushed.bytes.length });
+}
+
+/** The run's token for the platform's own registry, else the task's or the host's login. */
+async function loginOf(context: StepContext): Promise<EngineBuild['login']> {
+  if (context.isPlatform(context.registryHost))
+    return context.token ? { username: 'tagboat', password: context.token } : undefined;
+  return dockerLogin(context, context.registryHost);
+}
+
+/** Elsewhere than on the platform, such as on a cluster, an engine's program builds. */
+async function buildByProgram(context: StepContext, build: EngineBuild): Promise<void> {
+  const { root, file, image, tags } = build;
   const engine = engineIn(context.environment.PATH ?? '');
-  const image = `${context.image}:${imageTag(context.get('TAGBOAT_TAG'))}`;
   const login = await loginFile(context);
   const run = async (args: readonly string[]) => {
     const { code, output } = await runSaying(context, engine, args, {
@@ -34,28 +53,18 @@ export async function imageFileBuild(context: StepContext): Promise<void> {
         retryable: false,
       });
   };
-  await run(['build', ...(engine === 'docker' ? [] : ['--format', 'docker']), '-f', file, '-t', image, '.']);
-  const own = context.isPlatform(context.registryHost);
+  const names = tags.flatMap((tag) => ['-t', `${image}:${tag}`]);
+  await run(['build', ...(engine === 'docker' ? [] : ['--format', 'docker']), '-f', file, ...names, '.']);
   const insecure =
     engine !== 'docker' && isPlain(context, context.registryHost) ? ['--tls-verify=false'] : [];
-  if (context.token && own)
-    await run(['login', ...insecure, '-u', 'tagboat', '-p', context.token, context.registryHost]);
-  const names = tagsOf(context).map((tag) => `${context.image}:${tag}`);
-  for (const name of names) {
-    if (name !== image) await run(['tag', image, name]);
-    await run(['push', ...insecure, name]);
-  }
-  const client = await context.registry();
-  const pushed = await client.getManifest(context.artifacts(), imageTag(context.get('TAGBOAT_TAG')));
-  if (!pushed) throw notFound(`${image} is not in the registry after it was pushed`);
-  await reportImage(context, { digest: pushed.digest, size: pushed.bytes.length });
+  for (const tag of tags) await run(['push', ...insecure, `${image}:${tag}`]);
 }
 
 /** The task's own login of a registry, where engines look for it. */
 async function loginFile(context: StepContext): Promise<Record<string, string>> {
   const text = context.optional('TAGBOAT_DOCKER_CONFIG_JSON');
   if (!text) return {};
-  const directory = await context.directory('login');
+  const directory = await imageDirectory(context, 'login');
   const file = join(directory, 'config.json');
   await writeFile(file, text, { mode: 0o600 });
   return { DOCKER_CONFIG: directory, REGISTRY_AUTH_FILE: file };

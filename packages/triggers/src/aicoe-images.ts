@@ -1,4 +1,4 @@
-import type { PipelineTask } from '@tagboat/api';
+import type { PipelineTask, WhenExpression } from '@tagboat/api';
 import type { AicoeBuild, AicoeConfiguration, AicoeDeploy } from './aicoe.ts';
 import { builtIn, repositoryUrl } from './aicoe-tasks.ts';
 import type { RunSettings } from './plan-runs.ts';
@@ -42,9 +42,8 @@ export function registryNotices({ configuration, event, settings, secrets }: Pla
   const elsewhere = builds.find(
     (build) => (build.registry ?? build.registryOrg ?? build.registrySecret) && !isOutside(build, secrets),
   );
-  const source = builds.some(
-    (build) => (build.strategy ?? 'Source') === 'Source' && (build.baseImage ?? build.sourceScript),
-  );
+  const source = builds.filter(({ strategy }) => (strategy ?? 'Source') === 'Source');
+  const byFile = settings.noEngine !== undefined && builds.some(isByFile);
   return [
     ...(elsewhere
       ? [
@@ -55,15 +54,30 @@ export function registryNotices({ configuration, event, settings, secrets }: Pla
           }`,
         ]
       : []),
-    ...(source
+    ...(byFile
+      ? [`images of a Dockerfile are not built: they need a container engine, and ${settings.noEngine}`]
+      : []),
+    ...(source.some(({ baseImage }) => baseImage)
       ? [
-          "base-image and build-source-script are for s2i: images of the strategy Source stand on the platform's Python",
+          "base-image is used where its registry has it with the environment's version of Python, else the platform's Python; the build's log says which",
         ]
+      : []),
+    ...(source.some(({ sourceScript }) => sourceScript)
+      ? ['build-source-script is for s2i and does not run here: images are built without it']
       : []),
     ...(configuration.checks.some((name) => /coala|tox/.test(name))
       ? ['thoth-coala and thoth-tox are no longer run by anybody; thoth-pytest and thoth-precommit are']
       : []),
   ];
+}
+
+const isByFile = ({ strategy }: AicoeBuild) => strategy === 'Dockerfile' || strategy === 'Containerfile';
+
+/** Skips what stands on an image that a container engine builds, where there is none. */
+export function ifBuildable({ settings }: Planning, build: AicoeBuild): WhenExpression[] {
+  const needed = 'a container engine';
+  if (!isByFile(build)) return [];
+  return [{ input: settings.noEngine ? `no ${needed.slice(2)}` : needed, operator: 'in', values: [needed] }];
 }
 
 /** Builds and pushes one image: from the sources, or by its Dockerfile. */
@@ -73,10 +87,10 @@ export function buildTask(
   about: { build: AicoeBuild; values?: Readonly<Record<string, string>> },
 ): PipelineTask {
   const { build, values = {} } = about;
-  const byFile = build.strategy === 'Dockerfile' || build.strategy === 'Containerfile';
-  const task = builtIn(byFile ? 'image-file-build' : 'source-build', name, ['configuration'], {
+  const task = builtIn(isByFile(build) ? 'image-file-build' : 'source-build', name, ['configuration'], {
     'custom-tag': build.customTag ?? '',
     'image-file': build.dockerfilePath ?? '',
+    'base-image': build.baseImage ?? '',
     overlay: '',
     ...values,
     ...placeOf(planning, build),

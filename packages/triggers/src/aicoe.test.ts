@@ -71,9 +71,14 @@ describe('the runs of an .aicoe-ci.yaml', () => {
     commit = await Commit.at(url, made.commit);
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
-  const plan = (text: string, about: Partial<TriggerEvent> = {}, secrets: ReadonlySet<string> = new Set()) =>
+  const plan = (
+    text: string,
+    about: Partial<TriggerEvent> = {},
+    secrets: ReadonlySet<string> = new Set(),
+    noEngine = '',
+  ) =>
     runForAicoe(
-      { registry: 'h:1', deploymentUrl: () => '', tags: [] },
+      { registry: 'h:1', deploymentUrl: () => '', tags: [], ...(noEngine ? { noEngine } : {}) },
       { ...event, ...about },
       { configuration: readAicoe(text, '.aicoe-ci.yaml'), commit, secrets },
     );
@@ -159,6 +164,51 @@ describe('the runs of an .aicoe-ci.yaml', () => {
     expect(param(planned, 'overlays-pipeline-run-inference', 'model')).toBe('base-inference');
     expect(param(planned, 'overlays-pipeline-run-inference', 'tag')).toBe('$(params.tag)-cuda');
     expect(param(planned, 'overlays-pipeline-run-train-gpu', 'model')).toBe('gpu');
+  });
+
+  it('without a container engine it skips what a Dockerfile makes and what stands on it, and says why', async () => {
+    const pull = {
+      ...{ number: 3, title: 't', description: '', targetBranch: 'main', sourceRef: 'refs/heads/x' },
+      ...{ author: 'x', labels: [], untrusted: false, sourceUrl: '' },
+    };
+    const proposed = {
+      ref: { ref: 'refs/pull/3/head', commit: event.ref.commit, kind: 'pull' as const, short: 'pr-3' },
+      kind: 'pull_request' as const,
+      pull,
+    };
+    const text =
+      'check: [thoth-build]\nbuild: { build-stratergy: Dockerfile }\ndeploy: { project-org: o, project-name: d, image-name: i }\n';
+    const why = 'there is none here';
+    const skipped = await plan(text, {}, new Set(), why);
+    expect(chosen(skipped)).toEqual(['tag-check', 'configuration']);
+    expect(
+      tasks(skipped)
+        .find(({ name }) => name === 'tag-release-run')
+        ?.when?.at(-1),
+    ).toEqual({
+      input: 'no container engine',
+      operator: 'in',
+      values: ['a container engine'],
+    });
+    expect(skipped.notices).toEqual([
+      `images of a Dockerfile are not built: they need a container engine, and ${why}`,
+    ]);
+    expect(chosen(await plan(text))).toEqual([
+      'tag-check',
+      'configuration',
+      'tag-release-run',
+      'tag-deploy-run',
+    ]);
+    const contextsOf = ({ runs }: PlannedRuns) => runs[0]?.metadata.annotations?.['tagboat.dev/contexts'];
+    expect(contextsOf(await plan(text, proposed))).toBe('{"build-run":"aicoe-ci/build-check"}');
+    const check = await plan(text, proposed, new Set(), why);
+    expect(chosen(check)).toEqual(['configuration']);
+    // A check that can never come would be waited for.
+    expect(contextsOf(check)).toBeUndefined();
+    const overlays = `overlays:\n  - { name: a, build: { build-stratergy: Dockerfile } }\n  - { name: b, build: { base-image: 'h:1/b' } }\n`;
+    const some = await plan(overlays, {}, new Set(), why);
+    expect(chosen(some)).toEqual(['tag-check', 'configuration', 'overlays-pipeline-run-b']);
+    expect(param(some, 'overlays-pipeline-run-b', 'base-image')).toBe('h:1/b');
   });
 
   it('outside code builds no image, and has volumes of its own', async () => {

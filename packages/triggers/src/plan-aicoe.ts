@@ -1,10 +1,17 @@
-import type { PipelineRun, PipelineSpec, PipelineTask } from '@tagboat/api';
+import type { PipelineRun, PipelineSpec, PipelineTask, WhenExpression } from '@tagboat/api';
 import { parseYaml } from '@tagboat/api';
 import { deterministicName, invalid } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
 import { runAnnotations, runBindings, runParameterNames } from '@tagboat/render';
 import type { AicoeConfiguration } from './aicoe.ts';
-import { buildTask, deployTask, imageOf, type Planning, registryNotices } from './aicoe-images.ts';
+import {
+  buildTask,
+  deployTask,
+  ifBuildable,
+  imageOf,
+  type Planning,
+  registryNotices,
+} from './aicoe-images.ts';
 import { builtIn, repositoryUrl, saying, tagCheck } from './aicoe-tasks.ts';
 import { type PlannedRuns, type RunSettings, runIdentity, runMetadata } from './plan-runs.ts';
 import type { TriggerEvent } from './trigger-event.ts';
@@ -95,6 +102,8 @@ function checkTasks(
   const { configuration, event } = planning;
   const { checks, build } = configuration;
   const has = (name: string) => checks.some((check) => check.startsWith(name));
+  const buildName = 'build-run';
+  const buildable = ifBuildable(planning, build);
   const wanted: [task: PipelineTask, context: string, on: boolean][] = [
     [
       builtIn('pre-commit', 'pre-commit-run', ['configuration']),
@@ -104,7 +113,7 @@ function checkTasks(
     [pytest(configuration), 'aicoe-ci/pytest-check', has('thoth-pytest')],
     // What it pushes would carry the project's name: outside code builds no image here.
     [
-      buildTask(planning, 'build-run', { build }),
+      buildTask(planning, buildName, { build }),
       'aicoe-ci/build-check',
       has('thoth-build') && !event.pull?.untrusted,
     ],
@@ -116,13 +125,20 @@ function checkTasks(
   return {
     tasks: [
       builtIn('clone', 'configuration', []),
-      ...chosen.map(([task, , on]) => ({ ...task, when: [onlyIf(on)] })),
+      ...chosen.map(([task, , on]) => ({
+        ...task,
+        when: [onlyIf(on), ...(on && task.name === buildName ? buildable : [])],
+      })),
     ],
     contexts: Object.fromEntries(
-      chosen.filter(([, , on]) => on).map(([task, context]) => [task.name, context]),
+      chosen
+        .filter(([task, , on]) => on && (task.name !== buildName || buildable.every(holds)))
+        .map(([task, context]) => [task.name, context]),
     ),
   };
 }
+
+const holds = ({ input, values }: WhenExpression) => values?.includes(input ?? '') ?? false;
 
 const onlyIf = (on: boolean) => ({ input: on ? 'true' : 'false', operator: 'in' as const, values: ['true'] });
 
@@ -163,7 +179,10 @@ function releaseTasks(planning: Planning, custom: string | undefined): PipelineT
       }),
       when: [onlyIf(release.includes('upload-pypi-sesheta') || packageUpload !== undefined)],
     },
-    { ...buildTask(planning, 'tag-release-run', { build }), when: [onlyIf(builds)] },
+    {
+      ...buildTask(planning, 'tag-release-run', { build }),
+      when: [onlyIf(builds), ...(builds ? ifBuildable(planning, build) : [])],
+    },
     {
       ...builtIn('tag-sibling', 'tag-sibling-run', after, {
         url: sibling ? repositoryUrl(sibling.org, sibling.project) : '',
@@ -177,7 +196,7 @@ function releaseTasks(planning: Planning, custom: string | undefined): PipelineT
         image: imageOf(planning, build, deploy),
         after: builds ? ['tag-release-run'] : after,
       }),
-      when: [onlyIf(deploys)],
+      when: [onlyIf(deploys), ...(deploys && builds ? ifBuildable(planning, build) : [])],
     },
   ];
 }
@@ -202,9 +221,11 @@ function overlayTasks(planning: Planning, withOverlays: boolean): PipelineTask[]
         ...(overlay.arch ? { tag: `$(params.tag)-${overlay.arch}` } : {}),
       },
     });
-    if (!overlay.deploy.projectName) return [build];
+    const when = ifBuildable(planning, overlay.build);
+    const conditional = (task: PipelineTask) => (when.length > 0 ? { ...task, when } : task);
+    if (!overlay.deploy.projectName) return [conditional(build)];
     const about = { build: overlay.build, deploy: overlay.deploy, image, after: [name] };
-    return [build, deployTask(planning, `${name}-deploy`, about)];
+    return [build, deployTask(planning, `${name}-deploy`, about)].map(conditional);
   });
 }
 

@@ -18,6 +18,8 @@ export interface RunSettings {
   readonly deploymentUrl: (model: string) => string;
   /** All tags of the repository. */
   readonly tags: readonly string[];
+  /** Why there is no container engine to build images with; undefined where there is one. */
+  readonly noEngine?: string;
 }
 
 export interface PlannedRuns {

@@ -25,6 +25,8 @@ export interface TriggerOptions extends Pick<PlannerOptions, 'fetchText'> {
   readonly page?: (project: string, run: string) => string;
   /** The deployment repository of a model. */
   readonly deploymentUrl: (project: string, model: string) => string;
+  /** Why this machine has no container engine, where it has none. */
+  readonly noEngine?: () => string | undefined;
 }
 
 export interface Made {
@@ -135,7 +137,9 @@ export class RunMaker {
   #settings(repository: Repository): RunSettings {
     const { registry, deploymentUrl } = this.#options;
     const { namespace = '' } = repository.metadata;
+    const noEngine = this.#options.noEngine?.();
     return {
+      ...(noEngine ? { noEngine } : {}),
       registry,
       deploymentUrl: (model) => deploymentUrl(namespace, model),
       tags: Object.keys(repository.status?.refs ?? {}).flatMap((ref) =>

@@ -1,0 +1,201 @@
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { kinds, type Pod, type PullRequest, type Secret } from '@tagboat/api';
+import { failures, finishedRun, PlatformProcess, until, WorkingCopy } from '@tagboat/dev-env';
+import { runChecked } from '@tagboat/process';
+import { DockerEngine, enginePrograms } from '@tagboat/process/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const programs = await enginePrograms();
+const started = typeof programs === 'string' ? programs : await DockerEngine.start(programs);
+const why = typeof started === 'string' ? started : undefined;
+
+describe.skipIf(why !== undefined)(
+  `with a container engine beside it${why ? ` (skipped: ${why})` : ''}`,
+  () => {
+    const engine = started as DockerEngine;
+    let platform: PlatformProcess;
+    let directory: string;
+    beforeAll(async () => {
+      directory = await mkdtemp(join(tmpdir(), 'tagboat-engine-triggers-'));
+      platform = await PlatformProcess.start({ environment: { DOCKER_HOST: `unix://${engine.socket}` } });
+      const host = new URL(platform.url).host;
+      const auth = Buffer.from(`tagboat:${await platform.token()}`).toString('base64');
+      await writeFile(join(directory, 'config.json'), JSON.stringify({ auths: { [host]: { auth } } }));
+      await copyFile(join(directory, 'config.json'), join(engine.directory, 'config.json'));
+    }, 60_000);
+    afterAll(async () => {
+      await platform?.[Symbol.asyncDispose]();
+      await engine?.[Symbol.asyncDispose]();
+      if (directory) await rm(directory, { recursive: true, force: true });
+    });
+
+    /** A file of an image, read out of a container that never runs. */
+    async function fileOf(image: string, path: string): Promise<string> {
+      await engine.docker('pull', '--quiet', image);
+      const id = await engine.docker('create', image, 'nothing');
+      const copy = join(directory, 'copy');
+      try {
+        await engine.docker('cp', `${id}:${path}`, copy);
+        return (await runChecked('cat', [copy])).stdout.toString('utf8');
+      } finally {
+        await engine.docker('rm', id);
+        await rm(copy, { force: true });
+      }
+    }
+
+    test('the overlays of an .aicoe-ci.yaml become an image each, of a Dockerfile or of the sources', {
+      timeout: 240_000,
+    }, async () => {
+      await using copy = await WorkingCopy.create(() => platform.gitUrl('built', 'app'), {
+        '.aicoe-ci.yaml': configuration,
+        'app.py': 'print("app")\n',
+        'what.txt': 'of the repository\n',
+        'left.out': 'not for images\n',
+        'kept.out': 'taken again\n',
+        '.dockerignore': '*.out\n!kept.out\n',
+        'variants/small/Dockerfile': 'FROM scratch\nCOPY . /files/\n',
+        'variants/small/what.txt': 'of the overlay\n',
+        'variants/whole/Pipfile': '[packages]\n',
+      });
+      await copy.ship('v1.0.0');
+      const client = await platform.client();
+      const run = await finishedRun(client, 'built', 'v1.0.0');
+      expect(run.status?.conditions?.[0]?.status, await failures(client, run)).toBe('True');
+      const small = `${new URL(platform.url).host}/built/app-small`;
+      for (const tag of ['v1.0.0', 'latest'])
+        expect(await fileOf(`${small}:${tag}`, '/files/what.txt')).toBe('of the overlay\n');
+      expect(await fileOf(`${small}:v1.0.0`, '/files/kept.out')).toBe('taken again\n');
+      await expect(fileOf(`${small}:v1.0.0`, '/files/left.out')).rejects.toThrow(/left\.out/);
+      expect(await fileOf(`${small.replace('small', 'whole')}:v1.0.0`, '/opt/tagboat/app/what.txt')).toBe(
+        'of the repository\n',
+      );
+      // The engine keeps the newest build for its layers, and none of the names that were pushed.
+      const names = await engine.docker('images', '--format', '{{.Repository}}:{{.Tag}}');
+      expect(names).toContain('tagboat-builds/built/built/app-small:latest');
+
+      const whole = small.replace('small', 'whole');
+      const history = await engine.docker(
+        'history',
+        '--no-trunc',
+        '--format',
+        '{{.CreatedBy}}',
+        `${whole}:v1.0.0`,
+      );
+      const python = /Python (\d+\.\d+)/.exec(history)?.[1];
+      const dockerfile = 'variants/small/Dockerfile';
+      await copy.ship('v1.0.1', {
+        [dockerfile]: `FROM scratch\nENV PYTHON_VERSION=${python}.1\nCOPY . /files/\n`,
+      });
+      expect((await finishedRun(client, 'built', 'v1.0.1')).status?.conditions?.[0]?.status).toBe('True');
+      const based = configuration.replace('localhost:1/none', `${small}:v1.0.1`);
+      await copy.ship('v1.0.2', { '.aicoe-ci.yaml': based });
+      expect((await finishedRun(client, 'built', 'v1.0.2')).status?.conditions?.[0]?.status).toBe('True');
+      expect(await fileOf(`${whole}:v1.0.2`, '/files/what.txt')).toBe('of the overlay\n');
+      expect(await fileOf(`${whole}:v1.0.2`, '/opt/tagboat/app/what.txt')).toBe('of the repository\n');
+
+      await copy.ship('v1.0.3', { [dockerfile]: 'FROM scratch\nCOPY none /x\n' });
+      const failed = await finishedRun(client, 'built', 'v1.0.3');
+      expect(failed.status?.conditions?.[0]?.status).toBe('False');
+      expect(await failures(client, failed)).toMatch(/the build failed: .*none/);
+    });
+
+    test("an outside contributor's code waits for a member, then is checked in a container and sees no secret", {
+      timeout: 240_000,
+    }, async () => {
+      const client = await platform.client();
+      await using copy = await WorkingCopy.create(() => platform.gitUrl('outside', 'app'), {
+        '.aicoe-ci.yaml': 'check: [thoth-pytest, thoth-build]\n',
+      });
+      await copy.commit('one [skip ci]');
+      await copy.push('HEAD:refs/heads/main');
+      await until(
+        client,
+        { type: kinds.Repository, namespace: 'outside', what: 'the repository' },
+        ({ status }) => Boolean((status as { refs?: object } | undefined)?.refs),
+      );
+      await client.create<Secret>(kinds.Secret, {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'keys', namespace: 'outside' },
+        data: { token: Buffer.from('the-secret-of-the-project').toString('base64') },
+      });
+      await copy.write({ 'test_theirs.py': theirs(platform.url) });
+      const head = await copy.commit('theirs');
+      await copy.push('HEAD:refs/outside/theirs');
+      await client.create(kinds.PullRequest, {
+        apiVersion: 'tagboat.dev/v1alpha1',
+        kind: 'PullRequest',
+        metadata: { name: 'app-1', namespace: 'outside', labels: { 'tagboat.dev/repository': 'app' } },
+        spec: {
+          ...{ repository: 'app', number: 1, title: 'theirs', sourceRef: 'refs/outside/theirs' },
+          ...{ targetBranch: 'main', state: 'open', external: true },
+        },
+      });
+      const pull = (what: string, holds: (pull: PullRequest) => boolean) =>
+        until<PullRequest>(
+          client,
+          { type: kinds.PullRequest, namespace: 'outside', what, timeout: 120_000 },
+          holds,
+        );
+      await pull('a request to allow it', ({ status }) =>
+        Boolean(
+          status?.headCommit === head && status.checks?.some(({ context }) => context === 'tagboat/approval'),
+        ),
+      );
+      const podsOf = async () => (await client.list<Pod>(kinds.Pod, { namespace: 'outside' })).items;
+      const ofPull = ({ metadata }: Pod) => metadata.labels?.['tagboat.dev/untrusted'] === 'true';
+      expect((await podsOf()).filter(ofPull)).toEqual([]);
+      const said = await platform.cli([
+        'pr',
+        'comment',
+        '1',
+        `/ok-to-test ${head.slice(0, 10)}`,
+        '-r',
+        'outside/app',
+      ]);
+      expect(said.code, said.stderr).toBe(0);
+      const checked = await pull('its check', ({ status }) =>
+        Boolean(
+          status?.checks?.some(
+            ({ context, state }) => context === 'aicoe-ci/pytest-check' && state !== 'pending',
+          ),
+        ),
+      );
+      const check = checked.status?.checks?.find(({ context }) => context === 'aicoe-ci/pytest-check');
+      expect(check, JSON.stringify(checked.status?.checks)).toMatchObject({ state: 'success' });
+      const pods = (await podsOf()).filter(ofPull);
+      expect(pods.length).toBeGreaterThan(0);
+      for (const pod of pods)
+        expect(pod.status?.conditions?.find(({ type }) => type === 'NetworkShared')?.status).toBe('True');
+      expect(pods.flatMap(({ spec }) => spec?.volumes ?? []).filter(({ secret }) => secret)).toEqual([]);
+    });
+  },
+);
+
+const configuration = `check: [overlays-build]
+overlays_dir: variants
+overlays:
+  - name: small
+    build: { build-stratergy: Dockerfile, registry-project: app-small, custom-tag: latest }
+  - name: whole
+    build: { build-stratergy: Source, registry-project: app-whole, base-image: 'localhost:1/none' }
+`;
+
+/** Tests that look for what is not theirs. */
+const theirs = (url: string) => `import os, pathlib, unittest, urllib.error, urllib.request
+
+class Theirs(unittest.TestCase):
+    def test_is_in_a_container(self):
+        self.assertTrue(os.path.exists("/.dockerenv"))
+
+    def test_sees_no_secret(self):
+        token = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount/token").read_text()
+        for path in ("/api/v1/namespaces/outside/secrets", "/git-credentials?url=https://x", "/v2/outside/app/tags/list"):
+            request = urllib.request.Request("${url}" + path, headers={"authorization": "Bearer " + token})
+            with self.assertRaises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(request)
+            self.assertEqual(refused.exception.code, 403)
+        self.assertNotIn("the-secret-of-the-project", str(os.environ))
+`;
