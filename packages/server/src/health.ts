@@ -1,7 +1,7 @@
 import { access, constants, readdir, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Finding, Health } from '@tagboat/api';
-import { describeError } from '@tagboat/base';
+import { describeError, isReason } from '@tagboat/base';
 import { type HostTools, probeHost } from '@tagboat/node';
 import { runCommand } from '@tagboat/process';
 import { resolveInterpreter } from '@tagboat/python';
@@ -99,6 +99,9 @@ export async function check(what: string, look: () => Promise<string>, hint: str
   try {
     return { what, state: 'ok', found: await look() };
   } catch (error) {
+    // A workbench's token, as in its terminal, opens its project and no more.
+    if (isReason(error, 'Forbidden'))
+      return { what, state: 'note', found: `this token may not look: ${describeError(error)}` };
     return { what, state: 'missing', found: `${describeError(error)}${hint ? `; ${hint}` : ''}` };
   }
 }

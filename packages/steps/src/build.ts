@@ -5,7 +5,7 @@ import { runChecked } from '@tagboat/process';
 import { releaseAnnotations, servedFiles } from '@tagboat/render';
 import { registryAt, type StepContext } from './context.ts';
 import { basePythonOf } from './environment.ts';
-import { inContext } from './inputs.ts';
+import { inContext } from './model-paths.ts';
 
 /** Builds the image that serves the model, and pushes it. */
 export async function build(context: StepContext, server: string): Promise<void> {

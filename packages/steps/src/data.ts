@@ -10,8 +10,8 @@ import { fileDigest, pullArtifact, pushArtifact } from '@tagboat/oci';
 import { runChecked } from '@tagboat/process';
 import type { DataSource, ModelFile } from '@tagboat/render';
 import type { StepContext } from './context.ts';
-import { inContext } from './inputs.ts';
 import { lockFileName, readLockFile } from './lock-file.ts';
+import { inContext } from './model-paths.ts';
 
 /** A data source at the bytes that a run uses. */
 export interface PinnedData {

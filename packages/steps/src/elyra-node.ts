@@ -1,6 +1,6 @@
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, matchesGlob, posix } from 'node:path';
-import { invalid, notFound } from '@tagboat/base';
+import { invalid, isReason, notFound } from '@tagboat/base';
 import { type ElyraNode, type ElyraPipeline, parseElyra, variablePrefix } from '@tagboat/elyra';
 import type { Commit } from '@tagboat/git-client';
 import { type Environment, ensureEnvironment, findRequirementsFile } from '@tagboat/python';
@@ -143,7 +143,12 @@ async function runNode(context: StepContext, run: NodeRun): Promise<void> {
   if (node.kind === 'r') {
     const env = { ...userEnvironment(context, workdir, '/usr/bin/python3'), ...variables };
     context.say(`runs ${entry}`);
-    const { code } = await runSaying(context, 'Rscript', [entry], { cwd: workdir, env });
+    const { code } = await runSaying(context, 'Rscript', [entry], { cwd: workdir, env }).catch((error) => {
+      if (!isReason(error, 'CommandNotFound')) throw error;
+      throw notFound(`node "${node.label}": ${path} needs R, and there is no Rscript here`, {
+        hint: 'install R where pods run (Debian: r-base-core), or write the node in Python',
+      });
+    });
     if (code !== 0) throw invalid(`${path} failed with exit code ${code}`);
     return;
   }

@@ -1,15 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { join, posix } from 'node:path';
+import { join } from 'node:path';
 import { canonicalJson, invalid, sha256 } from '@tagboat/base';
 import type { Commit, TreeFile } from '@tagboat/git-client';
 import { type ModelFile, stepInputs, type TrainStep } from '@tagboat/render';
 import { type StepContext, stepsVersion } from './context.ts';
 import { type PinnedData, restoreData } from './data.ts';
-
-/** A path of the model's directory as a path of the repository. */
-export function inContext(model: ModelFile, path: string): string {
-  return posix.normalize(posix.join(model.spec.context, path));
-}
 
 /** The tracked files a training or evaluation sees, by their paths in the repository. */
 export async function inputFiles(

@@ -10,7 +10,8 @@ import type { StepContext } from './context.ts';
 import { pinData } from './data.ts';
 import { environmentFor, extraRequirements } from './environment.ts';
 import { execute } from './execute.ts';
-import { inContext, inputFiles, materialise } from './inputs.ts';
+import { inputFiles, materialise } from './inputs.ts';
+import { inContext } from './model-paths.ts';
 import { dataVariables } from './train.ts';
 
 export interface NotebookTask {

@@ -9,7 +9,8 @@ import type { StepContext } from './context.ts';
 import { type PinnedData, pinData } from './data.ts';
 import { pythonOf } from './environment.ts';
 import { execute } from './execute.ts';
-import { inContext, inputFiles, materialise, reuseKey } from './inputs.ts';
+import { inputFiles, materialise, reuseKey } from './inputs.ts';
+import { inContext } from './model-paths.ts';
 
 export const modelType = 'application/vnd.tagboat.model.v1';
 const notebooksType = 'application/vnd.tagboat.notebooks.v1';

@@ -1,0 +1,15 @@
+import { notFound, TagboatError } from '@tagboat/base';
+import { expect, it } from 'vitest';
+import { check } from './health.ts';
+
+it('what a token may not look at is a note, not something missing', async () => {
+  const error = new TagboatError('not with this token', { reason: 'Forbidden' });
+  const refused = await check('store', () => Promise.reject(error), 'restore');
+  expect(refused).toEqual({
+    what: 'store',
+    state: 'note',
+    found: 'this token may not look: not with this token',
+  });
+  const gone = await check('store', () => Promise.reject(notFound('no store')), 'restore it');
+  expect(gone).toEqual({ what: 'store', state: 'missing', found: 'no store; restore it' });
+});
