@@ -196,6 +196,36 @@ describe.skipIf(missing)(
       await output.filter({ hasText: 'after' }).waitFor();
     });
 
+    it('shows what a cell said while its page was closed', async () => {
+      const notebook = lab.locator('.jp-Notebook:visible');
+      await notebook.locator('.cm-content').last().click();
+      await lab.keyboard.insertText(
+        'print("first", flush=True)\nwhile not os.path.exists(os.path.expanduser("~/return")): time.sleep(0.1)\nprint("last")\n6 * 7',
+      );
+      await lab.keyboard.press('Control+s');
+      // It asks for a name the first time.
+      await lab.locator('.jp-Dialog').waitFor();
+      await lab.keyboard.press('Enter');
+      const sessions = (await (await jupyter('sessions')).json()) as { path: string }[];
+      const file = sessions.map(({ path }) => path).find((path) => path.endsWith('Untitled.ipynb'))!;
+      await expect.poll(() => homeFile(file), { timeout: 30_000 }).toContain('first');
+      await notebook.locator('.cm-content').last().click();
+      await lab.keyboard.press('Shift+Enter');
+      await notebook.locator('.jp-OutputArea-output', { hasText: 'first' }).waitFor();
+      const address = `${new URL(lab.url()).pathname.replace(/\/lab.*/, '')}/lab/tree/${file}`;
+      await lab.close({ runBeforeUnload: false });
+      lab = await context.newPage();
+      await lab.goto(new URL(address, platform.appsUrl.replace('127.0.0.1', 'localhost')).href);
+      await lab.locator('.jp-Notebook:visible .jp-OutputArea-output', { hasText: 'first' }).waitFor();
+      await lab.close();
+      await jupyter('contents/return', 'PUT', { type: 'file', format: 'text', content: '' });
+      lab = await context.newPage();
+      await lab.goto(new URL(address, platform.appsUrl.replace('127.0.0.1', 'localhost')).href);
+      await lab.locator('.jp-OutputArea-output', { hasText: 'last' }).waitFor();
+      await lab.locator('.jp-OutputArea-output', { hasText: '42' }).waitFor();
+      await expect.poll(() => homeFile(file), { timeout: 30_000 }).toContain('42');
+    });
+
     it('watches the run in the console and sees the model answer', async () => {
       await page.getByRole('link', { name: 'Runs', exact: true }).click();
       await page.getByText('v0.1.0').first().waitFor();

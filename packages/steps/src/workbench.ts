@@ -34,14 +34,33 @@ export async function workbench(context: StepContext): Promise<void> {
   const kernels = await kernelsOf(context, repository);
   const first = await writeKernels({ kernels, home, own, server });
   await writeSettings(context, own);
-  await cp(labExtension, join(own, 'jupyter/labextensions/tagboat-workbench'), { recursive: true });
+  await writeExtension(own);
   context.say('JupyterLab starts');
   become(context, { server, first, own, home, variables, repository });
 }
 
 const scratch = process.env.TMPDIR ?? '/tmp';
-/** What JupyterLab itself is given: buttons that run and check a notebook, and the warning before an idle stop. */
 const labExtension = join(import.meta.dirname, '..', 'labextension');
+
+/**
+ * What JupyterLab itself is given: buttons that run and check a notebook, the warning before an idle stop, and what a
+ * running cell said while its page was closed.
+ */
+async function writeExtension(own: string): Promise<void> {
+  await cp(labExtension, join(own, 'jupyter/labextensions/tagboat-workbench'), { recursive: true });
+  const module = join(own, 'jupyter/labextensions/tagboat-workbench/server');
+  const config = join(own, 'config');
+  await mkdir(join(config, 'jupyter_server_config.d'), { recursive: true });
+  const lines = [
+    `import sys`,
+    `sys.path.append(${JSON.stringify(module)})`,
+    `c.ServerApp.kernel_manager_class = 'tagboat_outputs.KernelManager'`,
+    `c.ServerApp.kernel_websocket_connection_class = 'tagboat_outputs.Connection'`,
+  ];
+  await writeFile(join(config, 'jupyter_server_config.py'), `${lines.join('\n')}\n`);
+  const enabled = { ServerApp: { jpserver_extensions: { tagboat_outputs: true } } };
+  await writeFile(join(config, 'jupyter_server_config.d/tagboat.json'), JSON.stringify(enabled));
+}
 
 /** An environment of these requirements, resolved once and then remembered. */
 async function environmentOf(

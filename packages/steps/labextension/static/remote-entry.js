@@ -105,6 +105,72 @@
     };
   }
 
+  const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+  function cellOf(panel, { cell, code }) {
+    const cells = [...panel.content.widgets].filter(
+      ({ model }) => model.type === 'code' && model.sharedModel.getSource() === code,
+    );
+    // Notebooks before format 4.5 have other ids after each load.
+    return cells.find(({ model }) => model.id === cell) ?? (cells.length === 1 ? cells[0] : undefined);
+  }
+
+  function show({ model }, { outputs, running, count }) {
+    model.outputs.fromJSON(outputs);
+    model.executionCount = running ? null : count;
+    model.executionState = running ? 'running' : 'idle';
+  }
+
+  /**
+   * Fills cells that another page of this notebook ran, and that still run or ended when no page was open. Ends when
+   * nothing runs; then the notebook's file has it all.
+   */
+  async function showMissed(app, panel) {
+    await Promise.all([panel.context.ready, panel.sessionContext.ready, panel.revealed]);
+    const kernel = panel.sessionContext.session?.kernel;
+    if (!kernel) return;
+    const url = `${app.serviceManager.serverSettings.baseUrl}tagboat/outputs/${kernel.id}`;
+    const ask = async (rest = '') => {
+      const response = await fetch(`${url}${rest}`, { cache: 'no-store' });
+      return response.ok ? response.json() : undefined;
+    };
+    const followed = new Map();
+    const missed = (execution) =>
+      followed.has(execution.id) ||
+      (execution.session !== kernel.clientId && (execution.away || execution.running));
+    while (!panel.isDisposed && panel.sessionContext.session?.kernel?.id === kernel.id) {
+      const executions = (await ask())?.executions.filter(missed) ?? [];
+      for (const { id, changes } of executions) {
+        if (followed.get(id) === changes) continue;
+        const execution = await ask(`/${id}`);
+        const cell = execution && !panel.isDisposed && cellOf(panel, execution);
+        if (cell) show(cell, execution);
+        followed.set(id, changes);
+      }
+      if (!executions.some(({ running }) => running)) {
+        const away = executions.filter((execution) => execution.away && cellOf(panel, execution));
+        if (away.length > 0) await panel.context.save();
+        for (const { id } of away) await fetch(`${url}/${id}`, { method: 'DELETE' });
+        return;
+      }
+      await pause(1000);
+    }
+  }
+
+  /** Looks once at each notebook that is opened. */
+  function showMissedOutputs(app) {
+    const seen = new WeakSet();
+    const look = () => {
+      for (const widget of app.shell.widgets('main')) {
+        if (!isNotebook(widget) || !widget.sessionContext || seen.has(widget)) continue;
+        seen.add(widget);
+        showMissed(app, widget).catch((error) => console.warn('what cells said meanwhile cannot be shown', error));
+      }
+    };
+    app.shell.layoutModified?.connect(look);
+    app.restored.then(look);
+  }
+
   const plugin = {
     id: 'tagboat-workbench:plugin',
     description: 'Runs and checks notebooks as the pipeline would',
@@ -112,6 +178,7 @@
     activate: (app) => {
       addCommands(app);
       warnBeforeStop(app);
+      showMissedOutputs(app);
     },
   };
 
