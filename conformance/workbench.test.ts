@@ -221,9 +221,9 @@ describe.skipIf(missing)(
       await jupyter('contents/return', 'PUT', { type: 'file', format: 'text', content: '' });
       lab = await context.newPage();
       await lab.goto(new URL(address, platform.appsUrl.replace('127.0.0.1', 'localhost')).href);
-      await lab.locator('.jp-OutputArea-output', { hasText: 'last' }).waitFor();
-      await lab.locator('.jp-OutputArea-output', { hasText: '42' }).waitFor();
-      await expect.poll(() => homeFile(file), { timeout: 30_000 }).toContain('42');
+      await lab.locator('.jp-Notebook:visible .jp-OutputArea-output', { hasText: 'last' }).waitFor();
+      await lab.locator('.jp-Notebook:visible .jp-OutputArea-output', { hasText: /^42$/ }).waitFor();
+      await expect.poll(() => homeFile(file), { timeout: 30_000 }).toContain('"42"');
     });
 
     it('watches the run in the console and sees the model answer', async () => {
