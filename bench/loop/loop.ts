@@ -96,13 +96,16 @@ function floorPython(): Promise<string> {
 }
 
 async function idleCost(pid: number): Promise<string> {
-  const pids = family(pid);
-  const before = pids.map((id) => costOf(id).cpu);
+  const before = new Map(family(pid).map((id) => [id, costOf(id)?.cpu ?? 0]));
   await new Promise((resolve) => setTimeout(resolve, 20_000));
-  const after = pids.map((id) => costOf(id));
-  const used = after.reduce((sum, { cpu }, index) => sum + cpu - before[index]!, 0);
-  const own = costOf(pid).residentMiB;
-  return `${own.toFixed(0)} MiB resident (with what it runs: ${after.reduce((sum, cost) => sum + cost.residentMiB, 0).toFixed(0)} MiB), ${((used / 20) * 100).toFixed(2)} % of a core`;
+  const after = [...before].flatMap(([id, cpu]) => {
+    const cost = costOf(id);
+    return cost ? [{ used: cost.cpu - cpu, residentMiB: cost.residentMiB }] : [];
+  });
+  const used = after.reduce((sum, cost) => sum + cost.used, 0);
+  const resident = after.reduce((sum, cost) => sum + cost.residentMiB, 0);
+  const own = costOf(pid)?.residentMiB ?? 0;
+  return `${own.toFixed(0)} MiB resident (with what it runs: ${resident.toFixed(0)} MiB), ${((used / 20) * 100).toFixed(2)} % of a core`;
 }
 
 function printPhases(rounds: readonly Round[]): void {

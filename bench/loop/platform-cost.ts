@@ -8,10 +8,16 @@ interface ProcessCost {
   readonly cpu: number;
 }
 
-/** What a process takes (Linux `/proc`). */
-export function costOf(pid: number): ProcessCost {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+/** What a process takes (Linux `/proc`); undefined when it has ended. */
+export function costOf(pid: number): ProcessCost | undefined {
+  let status: string;
+  let stat: string;
+  try {
+    status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return undefined;
+  }
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return {
     residentMiB: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024,
