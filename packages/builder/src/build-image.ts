@@ -16,7 +16,7 @@ import {
   type RegistryClient,
 } from '@tagboat/oci';
 import { environmentLayer, imagePaths } from './environment-layer.ts';
-import { bytecodeOf, type CapturedBase, readCached, writeCached } from './host-python.ts';
+import { type CapturedBase, readCached, writeCached, writeCompiled } from './host-python.ts';
 
 export interface RegistryBase {
   readonly client: RegistryClient;
@@ -170,13 +170,9 @@ async function cachedLayer(
   const key = digestOf(hash);
   const cached = await readCached(cacheDirectory, key);
   if (cached) return cached;
-  if (!compiler) return writeCached(cacheDirectory, key, entries);
-  const bytecode = await bytecodeOf(entries, { python: compiler.python, cacheDirectory });
-  try {
-    return await writeCached(cacheDirectory, key, [...entries, ...bytecode.entries]);
-  } finally {
-    await bytecode.remove();
-  }
+  return compiler
+    ? writeCompiled(cacheDirectory, key, { entries, python: compiler.python })
+    : writeCached(cacheDirectory, key, entries);
 }
 
 /** Of our own layers, in their order. */

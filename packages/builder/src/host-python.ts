@@ -79,13 +79,8 @@ export async function captureHostPython(python: string, cacheDirectory: string):
   const cached = await readCached(cacheDirectory, key);
   if (cached) return { layers: [cached], ...result };
   const entries = await pythonEntries(found, library, interpreter);
-  const bytecode = await bytecodeOf(entries, { python, cacheDirectory });
-  try {
-    const layer = await writeCached(cacheDirectory, key, [...entries, ...bytecode.entries]);
-    return { layers: [layer], ...result };
-  } finally {
-    await bytecode.remove();
-  }
+  const layer = await writeCompiled(cacheDirectory, key, { entries, python });
+  return { layers: [layer], ...result };
 }
 
 async function pythonEntries(
@@ -112,28 +107,6 @@ async function pythonEntries(
       : []),
     ...systemEntries(),
   ];
-}
-
-/**
- * The bytecode of a layer's modules: images run where Python may not write its own.
- * @returns entries whose files last until they are removed
- */
-export async function bytecodeOf(
-  entries: readonly LayerEntry[],
-  { python, cacheDirectory }: { python: string; cacheDirectory: string },
-): Promise<{ entries: LayerEntry[]; remove: () => Promise<void> }> {
-  const modules = entries.flatMap((entry) =>
-    entry.kind === 'file' && entry.path.endsWith('.py') && typeof entry.source === 'string'
-      ? [{ name: entry.path, source: entry.source }]
-      : [],
-  );
-  const output = join(cacheDirectory, `.bytecode.${randomUUID()}`);
-  await mkdir(output, { recursive: true });
-  await compileBytecode({ python, modules, output });
-  return {
-    entries: await directoryEntries(output, ''),
-    remove: () => rm(output, { recursive: true, force: true }),
-  };
 }
 
 /** The shared libraries that files load, by the path the loader finds them at. */
@@ -222,4 +195,25 @@ export async function writeCached(
   const layer = await writeLayer(entries, join(cacheDirectory, `${hexOf(key)}.tar.gz`));
   await writeFileAtomic(join(cacheDirectory, `${hexOf(key)}.json`), JSON.stringify(layer));
   return layer;
+}
+
+/** `writeCached` with the bytecode of the entries' modules: images run where Python may not write its own. */
+export async function writeCompiled(
+  cacheDirectory: string,
+  key: Digest,
+  { entries, python }: { readonly entries: readonly LayerEntry[]; readonly python: string },
+): Promise<Layer> {
+  const modules = entries.flatMap((entry) =>
+    entry.kind === 'file' && entry.path.endsWith('.py') && typeof entry.source === 'string'
+      ? [{ name: entry.path, source: entry.source }]
+      : [],
+  );
+  const output = join(cacheDirectory, `.bytecode.${randomUUID()}`);
+  await mkdir(output, { recursive: true });
+  try {
+    await compileBytecode({ python, modules, output });
+    return await writeCached(cacheDirectory, key, [...entries, ...(await directoryEntries(output, ''))]);
+  } finally {
+    await rm(output, { recursive: true, force: true });
+  }
 }
