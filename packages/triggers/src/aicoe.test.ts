@@ -6,19 +6,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readAicoe } from './aicoe.ts';
 import { runForAicoe } from './plan-aicoe.ts';
 import type { PlannedRuns } from './plan-runs.ts';
+import { somePush } from './trigger-event.testing.ts';
 import type { TriggerEvent } from './trigger-event.ts';
 
 const event: TriggerEvent = {
+  ...somePush,
   ref: { ref: 'refs/tags/v1', commit: 'c'.repeat(40), kind: 'tag', short: 'v1' },
-  kind: 'push',
-  project: 'demo',
-  repository: 'app',
-  repositoryUrl: 'http://h/app.git',
-  cloneUrl: 'http://h/app.git',
-  defaultBranch: 'main',
-  message: 'm',
-  author: { name: 'Ada', email: 'a@x' },
-  files: { all: [], added: [], deleted: [], modified: [], renamed: [] },
 };
 
 describe('readAicoe', () => {

@@ -1,23 +1,11 @@
 import type { PlainSecretReference } from '@tagboat/api';
 import { invalid } from '@tagboat/base';
 import { describe, expect, it } from 'vitest';
-import type { TriggerEvent } from '../trigger-event.ts';
+import { somePush as event } from '../trigger-event.testing.ts';
 import { matchesEvent } from './matching.ts';
 import { customParameters, keyValueArguments } from './parameters.ts';
 import { readTemplate } from './variables.ts';
 
-const event: TriggerEvent = {
-  ref: { ref: 'refs/heads/main', commit: 'c'.repeat(40), kind: 'branch', short: 'main' },
-  kind: 'push',
-  project: 'demo',
-  repository: 'app',
-  repositoryUrl: 'http://h/app.git',
-  cloneUrl: 'http://h/app.git',
-  defaultBranch: 'main',
-  message: 'm',
-  author: { name: 'Ada', email: 'a@x' },
-  files: { all: [], added: [], deleted: [], modified: [], renamed: [] },
-};
 const pull = {
   number: 3,
   title: 't',
