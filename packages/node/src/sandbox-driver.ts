@@ -198,12 +198,13 @@ export class SandboxDriver implements ContainerDriver {
     return [chroot, ...identity, root, ...inner];
   }
 
+  /** A change of user makes the kernel forget that the process shall die with its parent: it is told again. */
   #privileges({ user }: ContainerRequest): string[] {
     if (!this.#root) return ['--no-new-privs', '--bounding-set=-all', '--inh-caps=-all'];
     const kept = ['-all', ...capabilities.map((name) => `+${name}`)].join(',');
     const groups = user?.groups.length ? [`--groups=${user.groups.join(',')}`] : ['--clear-groups'];
     const identity = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, ...groups] : [];
-    return ['--no-new-privs', `--bounding-set=${kept}`, '--inh-caps=-all', ...identity];
+    return ['--no-new-privs', `--bounding-set=${kept}`, '--inh-caps=-all', '--pdeathsig=KILL', ...identity];
   }
 }
 

@@ -1,0 +1,25 @@
+// A platform to be killed: starts one container as its arguments say, and stays.
+import { hostTools } from './host-tools.ts';
+import { ProcessDriver } from './process-driver.ts';
+import { SandboxDriver } from './sandbox-driver.ts';
+
+const [driver, user, directory, mount] = process.argv.slice(2) as [string, string, string, string];
+const tools = hostTools({ tagboat: ['/bin/echo'], directories: [], python: async () => undefined });
+const uid = Number(user);
+// Only a pid namespace ends what its first process has started.
+const children = driver === 'process' ? '' : 'sleep 300 &';
+await (driver === 'process' ? new ProcessDriver(tools) : new SandboxDriver({ tools, directory })).start(
+  {
+    podUid: `orphan-${process.pid}`,
+    directory: `${directory}/container`,
+    hostname: 'orphan',
+    image: { kind: 'host', name: 'host' },
+    command: ['/bin/sh', '-c', `exec 9>/work/alive; echo up >&9; ${children} exec sleep 300`],
+    environment: {},
+    workingDir: '/work',
+    mounts: [{ hostPath: mount, mountPath: '/work', readOnly: false }],
+    ...(uid > 0 && { user: { uid, gid: uid, groups: [] } }),
+  },
+  (_, data) => void process.stderr.write(data),
+);
+setInterval(() => undefined, 1_000_000);
