@@ -27,28 +27,37 @@ function readYaml(text: string): unknown {
   }
 }
 
+/** An object or a list of a JSON text, while its end has not been met. */
+interface OpenValue {
+  /** The names met so far; absent in a list. */
+  readonly fields: Set<string> | undefined;
+  readonly path: string;
+  /** Of the field that is being read, or the place in the list. */
+  current: string | number;
+}
+
 /** Paths of fields that a JSON text gives twice: the last one counts, the first is lost, which is seldom meant. */
 export function duplicateFields(text: string): string[] {
   const found: string[] = [];
-  const stack: { fields: Set<string> | undefined; path: string; index: number }[] = [];
-  const token = /"((?:[^"\\]|\\.)*)"(\s*:)?|[{}[\],]/g;
-  let pending = '';
-  for (let match = token.exec(text); match; match = token.exec(text)) {
-    const top = stack.at(-1);
-    const [symbol, name, colon] = match;
-    if (symbol === '{' || symbol === '[') {
-      const path = !top ? '' : top.fields ? join(top.path, pending) : `${top.path}[${top.index}]`;
-      stack.push({ fields: symbol === '{' ? new Set() : undefined, path, index: 0 });
-    } else if (symbol === '}' || symbol === ']') stack.pop();
-    else if (symbol === ',') {
-      if (top) top.index++;
-    } else if (colon && top?.fields) {
-      if (top.fields.has(name!)) found.push(join(top.path, name!));
+  const open: OpenValue[] = [];
+  for (const [symbol, name, colon] of text.matchAll(/"((?:[^"\\]|\\.)*)"(\s*:)?|[{}[\],]/g)) {
+    const top = open.at(-1);
+    if (symbol === '{') open.push({ fields: new Set(), path: pathInside(top), current: '' });
+    else if (symbol === '[') open.push({ fields: undefined, path: pathInside(top), current: 0 });
+    else if (symbol === '}' || symbol === ']') open.pop();
+    else if (symbol === ',' && typeof top?.current === 'number') top.current++;
+    else if (colon && top?.fields) {
+      top.current = name!;
+      if (top.fields.has(name!)) found.push(pathInside(top));
       top.fields.add(name!);
-      pending = name!;
     }
   }
   return found;
 }
 
-const join = (path: string, name: string) => (path === '' ? name : `${path}.${name}`);
+function pathInside(value: OpenValue | undefined): string {
+  if (!value) return '';
+  const { path, current } = value;
+  if (typeof current === 'number') return `${path}[${current}]`;
+  return path === '' ? current : `${path}.${current}`;
+}

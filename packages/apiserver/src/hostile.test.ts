@@ -149,3 +149,13 @@ test('thousands of watchers that vanish leave nothing behind, and one that does 
   await caughtUp;
   for (const socket of sockets) socket.destroy();
 });
+
+test('HEAD asks and changes nothing, of an object and of a collection', async () => {
+  await server.request('POST', configMaps, { metadata: { name: 'kept' } });
+  for (const path of [configMaps, `${configMaps}/kept`]) {
+    const answer = await server.request('HEAD', path);
+    expect(answer.statusCode).toBe(200);
+    expect(answer.body).toBe('');
+  }
+  expect((await server.request('GET', `${configMaps}/kept`)).statusCode).toBe(200);
+});

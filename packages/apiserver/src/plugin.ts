@@ -89,31 +89,41 @@ interface Call {
 
 async function serve(call: Call): Promise<unknown> {
   const { path, request, resources } = call;
+  if (path.subresource !== undefined && path.name !== undefined) return serveSubresource(call);
+  const { method } = request;
+  if (asks(method)) return read(call);
+  const ofCollection = path.name === undefined;
+  if (method === 'DELETE') return ofCollection ? removeAll(call) : remove(call);
+  if (ofCollection !== (method === 'POST')) throw unsupported(call);
+  return writeOne(call, resources);
+}
+
+/** The body of an answer to HEAD is left out by the HTTP server. */
+const asks = (method: string) => method === 'GET' || method === 'HEAD';
+
+async function serveSubresource(call: Call): Promise<unknown> {
+  const { path, request, resources } = call;
   const { subresource, type } = path;
-  if (subresource !== undefined && path.name !== undefined) {
-    if (type.kind === 'Pod' && type.group === '' && subresource === 'log') return log(call);
-    if (subresource === 'scale') return scale(call);
-    const finalize = type.kind === 'Namespace' && subresource === 'finalize';
-    const served = finalize || type.subresources.includes(subresource as 'status');
-    if (!served) throw noSuchResource();
-    if (finalize)
-      return one(call, await resources.update({ ...write(call), path: withoutSubresource(path) }));
-    if (request.method === 'POST' || request.method === 'DELETE') throw unsupported(call);
-  }
-  switch (request.method) {
-    case 'GET':
-      return read(call);
+  if (type.kind === 'Pod' && type.group === '' && subresource === 'log') return log(call);
+  if (subresource === 'scale') return scale(call);
+  if (type.kind === 'Namespace' && subresource === 'finalize')
+    return one(call, await resources.update({ ...write(call), path: withoutSubresource(path) }));
+  if (!type.subresources.includes(subresource as 'status')) throw noSuchResource();
+  if (asks(request.method)) return read(call);
+  if (request.method === 'POST' || request.method === 'DELETE') throw unsupported(call);
+  return writeOne(call, resources);
+}
+
+async function writeOne(call: Call, resources: Resources): Promise<unknown> {
+  switch (call.request.method) {
     case 'POST':
-      if (path.name !== undefined) throw unsupported(call);
       return one(call, await resources.create(write(call)), 201);
     case 'PUT':
-      if (path.name === undefined) throw unsupported(call);
       return one(call, await resources.update(write(call)));
     case 'PATCH':
-      if (path.name === undefined) throw unsupported(call);
       return one(call, await resources.patch(write(call)));
     default:
-      return path.name === undefined ? removeAll(call) : remove(call);
+      throw unsupported(call);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ResourceType, TypeRegistry } from '@tagboat/api';
+import type { ResourceKey, ResourceType, TypeRegistry } from '@tagboat/api';
 import { badRequest, noSuchResource } from './status.ts';
 
 /** What a path of the Kubernetes API names (apimachinery `RequestInfo`). */
@@ -46,3 +46,9 @@ function decoded(part: string): string {
 
 const isNamespaceSubresource = (rest: readonly string[]) =>
   rest.length === 3 && (rest[2] === 'status' || rest[2] === 'finalize');
+
+/** @throws `BadRequest` where the path names a collection */
+export function keyFor({ type, namespace, name }: ResourcePath): ResourceKey {
+  if (name === undefined) throw badRequest('expected the name of an object');
+  return { type, namespace: type.namespaced ? (namespace ?? '') : '', name };
+}

@@ -1,46 +1,23 @@
-import {
-  apiVersionOf,
-  type KubernetesObject,
-  keyOf,
-  type Pod,
-  type ResourceKey,
-  type ResourceType,
-  type TypeRegistry,
-} from '@tagboat/api';
-import { type Clock, isReason, systemClock, type TagboatError, timestamp } from '@tagboat/base';
-import { type DeleteOptions, jsonEquals, type ObjectStore, type Query } from '@tagboat/store';
+import { apiVersionOf, type KubernetesObject, keyOf, type TypeRegistry } from '@tagboat/api';
+import { type Clock, isReason, systemClock, timestamp } from '@tagboat/base';
+import type { ObjectStore, Query } from '@tagboat/store';
 import { Admission, type AdmissionOptions, type Validator } from './admission.ts';
 import { duplicateFields, readBody } from './body.ts';
 import { mutableCopy } from './copy.ts';
+import { deleteOptions, gracePeriodOf, holds } from './deletion.ts';
 import { Kinds } from './kinds.ts';
 import { FieldManagers, type Manager } from './managed-fields/manager.ts';
+import { sameButTime } from './managed-fields/same-but-time.ts';
 import { patched } from './patch.ts';
-import {
-  fieldValidation,
-  isDryRun,
-  isTrue,
-  paging,
-  type QueryString,
-  selection,
-  wholeNumber,
-} from './query.ts';
-import type { ResourcePath } from './resource-path.ts';
+import { fieldValidation, isDryRun, isTrue, paging, type QueryString, selection } from './query.ts';
+import { keyFor, type ResourcePath } from './resource-path.ts';
 import { type ScaleObject, scaled, scaleOf } from './scale.ts';
 import { badRequest, missingObject, StatusError } from './status.ts';
+import { conflictOn, repeatedOnConflict, storeError } from './store-errors.ts';
+import type { WriteRequest } from './write-request.ts';
 
 export type { QueryString } from './query.ts';
-
-/** A request that writes. */
-export interface WriteRequest {
-  readonly path: ResourcePath;
-  readonly query: QueryString;
-  readonly body: string;
-  readonly contentType: string;
-  /** Of who asks; names the manager of the fields where the query does not. */
-  readonly userAgent: string;
-  /** Is told what a person should know though nothing failed. */
-  readonly warn: (message: string) => void;
-}
+export type { WriteRequest } from './write-request.ts';
 
 /** A page of objects as they are stored. */
 export interface Listed {
@@ -53,8 +30,6 @@ export interface Deleted {
   readonly object: KubernetesObject;
   readonly gone: boolean;
 }
-
-const retries = 5;
 
 /** The verbs of the Kubernetes API on stored objects. */
 export class Resources {
@@ -140,10 +115,10 @@ export class Resources {
   async patch(request: WriteRequest): Promise<KubernetesObject> {
     const { path } = request;
     const type = request.contentType.split(';')[0]!.trim();
-    if (type === 'application/apply-patch+yaml') return this.#repeated(() => this.#apply(request));
+    if (type === 'application/apply-patch+yaml') return repeatedOnConflict(() => this.#apply(request));
     const { schemas } = this.kinds;
     const kind = { ...this.kinds.schemaOf(path.type), definitions: schemas.definitions };
-    return this.#repeated(async () => {
+    return repeatedOnConflict(async () => {
       const current = await this.#store.get(keyFor(path));
       if (!current) throw missingObject(path.type, path.name);
       const shown = this.kinds.present(path.type, current);
@@ -153,7 +128,7 @@ export class Resources {
         object.metadata.resourceVersion !== undefined &&
         object.metadata.resourceVersion !== current.metadata.resourceVersion
       )
-        throw this.#conflict(path);
+        throw conflictOn(path);
       return this.#replace(request, current, {
         ...object,
         metadata: { ...object.metadata, resourceVersion: current.metadata.resourceVersion! },
@@ -195,7 +170,7 @@ export class Resources {
   async setScale(request: WriteRequest, method: 'PUT' | 'PATCH'): Promise<ScaleObject> {
     const { path } = request;
     const paths = this.#scalePaths(path);
-    return this.#repeated(async () => {
+    return repeatedOnConflict(async () => {
       const current = await this.#store.get(keyFor(path));
       if (!current) throw missingObject(path.type, path.name);
       const shown = scaleOf(this.kinds.present(path.type, current), paths);
@@ -211,7 +186,7 @@ export class Resources {
               { name: '', schema: {}, native: false, definitions: new Map() },
             ) as unknown as ScaleObject);
       const revision = wanted.metadata?.resourceVersion;
-      if (revision && revision !== current.metadata.resourceVersion) throw this.#conflict(path);
+      if (revision && revision !== current.metadata.resourceVersion) throw conflictOn(path);
       const next = scaled(mutableCopy(this.kinds.present(path.type, current)), wanted, paths);
       const written = await this.#replace(
         { ...request, path: { ...path, subresource: 'scale' } },
@@ -284,7 +259,7 @@ export class Resources {
       applied.metadata.resourceVersion &&
       applied.metadata.resourceVersion !== stored.metadata.resourceVersion
     )
-      throw this.#conflict(path);
+      throw conflictOn(path);
     if (path.subresource === 'status') this.#admission.status(path.type, next, this.#options(request));
     else this.#admission.update(path.type, { current: stored, next }, this.#options(request));
     const same = sameButTime(live, next);
@@ -312,6 +287,14 @@ export class Resources {
     return { name, subresource: path.subresource, time: timestamp(this.#clock) };
   }
 
+  async #told<T extends KubernetesObject>(path: ResourcePath, write: Promise<T>): Promise<T> {
+    try {
+      return this.kinds.present(path.type, await write) as T;
+    } catch (error) {
+      throw storeError(path, error);
+    }
+  }
+
   #options(request: WriteRequest): AdmissionOptions {
     const validation = fieldValidation(request.query);
     const isJson = /json/.test(request.contentType) && !/patch/.test(request.contentType);
@@ -321,56 +304,7 @@ export class Resources {
       warn: request.warn,
     };
   }
-
-  /** Tells errors of the store as Kubernetes does. */
-  async #told<T extends KubernetesObject>(path: ResourcePath, write: Promise<T>): Promise<T> {
-    try {
-      return this.kinds.present(path.type, await write) as T;
-    } catch (error) {
-      if (isReason(error, 'Conflict')) throw this.#conflict(path);
-      if (isReason(error, 'NotFound')) throw missingObject(path.type, path.name);
-      if (isReason(error, 'AlreadyExists')) {
-        const name = /(\S+) already exists$/
-          .exec((error as TagboatError).message)?.[1]
-          ?.split('/')
-          .at(-1);
-        throw new StatusError(409, 'AlreadyExists', `${resourceName(path.type)} "${name}" already exists`, {
-          name: name ?? '',
-          group: path.type.group,
-          kind: path.type.plural,
-        });
-      }
-      throw error;
-    }
-  }
-
-  #conflict(path: ResourcePath): StatusError {
-    return new StatusError(
-      409,
-      'Conflict',
-      `Operation cannot be fulfilled on ${resourceName(path.type)} "${path.name}": the object has been modified; please apply your changes to the latest version and try again`,
-      { name: path.name ?? '', group: path.type.group, kind: path.type.plural },
-    );
-  }
-
-  async #repeated<T>(attempt: () => Promise<T>): Promise<T> {
-    for (let left = retries; ; left--)
-      try {
-        return await attempt();
-      } catch (error) {
-        const lost = isReason(error, 'Conflict') && error instanceof StatusError && !error.details.causes;
-        if (!lost || left === 0) throw error;
-      }
-  }
 }
-
-const resourceName = (type: Pick<ResourceType, 'plural' | 'group'>) =>
-  type.group ? `${type.plural}.${type.group}` : type.plural;
-
-const holds = (after: KubernetesObject, before: KubernetesObject) =>
-  after.metadata.deletionTimestamp !== undefined &&
-  ((after.metadata.finalizers?.length ?? 0) > 0 || after.kind === 'Namespace') &&
-  after.metadata.uid === before.metadata.uid;
 
 function listMetadata(found: {
   resourceVersion: string;
@@ -382,60 +316,4 @@ function listMetadata(found: {
     ...(found.continue ? { continue: found.continue } : {}),
     ...(found.remainingItemCount ? { remainingItemCount: found.remainingItemCount } : {}),
   };
-}
-
-function keyFor({ type, namespace, name }: ResourcePath): ResourceKey {
-  if (name === undefined) throw badRequest('expected the name of an object');
-  return { type, namespace: type.namespaced ? (namespace ?? '') : '', name };
-}
-
-interface DeleteBody {
-  readonly propagationPolicy?: string;
-  readonly orphanDependents?: boolean;
-  readonly preconditions?: { uid?: string; resourceVersion?: string };
-  readonly dryRun?: readonly string[];
-  readonly gracePeriodSeconds?: number;
-}
-
-/** How long an object has to end where nobody says: a pod as long as it declares, others not at all. */
-function gracePeriodOf({ kind, spec }: KubernetesObject): number {
-  if (kind !== 'Pod') return 0;
-  return (spec as Pod['spec'])?.terminationGracePeriodSeconds ?? 30;
-}
-
-/** meta/v1 DeleteOptions, of the body or the query. */
-function deleteOptions({ query, body, contentType }: WriteRequest): DeleteOptions {
-  const given = (body.trim() === '' ? {} : readBody(body, contentType)) as DeleteBody;
-  const grace = given.gracePeriodSeconds ?? wholeNumber(query.gracePeriodSeconds, 'gracePeriodSeconds');
-  if (grace !== undefined && !Number.isSafeInteger(grace))
-    throw badRequest(`expected a whole number as gracePeriodSeconds, found "${grace}"`);
-  const orphan =
-    given.orphanDependents ?? (query.orphanDependents ? isTrue(query.orphanDependents) : undefined);
-  const policy =
-    given.propagationPolicy ??
-    query.propagationPolicy ??
-    (orphan === undefined ? undefined : orphan ? 'Orphan' : 'Background');
-  if (policy !== undefined && !['Foreground', 'Background', 'Orphan'].includes(policy))
-    throw badRequest(
-      `DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "${policy}": supported values: "Foreground", "Background", "Orphan"`,
-    );
-  const { uid, resourceVersion } = given.preconditions ?? {};
-  return {
-    ...(grace === undefined ? {} : { gracePeriodSeconds: Math.max(0, grace) }),
-    ...(policy === undefined ? {} : { propagation: policy as NonNullable<DeleteOptions['propagation']> }),
-    ...(uid ? { uid } : {}),
-    ...(resourceVersion ? { resourceVersion } : {}),
-    dryRun: isDryRun(given.dryRun) || isDryRun(query.dryRun),
-  };
-}
-
-/** An apply that changes nothing must not write a new time: it would wake every watcher. */
-function sameButTime(live: KubernetesObject, next: KubernetesObject): boolean {
-  return jsonEquals(withoutTimes(live), withoutTimes(next));
-}
-
-function withoutTimes(object: KubernetesObject): object {
-  const { managedFields, resourceVersion: _, ...metadata } = object.metadata;
-  const entries = (managedFields as object[] | undefined)?.map((entry) => ({ ...entry, time: '' }));
-  return { ...object, metadata: { ...metadata, managedFields: entries } };
 }
