@@ -13,7 +13,7 @@ export async function copyPrivilegeTool(directory: string): Promise<boolean> {
     '-c',
     'command -v setpriv && ldd "$(command -v setpriv)"',
   ]).catch(() => undefined);
-  if (!found || found.code !== 0) return false;
+  if (found?.code !== 0) return false;
   const [program, ...lines] = found.stdout.toString('utf8').trim().split('\n');
   const libraries = lines.flatMap((line) => /(\/\S+) \(0x/.exec(line)?.[1] ?? []);
   const loader = libraries.find((path) => /\/ld[-.]/.test(basename(path)));

@@ -60,7 +60,7 @@ export class SandboxDriver implements ContainerDriver {
   }
 
   async start(request: ContainerRequest, output: ContainerOutput): Promise<RunningContainer> {
-    const { directory, image } = request;
+    const { directory } = request;
     const { tools } = this.#options;
     const root = join(directory, 'root');
     // A container that starts again finds its files as they were at first.

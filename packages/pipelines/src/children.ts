@@ -200,7 +200,7 @@ function workspacesFor({ run, task }: ChildInput): WorkspaceBinding[] {
 }
 
 /** The workspace that a pipeline task needs and nobody binds; undefined where all is well. */
-export function missingWorkspace({ run, task, taskSpec, defaults }: ChildInput): string | undefined {
+export function missingWorkspace({ run, task, taskSpec }: ChildInput): string | undefined {
   const bound = new Set((run.spec?.workspaces ?? []).map(({ name }) => name));
   return (task.workspaces ?? []).find(({ name, workspace }) => {
     const optional = taskSpec?.workspaces?.find((declared) => declared.name === name)?.optional;

@@ -11,7 +11,7 @@ async function names(directory: string): Promise<string[]> {
 
 async function isExecutableFile(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
-  return found !== undefined && found.isFile() && (found.mode & 0o111) !== 0;
+  return found?.isFile() === true && (found.mode & 0o111) !== 0;
 }
 
 function homeOf(env: Env): string {

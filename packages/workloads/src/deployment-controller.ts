@@ -1,14 +1,11 @@
 import {
-  type Condition,
   controllerOf,
   type Deployment,
-  type DeploymentStatus,
   keyOf,
   kinds,
   ownedBy,
   type ReplicaSet,
   type ResourceKey,
-  withCondition,
 } from '@tagboat/api';
 import { canonicalJson, shortened, shortHash, timestamp } from '@tagboat/base';
 import { Controller, type EventRecorder, type Result } from '@tagboat/controller';

@@ -23,7 +23,7 @@ import {
   releasePod,
   type WorkloadOptions,
 } from './owned-pods.ts';
-import { finished, indexAnnotation, isIndexed, type JobPlan, jobFinalizer, planJob } from './plan-job.ts';
+import { finished, indexAnnotation, type JobPlan, jobFinalizer, planJob } from './plan-job.ts';
 
 /** Runs Jobs to their completion. */
 export function jobController(options: WorkloadOptions): Controller {

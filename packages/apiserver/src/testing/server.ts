@@ -48,7 +48,7 @@ export class TestServer implements AsyncDisposable {
 
   /** One request; a body that is no text is sent as JSON. */
   request(
-    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     url: string,
     body?: unknown,
     headers: Record<string, string> = {},

@@ -71,7 +71,7 @@ export function LayeredGraph({ label, nodes, edges, selected, onSelect }: Layere
             <path
               key={`${from} ${to}`}
               d={curve(layout.places.get(from), layout.places.get(to), sizes)}
-              className={`tb-layers__edge${lit && lit.has(from) && lit.has(to) ? ' tb-layers__edge--lit' : ''}${shade(from, to)}`}
+              className={`tb-layers__edge${lit?.has(from) && lit.has(to) ? ' tb-layers__edge--lit' : ''}${shade(from, to)}`}
             />
           ))}
         </svg>
