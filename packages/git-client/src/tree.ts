@@ -18,6 +18,8 @@ export interface TreeFile {
 export class Commit {
   readonly repository: string;
   readonly id: string;
+  /** What was read before: a commit never changes. */
+  readonly #known = new Map<string, Promise<unknown>>();
 
   private constructor(repository: string, id: string) {
     this.repository = repository;
@@ -35,8 +37,21 @@ export class Commit {
     return new Commit(repository, stdout.toString('utf8').trim());
   }
 
+  #once<T>(what: string, read: () => Promise<T>): Promise<T> {
+    const known = this.#known.get(what) as Promise<T> | undefined;
+    if (known) return known;
+    const reading = read();
+    this.#known.set(what, reading);
+    reading.catch(() => this.#known.delete(what));
+    return reading;
+  }
+
   /** All files below `path`, sorted. */
-  async files(path = ''): Promise<TreeFile[]> {
+  files(path = ''): Promise<readonly TreeFile[]> {
+    return this.#once(`files ${path}`, () => this.#files(path));
+  }
+
+  async #files(path: string): Promise<TreeFile[]> {
     const where = path === '' || path === '.' ? [] : ['--', `${path}/`];
     const { stdout } = await git(['ls-tree', '-r', '-z', '-l', '--full-tree', this.id, ...where], {
       cwd: this.repository,
@@ -62,7 +77,11 @@ export class Commit {
   }
 
   /** Which of these paths are files or directories of their own: links and submodules are neither. */
-  async kinds(paths: readonly string[]): Promise<Map<string, 'file' | 'directory'>> {
+  kinds(paths: readonly string[]): Promise<ReadonlyMap<string, 'file' | 'directory'>> {
+    return this.#once(`kinds ${paths.join('\0')}`, () => this.#kinds(paths));
+  }
+
+  async #kinds(paths: readonly string[]): Promise<Map<string, 'file' | 'directory'>> {
     const { stdout } = await git(['ls-tree', '-z', '--full-tree', this.id, '--', ...paths], {
       cwd: this.repository,
     });
@@ -88,6 +107,27 @@ export class Commit {
 
   async readText(path: string): Promise<string | undefined> {
     return (await this.read(path))?.toString('utf8');
+  }
+
+  /** The texts of several files of `files()`, in their order, by one git. */
+  readTexts(files: readonly TreeFile[]): Promise<readonly string[]> {
+    return this.#once(`texts ${files.map(({ id }) => id).join(' ')}`, () => this.#readTexts(files));
+  }
+
+  async #readTexts(files: readonly TreeFile[]): Promise<string[]> {
+    if (files.length === 0) return [];
+    const { stdout } = await git(['cat-file', '--batch'], {
+      cwd: this.repository,
+      stdin: files.map(({ id }) => `${id}\n`).join(''),
+    });
+    const texts: string[] = [];
+    for (let at = 0; at < stdout.length; ) {
+      const end = stdout.indexOf(10, at);
+      const size = Number(stdout.toString('latin1', at, end).split(' ')[2]);
+      texts.push(stdout.toString('utf8', end + 1, end + 1 + size));
+      at = end + size + 2;
+    }
+    return texts;
   }
 
   /**
@@ -128,20 +168,19 @@ export class Commit {
     safeJoin('/r', join(path, '..', target).replace(/^\//, ''));
   }
 
-  /** Who wrote it, and the commits it follows. */
-  async origin(): Promise<{ name: string; email: string; parents: string[] }> {
-    const { stdout } = await git(['log', '-1', '--format=%an%x00%ae%x00%P', this.id], {
-      cwd: this.repository,
+  /** Who wrote it, the commits it follows, and its full message. */
+  origin(): Promise<{ name: string; email: string; parents: string[]; message: string }> {
+    return this.#once('origin', async () => {
+      const format = '--format=%an%x00%ae%x00%P%x00%B';
+      const { stdout } = await git(['log', '-1', format, this.id], { cwd: this.repository });
+      const [name = '', email = '', parents = '', message = ''] = stdout.toString('utf8').split('\0');
+      return { name, email, parents: parents.split(' ').filter(Boolean), message: message.trim() };
     });
-    const [name = '', email = '', parents = ''] = stdout.toString('utf8').trimEnd().split('\0');
-    return { name, email, parents: parents.split(' ').filter(Boolean) };
   }
 
   /** Full message and its trailers. */
   async message(): Promise<string> {
-    return (await git(['log', '-1', '--format=%B', this.id], { cwd: this.repository })).stdout
-      .toString('utf8')
-      .trim();
+    return (await this.origin()).message;
   }
 }
 

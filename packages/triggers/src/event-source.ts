@@ -1,5 +1,6 @@
 import type { HandledRef, PullRequest, Repository } from '@tagboat/api';
-import { type ChangedPath, Commit, changedPaths, mergeBase } from '@tagboat/git-client';
+import { type ChangedPath, type Commit, mergeBase } from '@tagboat/git-client';
+import { CommitMemory } from './commit-memory.ts';
 import type { RefToHandle } from './plan-triggers.ts';
 import {
   type ChangedFiles,
@@ -22,6 +23,8 @@ export interface EventSource {
   readonly pull?: PullRequest;
   readonly comment?: CommentEvent;
   readonly incoming?: IncomingEvent;
+  /** Shared by events that are looked at together. */
+  readonly memory?: CommitMemory;
 }
 
 const limitOf = (spec: Repository['spec']) => spec?.concurrencyLimit ?? spec?.concurrency_limit;
@@ -31,10 +34,10 @@ const mostPaths = 10_000;
 
 /** Reads from git what happened. @throws `NotFound` when the commit is not there */
 export async function eventOf(source: EventSource): Promise<{ event: TriggerEvent; commit: Commit }> {
-  const { repository, mirror, ref, pull, comment } = source;
+  const { repository, mirror, ref, pull, comment, memory = new CommitMemory() } = source;
   const { metadata, status, spec } = repository;
-  const commit = await Commit.at(mirror, ref.commit);
-  const { name, email, parents } = await commit.origin();
+  const commit = await memory.commit(mirror, ref.commit);
+  const { name, email, parents, message } = await commit.origin();
   const repositoryUrl = status?.url ?? spec?.url ?? '';
   const from = await before(source, parents);
   const event: TriggerEvent = {
@@ -46,9 +49,9 @@ export async function eventOf(source: EventSource): Promise<{ event: TriggerEven
     cloneUrl: source.cloneUrl ?? repositoryUrl,
     defaultBranch: status?.defaultBranch ?? 'main',
     ...(limitOf(spec) ? { concurrencyLimit: limitOf(spec)! } : {}),
-    message: await commit.message(),
+    message,
     author: { name, email },
-    files: byKind((await changedPaths(mirror, { from, to: commit.id })).slice(0, mostPaths)),
+    files: byKind((await memory.changedPaths(mirror, { from, to: commit.id })).slice(0, mostPaths)),
     ...(pull ? { pull: pullEventOf(pull) } : {}),
     ...(comment ? { comment } : {}),
     ...(source.incoming ? { incoming: source.incoming } : {}),

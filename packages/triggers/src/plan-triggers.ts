@@ -17,8 +17,8 @@ const prefixes: readonly [string, RefToHandle['kind']][] = [
 ];
 
 /**
- * The refs of a repository that the ledger does not know at their commit, in the order to handle them: branches, then
- * tags by version, then candidates. A moved tag is new work; a deleted one is not.
+ * The refs of a repository that the ledger does not know at their commit, in the order to handle them: tags by
+ * version, which people wait for, then branches, then candidates. A moved tag is new work; a deleted one is not.
  */
 export function refsToHandle(
   refs: Readonly<Record<string, string>>,
@@ -30,7 +30,7 @@ export function refsToHandle(
     if (!prefix || handled.has(`${ref} ${commit}`)) return [];
     return [{ ref, commit, kind: prefix[1], short: ref.slice(prefix[0].length) }];
   });
-  const rank = { branch: 0, tag: 1, candidate: 2, pull: 3 };
+  const rank = { tag: 0, branch: 1, candidate: 2, pull: 3 };
   return found.sort(
     (a, b) =>
       rank[a.kind] - rank[b.kind] || (compareTags(a.short, b.short) ?? a.short.localeCompare(b.short)),

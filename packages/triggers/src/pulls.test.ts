@@ -1,159 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import {
-  type CommitStatus,
-  type HandledRef,
-  kinds,
-  type PipelineRun,
-  type PullRequest,
-  type PullRequestComment,
-  type Repository,
-  type ResourceType,
-} from '@tagboat/api';
-import { silentLogger, systemClock } from '@tagboat/base';
-import { commitFiles, git } from '@tagboat/git-client';
-import { createIfAbsent, mutate, mutateStatus, ObjectStore } from '@tagboat/store';
+import { kinds, type PipelineRun, type PullRequest } from '@tagboat/api';
+import { git } from '@tagboat/git-client';
+import { mutate, mutateStatus } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { commandOf, pullTriggerController, retentionController, statusController } from './index.ts';
-
-const modelYaml =
-  'apiVersion: tagboat.dev/v1alpha1\nkind: Model\nmetadata: { name: m }\nspec: { artifact: { path: m.bin } }\n';
-const tektonRun = (name: string) =>
-  `apiVersion: tekton.dev/v1\nkind: PipelineRun\nmetadata:\n  name: ${name}\n  annotations: { pipelinesascode.tekton.dev/on-event: "[pull_request]", pipelinesascode.tekton.dev/on-target-branch: "[main]" }\nspec: { pipelineSpec: { tasks: [{ name: a, taskSpec: { steps: [{ image: bash }] } }] } }\n`;
-
-describe('commandOf', () => {
-  it.each([
-    ['/retest', { kind: 'retest' }],
-    ['looks good\n/test  \nthanks', { kind: 'test' }],
-    ['/test unit', { kind: 'test', name: 'unit' }],
-    ['/retest unit please', { kind: 'retest', name: 'unit' }],
-    ['/cancel', { kind: 'cancel' }],
-    ['/ok-to-test', { kind: 'ok-to-test' }],
-    ['/ok-to-test ABCDEF1', { kind: 'ok-to-test', commit: 'abcdef1' }],
-  ])('%j', (text, wanted) => expect(commandOf(text)).toMatchObject(wanted));
-  it.each(['run /retest', '/testing', '/ok-to-test sure', 'nothing'])('%j is none', (text) =>
-    expect(commandOf(text)).toBeUndefined(),
-  );
-});
+import { retentionController } from './index.ts';
+import { modelYaml, type PullWorld, pullWorld, tektonRun } from './pull-world.testing.ts';
 
 describe('pull requests', () => {
-  let directory: string;
-  let url: string;
-  let store: ObjectStore;
-  const running: AsyncDisposable[] = [];
-  const key = { type: kinds.PullRequest, namespace: 'demo', name: 'r-1' };
+  let world: PullWorld;
   beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'tagboat-pull-triggers-'));
-    url = join(directory, 'r.git');
-    await git(['init', '--quiet', '--bare', url]);
-    store = new ObjectStore({});
-    const common = { store, clock: systemClock, log: silentLogger };
-    running.push(
-      pullTriggerController({
-        ...common,
-        mirrorOf: async () => url,
-        registry: 'h:1',
-        deploymentUrl: () => 'u',
-      }).start(),
-      statusController({
-        ...common,
-        page: (project, run) => `http://c/${project}/${run}`,
-        mirrorOf: async () => url,
-      }).start(),
-    );
-    await store.create<Repository>({
-      apiVersion: 'tagboat.dev/v1alpha1',
-      kind: 'Repository',
-      metadata: { name: 'r', namespace: 'demo' },
-      spec: {},
-    });
+    world = await pullWorld();
   });
-  afterEach(async () => {
-    for (const controller of running.splice(0)) await controller[Symbol.asyncDispose]();
-    await store[Symbol.asyncDispose]();
-    await rm(directory, { recursive: true, force: true });
-  });
-
-  const commit = async (files: Record<string, string>, branch: string, message = 'm') =>
-    (
-      await commitFiles({
-        url,
-        branch,
-        message,
-        change: async (tree) => {
-          for (const [path, text] of Object.entries(files)) await tree.write(path, text);
-        },
-      })
-    ).commit;
-  /** A pull request as the git side keeps it, with this head. */
-  async function pullOf(head: string, spec: Partial<NonNullable<PullRequest['spec']>> = {}): Promise<void> {
-    await createIfAbsent<PullRequest>(store, key, {
-      apiVersion: 'tagboat.dev/v1alpha1',
-      kind: 'PullRequest',
-      metadata: { name: 'r-1', namespace: 'demo', labels: { 'tagboat.dev/repository': 'r' } },
-      spec: {
-        repository: 'r',
-        number: 1,
-        title: 't',
-        sourceRef: 'refs/pull/1/head',
-        targetBranch: 'main',
-        state: 'open',
-        ...spec,
-      },
-    });
-    await mutateStatus<PullRequest>(store, key, (draft) => {
-      draft.status = { ...draft.status, headCommit: head, headSeenAt: '2026-01-01T00:00:00Z' };
-    });
-  }
-  const say = (body: string, more: Partial<PullRequestComment> = {}) =>
-    mutate<PullRequest>(store, key, (draft) => {
-      draft.spec!.comments = [
-        ...(draft.spec!.comments ?? []),
-        { author: 'ada', body, createdAt: '2026-01-01T01:00:00Z', ...more },
-      ];
-    });
-  async function until<T>(type: ResourceType, holds: () => Promise<T | undefined | false>): Promise<T> {
-    const { resourceVersion } = await store.list(type);
-    const first = await holds();
-    if (first) return first;
-    for await (const _ of store.watch(type, {}, { from: resourceVersion })) {
-      const found = await holds();
-      if (found) return found;
-    }
-    throw new Error('the watch ended');
-  }
-  const runs = async () => (await store.list<PipelineRun>(kinds.PipelineRun)).items;
-  const handled = (head: string) =>
-    until(kinds.HandledRef, async () =>
-      (await store.list<HandledRef>(kinds.HandledRef)).items.find(({ spec }) => spec?.commit === head),
-    );
-  const read = (count: number) =>
-    until(kinds.PullRequest, async () => (await store.get<PullRequest>(key))?.status?.commandsRead === count);
-  const finish = (name: string, status: 'True' | 'False', more: object = {}) =>
-    mutateStatus<PipelineRun>(store, { type: kinds.PipelineRun, namespace: 'demo', name }, (draft) => {
-      const condition = {
-        type: 'Succeeded',
-        status,
-        reason: status === 'True' ? 'Succeeded' : 'Failed',
-        message: 'said',
-      };
-      draft.status = {
-        ...draft.status,
-        startTime: 'x',
-        completionTime: 'x',
-        conditions: [condition],
-        ...more,
-      };
-    });
-  const status = (context: string, state: string) =>
-    until(kinds.CommitStatus, async () =>
-      (await store.list<CommitStatus>(kinds.CommitStatus)).items.find(
-        ({ spec }) => spec?.context === context && spec.state === state,
-      ),
-    );
+  afterEach(() => world[Symbol.asyncDispose]());
 
   it('trains the models of a head once, and says beside the commit what came of it', async () => {
+    const { url, store, key, commit, pullOf, runs, handled, finish, status } = world;
     const base = await commit({ 'tagboat.yaml': modelYaml }, 'main');
     await store.create({
       apiVersion: 'tagboat.dev/v1alpha1',
@@ -205,36 +65,8 @@ describe('pull requests', () => {
     ]);
   });
 
-  it('does what comments ask for, once each', async () => {
-    await commit({ '.tekton/a.yaml': tektonRun('a'), '.tekton/b.yaml': tektonRun('b') }, 'main');
-    const head = await commit(
-      { '.tekton/a.yaml': tektonRun('a'), '.tekton/b.yaml': tektonRun('b'), x: '1' },
-      'change',
-    );
-    await pullOf(head);
-    await handled(head);
-    const [a, b] = (await runs()).map(({ metadata }) => metadata.name).sort() as [string, string];
-    await finish(a, 'True');
-    await finish(b, 'False');
-    await say('/retest');
-    await read(1);
-    const again = (await runs()).filter(({ metadata }) => /-r1-/.test(metadata.name));
-    expect(again.map(({ metadata }) => metadata.annotations?.['tagboat.dev/run-name'])).toEqual(['b']);
-    await status('tagboat/check/b', 'pending');
-    await say('/test a');
-    await read(2);
-    expect((await runs()).filter(({ metadata }) => /^a-pr-1-r2-/.test(metadata.name))).toHaveLength(1);
-    await say('/cancel b');
-    await say('nice work');
-    await read(4);
-    const cancelled = (await runs()).filter(({ spec }) => spec?.status === 'CancelledRunFinally');
-    expect(cancelled.map(({ metadata }) => metadata.annotations?.['tagboat.dev/run-name'])).toEqual(['b']);
-    await say('/test', { trusted: false });
-    await read(5);
-    expect(await runs()).toHaveLength(4);
-  });
-
   it('[skip ci] is recorded with the reason, and a person may ask nevertheless', async () => {
+    const { commit, pullOf, say, runs, handled, read, status } = world;
     await commit({ '.tekton/a.yaml': tektonRun('a') }, 'main');
     const head = await commit({ '.tekton/a.yaml': tektonRun('a'), x: '1' }, 'change', 'docs [skip ci]');
     await pullOf(head);
@@ -252,6 +84,7 @@ describe('pull requests', () => {
   });
 
   it('a label that is added starts the runs that wait for it, and no others', async () => {
+    const { store, key, commit, pullOf, until, runs, handled } = world;
     const files = {
       '.tekton/a.yaml': tektonRun('a'),
       '.tekton/bug.yaml': tektonRun('bug').replace(
@@ -281,57 +114,9 @@ describe('pull requests', () => {
     expect(await names()).toEqual(['a', 'bug']);
   });
 
-  it('the policy of a repository says who may ask, and whose own changes run', async () => {
-    await mutate<Repository>(store, { type: kinds.Repository, namespace: 'demo', name: 'r' }, (draft) => {
-      draft.spec = { settings: { policy: { ok_to_test: ['Lead'], pull_request: ['friend'] } } };
-    });
-    await commit({ '.tekton/a.yaml': tektonRun('a') }, 'main');
-    const head = await commit({ '.tekton/a.yaml': tektonRun('a'), x: '1' }, 'change');
-    await pullOf(head, { author: 'ada' });
-    await status('tagboat/approval', 'pending');
-    await say(`/ok-to-test ${head.slice(0, 10)}`);
-    await read(1);
-    expect(await runs()).toEqual([]);
-    await say(`/ok-to-test ${head.slice(0, 10)}`, { author: 'lead' });
-    await handled(head);
-    expect(await runs()).toHaveLength(1);
-    const next = await commit({ '.tekton/a.yaml': tektonRun('a'), x: '2' }, 'change');
-    await pullOf(next);
-    await mutate<PullRequest>(store, key, (draft) => {
-      draft.spec!.author = 'friend';
-    });
-    await handled(next);
-    expect(await runs()).toHaveLength(2);
-  });
-
-  it('code from outside runs only after somebody allowed that very commit', async () => {
-    await commit({ '.tekton/a.yaml': tektonRun('a') }, 'main');
-    const head = await commit({ '.tekton/a.yaml': tektonRun('a'), x: '1' }, 'change');
-    await pullOf(head, { external: true });
-    const waiting = await status('tagboat/approval', 'pending');
-    expect(waiting.spec?.description).toContain(`/ok-to-test ${head.slice(0, 10)}`);
-    await say('/test', { trusted: true });
-    await say('/ok-to-test', { trusted: false });
-    await say('/ok-to-test', { createdAt: '2025-12-31T00:00:00Z' });
-    await say(`/ok-to-test ${'0'.repeat(10)}`);
-    await read(4);
-    expect(await runs()).toEqual([]);
-    await say(`/ok-to-test ${head.slice(0, 10)}`);
-    await handled(head);
-    await status('tagboat/approval', 'success');
-    expect((await runs())[0]?.metadata.labels).toMatchObject({ 'tagboat.dev/untrusted': 'true' });
-    const next = await commit({ '.tekton/a.yaml': tektonRun('a'), x: '2' }, 'change');
-    await pullOf(next, { external: true });
-    await until(kinds.CommitStatus, async () =>
-      (await store.list<CommitStatus>(kinds.CommitStatus)).items.some(
-        ({ spec }) => spec?.commit === next && spec.state === 'pending',
-      ),
-    );
-    expect(await runs()).toHaveLength(1);
-  });
-
   it('keeps as many finished runs as max-keep-runs says', async () => {
-    const controller = retentionController({ store, clock: systemClock, log: silentLogger }).start();
+    const { store, common, running, until, runs, finish } = world;
+    const controller = retentionController(common).start();
     running.push(controller);
     for (const number of [1, 2, 3, 4]) {
       const name = `kept-${number}`;
@@ -356,6 +141,7 @@ describe('pull requests', () => {
   });
 
   it('a run may ask for the Secret of git, which holds none', async () => {
+    const { store, commit, pullOf, runs, handled } = world;
     const bound = tektonRun('a').replace(
       'spec: {',
       'spec: { workspaces: [{ name: basic-auth, secret: { secretName: "{{ git_auth_secret }}" } }],',
@@ -371,6 +157,7 @@ describe('pull requests', () => {
   });
 
   it('the checks of an .aicoe-ci.yaml have the contexts that forges know', async () => {
+    const { store, commit, pullOf, runs, handled, finish, status } = world;
     const files = { '.aicoe-ci.yaml': 'check: [thoth-pytest, thoth-precommit]\npytest-env: { A: "1" }\n' };
     await commit(files, 'main');
     const head = await commit({ ...files, x: '1' }, 'change');

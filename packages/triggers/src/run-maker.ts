@@ -1,8 +1,9 @@
 import { keyOf, kinds, type PipelineRun, type Repository, type Secret } from '@tagboat/api';
 import { type Clock, describeError, type Logger, timestamp } from '@tagboat/base';
-import { Commit } from '@tagboat/git-client';
+import type { Commit } from '@tagboat/git-client';
 import { environmentsClaimOf, type Model, type ModelFile, runAnnotations, runLabels } from '@tagboat/render';
 import { applySpec, createIfAbsent, mutateStatus, type ResourceStore } from '@tagboat/store';
+import { CommitMemory } from './commit-memory.ts';
 import { commitStatus, writeStatus } from './commit-statuses.ts';
 import { type EventSource, eventOf } from './event-source.ts';
 import { failedRun, isConfigurationError, type RunSettings } from './plan-runs.ts';
@@ -39,6 +40,7 @@ export interface Made {
 /** Makes the runs that something that happened calls for; made again, they are the same. */
 export class RunMaker {
   readonly #options: TriggerOptions;
+  readonly #memory = new CommitMemory();
 
   constructor(options: TriggerOptions) {
     this.#options = options;
@@ -46,13 +48,14 @@ export class RunMaker {
 
   /** `filter`: which of the planned runs are wanted. */
   async make(
-    source: EventSource,
+    asked: EventSource,
     about: { sequence: number; filter?: (run: PipelineRun) => Promise<boolean> },
   ): Promise<Made> {
-    const { repository } = source;
+    const { repository } = asked;
     const { namespace = '', name } = repository.metadata;
     const cloneUrl = this.#options.cloneUrl?.(namespace, name);
-    const { event, commit } = await eventOf({ ...source, ...(cloneUrl ? { cloneUrl } : {}) });
+    const source = { ...asked, memory: this.#memory, ...(cloneUrl ? { cloneUrl } : {}) };
+    const { event, commit } = await eventOf(source);
     const skip = skipsChecks(event.message);
     if (skip && !event.comment && !event.incoming && event.ref.kind !== 'candidate')
       return this.#skip(event, `${skip} in the commit's message`);
@@ -202,11 +205,12 @@ export class RunMaker {
 async function definitionsOf({
   repository,
   mirror,
-}: EventSource): Promise<{ definitions: Commit } | Record<string, never>> {
+  memory,
+}: EventSource & { memory: CommitMemory }): Promise<{ definitions: Commit } | Record<string, never>> {
   const { spec, status } = repository;
   if (spec?.settings?.pipelinerun_provenance !== 'default_branch') return {};
   const head = status?.refs?.[`refs/heads/${status.defaultBranch ?? 'main'}`];
-  return head ? { definitions: await Commit.at(mirror, head) } : {};
+  return head ? { definitions: await memory.commit(mirror, head) } : {};
 }
 
 function withNotices(run: PipelineRun, notices: readonly string[]): PipelineRun {

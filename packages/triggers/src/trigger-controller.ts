@@ -1,11 +1,13 @@
 import { kinds, type Repository, type ResourceKey } from '@tagboat/api';
 import { timestamp } from '@tagboat/base';
-import { Controller } from '@tagboat/controller';
+import { Controller, type Result } from '@tagboat/controller';
 import { mutate } from '@tagboat/store';
 import { Ledger } from './ledger.ts';
 import { nextSequence, type RefToHandle, refsToHandle } from './plan-triggers.ts';
 import { RunMaker, type TriggerOptions } from './run-maker.ts';
 
+/** So many refs are handled before it is looked again: a tag that was pushed meanwhile then comes first. */
+const mostAtOnce = 20;
 const initialAnnotation = 'tagboat.dev/initial-refs';
 
 /**
@@ -23,7 +25,7 @@ export function triggerController(options: TriggerOptions): Controller {
   });
 }
 
-async function handleRefs(options: TriggerOptions, key: ResourceKey): Promise<undefined> {
+async function handleRefs(options: TriggerOptions, key: ResourceKey): Promise<Result> {
   const repository = await options.store.get<Repository>(key);
   if (!repository?.status?.refs || repository.spec?.role === 'deployment') return undefined;
   const ledger = new Ledger(options.store, key.namespace, key.name);
@@ -39,7 +41,7 @@ async function handleRefs(options: TriggerOptions, key: ResourceKey): Promise<un
   const mirror = await options.mirrorOf(repository);
   const maker = new RunMaker(options);
   let sequence = nextSequence(entries);
-  for (const ref of refs) {
+  for (const ref of refs.slice(0, mostAtOnce)) {
     const made = await maker.make({ repository, mirror, ref, ledger: entries }, { sequence });
     await ledger.record(ref, { sequence, ...made });
     await ledger.forgetBefore(ref, entries);
@@ -47,7 +49,7 @@ async function handleRefs(options: TriggerOptions, key: ResourceKey): Promise<un
     options.log.info(`${ref.kind} ${ref.short}: ${what}`, { repository: key.name });
     sequence++;
   }
-  return undefined;
+  return refs.length > mostAtOnce ? { again: 0 } : undefined;
 }
 
 /** What an outside repository had when it was connected is known, but not run. */

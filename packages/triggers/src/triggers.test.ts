@@ -7,39 +7,10 @@ import { commitFiles, fetchMirror, git, lsRemote } from '@tagboat/git-client';
 import { mutateStatus, ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { httpBackend } from './http-backend.testing.ts';
-import { readAicoe, refsToHandle, triggerController } from './index.ts';
+import { triggerController } from './index.ts';
 
 const modelYaml =
   'apiVersion: tagboat.dev/v1alpha1\nkind: Model\nmetadata: { name: m }\nspec: { artifact: { path: m.bin } }\n';
-
-describe('refsToHandle', () => {
-  it('orders tags by version and skips what the ledger knows at that commit', () => {
-    const entry = (ref: string, commit: string) => ({ spec: { ref, commit } }) as HandledRef;
-    const refs = {
-      'refs/tags/v0.10': 'a',
-      'refs/tags/v0.9': 'b',
-      'refs/heads/main': 'c',
-      'refs/tags/v0.1': 'd',
-      'refs/pull/1/head': 'e',
-    };
-    const found = refsToHandle(refs, [entry('refs/tags/v0.1', 'old')]);
-    expect(found.map(({ short }) => short)).toEqual(['main', 'v0.1', 'v0.9', 'v0.10']);
-    expect(refsToHandle(refs, [entry('refs/tags/v0.1', 'd')])).toHaveLength(3);
-  });
-});
-
-describe('readAicoe', () => {
-  it('takes what is seen in the wild, with warnings for unknown keys', () => {
-    const text =
-      'check: null\nchecks: []\nbuild:\n  build-stratergy: Source\n  custom_tag: "1"\ndeploy: { image-name: x }\nodd: 1\n';
-    expect(readAicoe(text, '.aicoe-ci.yaml')).toMatchObject({
-      build: { strategy: 'Source', customTag: '1' },
-      deploy: { imageName: 'x' },
-      warnings: ['.aicoe-ci.yaml:7: unknown key "odd"'],
-    });
-    expect(readAicoe('check: []', 'f').checks).toEqual([]);
-  });
-});
 
 const credentials = { username: 'ada', password: 'p:ss w\u00f6rd' };
 

@@ -12,6 +12,7 @@ import { readTemplate } from './variables.ts';
 export const tektonDirectory = '.tekton';
 const mostFiles = 500;
 const largestFile = 2 ** 20;
+const largestTogether = 8 * 2 ** 20;
 
 /** What planning asks of others. */
 export interface TektonSurroundings extends Pick<Sources, 'inProject' | 'builtIn'> {
@@ -117,10 +118,15 @@ export async function readTektonFiles(event: TriggerEvent, commit: Commit): Prom
   const pipelines = new Map<string, Found<Pipeline>>();
   const tasks = new Map<string, Found<Task>>();
   const notices: string[] = [];
-  for (const { path, size } of found) {
+  for (const { path, size } of found)
     if (size > largestFile)
       throw invalid(`expected at most ${largestFile} bytes, found ${size}`, { location: { file: path } });
-    for (const document of readTemplate((await commit.readText(path)) ?? '', path, event)) {
+  const together = found.reduce((sum, { size }) => sum + size, 0);
+  if (together > largestTogether)
+    throw invalid(`expected at most ${largestTogether} bytes in ${tektonDirectory}, found ${together}`);
+  const texts = await commit.readTexts(found);
+  for (const [index, { path }] of found.entries()) {
+    for (const document of readTemplate(texts[index] ?? '', path, event)) {
       const object = objectOf(document, path);
       const place = { object, locate: document.locate };
       const into = { PipelineRun: runs, Pipeline: pipelines, Task: tasks }[object.kind] as

@@ -1,0 +1,19 @@
+import type { HandledRef } from '@tagboat/api';
+import { describe, expect, it } from 'vitest';
+import { refsToHandle } from './plan-triggers.ts';
+
+describe('refsToHandle', () => {
+  it('orders tags by version and skips what the ledger knows at that commit', () => {
+    const entry = (ref: string, commit: string) => ({ spec: { ref, commit } }) as HandledRef;
+    const refs = {
+      'refs/tags/v0.10': 'a',
+      'refs/tags/v0.9': 'b',
+      'refs/heads/main': 'c',
+      'refs/tags/v0.1': 'd',
+      'refs/pull/1/head': 'e',
+    };
+    const found = refsToHandle(refs, [entry('refs/tags/v0.1', 'old')]);
+    expect(found.map(({ short }) => short)).toEqual(['v0.1', 'v0.9', 'v0.10', 'main']);
+    expect(refsToHandle(refs, [entry('refs/tags/v0.1', 'd')])).toHaveLength(3);
+  });
+});

@@ -1,0 +1,93 @@
+import { type CommitStatus, kinds, type PullRequest, type Repository } from '@tagboat/api';
+import { mutate } from '@tagboat/store';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type PullWorld, pullWorld, tektonRun } from './pull-world.testing.ts';
+
+describe('comments on pull requests', () => {
+  let world: PullWorld;
+  beforeEach(async () => {
+    world = await pullWorld();
+  });
+  afterEach(() => world[Symbol.asyncDispose]());
+
+  it('does what comments ask for, once each', async () => {
+    const { commit, pullOf, say, runs, handled, read, finish, status } = world;
+    await commit({ '.tekton/a.yaml': tektonRun('a'), '.tekton/b.yaml': tektonRun('b') }, 'main');
+    const head = await commit(
+      { '.tekton/a.yaml': tektonRun('a'), '.tekton/b.yaml': tektonRun('b'), x: '1' },
+      'change',
+    );
+    await pullOf(head);
+    await handled(head);
+    const [a, b] = (await runs()).map(({ metadata }) => metadata.name).sort() as [string, string];
+    await finish(a, 'True');
+    await finish(b, 'False');
+    await say('/retest');
+    await read(1);
+    const again = (await runs()).filter(({ metadata }) => /-r1-/.test(metadata.name));
+    expect(again.map(({ metadata }) => metadata.annotations?.['tagboat.dev/run-name'])).toEqual(['b']);
+    await status('tagboat/check/b', 'pending');
+    await say('/test a');
+    await read(2);
+    expect((await runs()).filter(({ metadata }) => /^a-pr-1-r2-/.test(metadata.name))).toHaveLength(1);
+    await say('/cancel b');
+    await say('nice work');
+    await read(4);
+    const cancelled = (await runs()).filter(({ spec }) => spec?.status === 'CancelledRunFinally');
+    expect(cancelled.map(({ metadata }) => metadata.annotations?.['tagboat.dev/run-name'])).toEqual(['b']);
+    await say('/test', { trusted: false });
+    await read(5);
+    expect(await runs()).toHaveLength(4);
+  });
+
+  it('the policy of a repository says who may ask, and whose own changes run', async () => {
+    const { store, key, commit, pullOf, say, runs, handled, read, status, repositoryKey } = world;
+    await mutate<Repository>(store, repositoryKey, (draft) => {
+      draft.spec = { settings: { policy: { ok_to_test: ['Lead'], pull_request: ['friend'] } } };
+    });
+    await commit({ '.tekton/a.yaml': tektonRun('a') }, 'main');
+    const head = await commit({ '.tekton/a.yaml': tektonRun('a'), x: '1' }, 'change');
+    await pullOf(head, { author: 'ada' });
+    await status('tagboat/approval', 'pending');
+    await say(`/ok-to-test ${head.slice(0, 10)}`);
+    await read(1);
+    expect(await runs()).toEqual([]);
+    await say(`/ok-to-test ${head.slice(0, 10)}`, { author: 'lead' });
+    await handled(head);
+    expect(await runs()).toHaveLength(1);
+    const next = await commit({ '.tekton/a.yaml': tektonRun('a'), x: '2' }, 'change');
+    await pullOf(next);
+    await mutate<PullRequest>(store, key, (draft) => {
+      draft.spec!.author = 'friend';
+    });
+    await handled(next);
+    expect(await runs()).toHaveLength(2);
+  });
+
+  it('code from outside runs only after somebody allowed that very commit', async () => {
+    const { store, commit, pullOf, say, until, runs, handled, read, status } = world;
+    await commit({ '.tekton/a.yaml': tektonRun('a') }, 'main');
+    const head = await commit({ '.tekton/a.yaml': tektonRun('a'), x: '1' }, 'change');
+    await pullOf(head, { external: true });
+    const waiting = await status('tagboat/approval', 'pending');
+    expect(waiting.spec?.description).toContain(`/ok-to-test ${head.slice(0, 10)}`);
+    await say('/test', { trusted: true });
+    await say('/ok-to-test', { trusted: false });
+    await say('/ok-to-test', { createdAt: '2025-12-31T00:00:00Z' });
+    await say(`/ok-to-test ${'0'.repeat(10)}`);
+    await read(4);
+    expect(await runs()).toEqual([]);
+    await say(`/ok-to-test ${head.slice(0, 10)}`);
+    await handled(head);
+    await status('tagboat/approval', 'success');
+    expect((await runs())[0]?.metadata.labels).toMatchObject({ 'tagboat.dev/untrusted': 'true' });
+    const next = await commit({ '.tekton/a.yaml': tektonRun('a'), x: '2' }, 'change');
+    await pullOf(next, { external: true });
+    await until(kinds.CommitStatus, async () =>
+      (await store.list<CommitStatus>(kinds.CommitStatus)).items.some(
+        ({ spec }) => spec?.commit === next && spec.state === 'pending',
+      ),
+    );
+    expect(await runs()).toHaveLength(1);
+  });
+});

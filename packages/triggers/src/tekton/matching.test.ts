@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import type { TriggerEvent } from '../trigger-event.ts';
+import { files, on, pull, push } from './events.testing.ts';
+import { annotationValues, matchesEvent } from './matching.ts';
+
+describe('annotations', () => {
+  it('reads lists, single values and escaped commas', () => {
+    expect(annotationValues('[a, b&#44;c ]', 'n')).toEqual(['a', 'b,c']);
+    expect(annotationValues('a&#44;b', 'n')).toEqual(['a,b']);
+    expect(() => annotationValues('[]', 'n')).toThrow(/empty value/);
+    expect(() => annotationValues('[a', 'n')).toThrow(/expected "\]"/);
+  });
+  it.each<[string, Record<string, string>, TriggerEvent, boolean]>([
+    [
+      'a push to a branch',
+      { 'on-event': '[push]', 'on-target-branch': '[main]' },
+      push('refs/heads/main'),
+      true,
+    ],
+    [
+      'not a tag of that name',
+      { 'on-event': 'push', 'on-target-branch': 'main' },
+      push('refs/tags/main'),
+      false,
+    ],
+    ['a tag', { 'on-event': '[push]', 'on-target-branch': '[refs/tags/v*]' }, push('refs/tags/v1.0'), true],
+    [
+      'full branch names',
+      { 'on-event': '[push]', 'on-target-branch': 'refs/heads/*' },
+      push('refs/heads/a/b'),
+      true,
+    ],
+    ['a pull request', { 'on-event': '[pull_request]', 'on-target-branch': '[main]' }, pull(), true],
+    [
+      'one of several events',
+      { 'on-event': '[pull_request, push]', 'on-target-branch': '[main]' },
+      push('refs/heads/main'),
+      true,
+    ],
+    ['both are needed', { 'on-event': '[push]' }, push('refs/heads/main'), false],
+    [
+      'changed paths',
+      { 'on-event': 'push', 'on-target-branch': 'main', 'on-path-change': '[docs/**]' },
+      push('refs/heads/main', { files: files('docs/a') }),
+      true,
+    ],
+    [
+      'other paths',
+      { 'on-event': 'push', 'on-target-branch': 'main', 'on-path-change': '[docs/**]' },
+      push('refs/heads/main'),
+      false,
+    ],
+    [
+      'ignored paths',
+      { 'on-event': 'push', 'on-target-branch': 'main', 'on-path-change-ignore': '[***.md]' },
+      push('refs/heads/main'),
+      false,
+    ],
+    [
+      'labels',
+      { 'on-event': '[pull_request]', 'on-target-branch': 'main', 'on-label': '[bug]' },
+      pull(),
+      true,
+    ],
+    [
+      'an expression',
+      { 'on-cel-expression': 'event == "push" && target_branch == "main"' },
+      push('refs/heads/main'),
+      true,
+    ],
+    [
+      'an expression goes before',
+      { 'on-event': 'push', 'on-target-branch': 'main', 'on-cel-expression': 'event == "pull_request"' },
+      push('refs/heads/main'),
+      false,
+    ],
+    [
+      'tags in expressions',
+      { 'on-cel-expression': 'target_branch.startsWith("refs/tags/")' },
+      push('refs/tags/v1'),
+      true,
+    ],
+    [
+      'full names in expressions',
+      { 'on-cel-expression': 'target_branch == "refs/heads/main"' },
+      push('refs/heads/main'),
+      true,
+    ],
+    [
+      'pathChanged',
+      { 'on-cel-expression': '"docs/*.md".pathChanged()' },
+      push('refs/heads/main', { files: files('docs/x.md') }),
+      true,
+    ],
+    [
+      'files',
+      { 'on-cel-expression': 'files.all.exists(x, x.matches("^docs/"))' },
+      push('refs/heads/main', { files: files('docs/x') }),
+      true,
+    ],
+    [
+      'the body',
+      { 'on-cel-expression': 'body.pull_request.number == 7 && event_title.startsWith("a")' },
+      pull(),
+      true,
+    ],
+    [
+      'headers',
+      { 'on-cel-expression': 'headers["x-github-event"] == "push"' },
+      push('refs/heads/main'),
+      true,
+    ],
+  ])('%s', (_name, annotations, event, wanted) => {
+    expect(matchesEvent(on(annotations), event)).toBe(wanted);
+  });
+  it('says what is wrong with an expression, and ends one that never ends', () => {
+    expect(() => matchesEvent(on({ 'on-cel-expression': 'nonsense ==' }), push('refs/heads/main'))).toThrow(
+      /cannot be evaluated/,
+    );
+    const slow = pull({}, { comment: { index: 0, body: `${'a'.repeat(40)}!`, author: 'x', custom: true } });
+    expect(() => matchesEvent(on({ 'on-comment': '^(a+)+$' }), slow)).toThrow(/took longer/);
+  });
+});
