@@ -1,0 +1,147 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { TagboatError, timestamp } from '@tagboat/base';
+import type { Controller } from '@tagboat/controller';
+import { Hosting } from '@tagboat/git';
+import { RunMetrics } from '@tagboat/monitoring';
+import type { Node } from '@tagboat/node';
+import { BlobStore } from '@tagboat/registry';
+import type { TriggerOptions } from '@tagboat/triggers';
+import { Gateway, RouteTable } from '@tagboat/workloads';
+import type { FastifyInstance } from 'fastify';
+import type { Configuration } from './configuration.ts';
+import type { Core } from './core.ts';
+import { healthOf } from './health.ts';
+import type { Images } from './images.ts';
+import { mainPort } from './main-port.ts';
+import { Measurements } from './measurements.ts';
+import type { Repositories } from './repositories.ts';
+import { Sessions } from './sessions.ts';
+import { Shares } from './shares.ts';
+import { SignIn } from './sign-in.ts';
+import { openTlsPort, type TlsPort } from './tls-port.ts';
+import { appsPort, openWorkbenches, type Workbenches } from './workbenches.ts';
+
+/** What requests are passed to. It is built after the ports, because their addresses are part of it. */
+export interface Rooms {
+  node?: Node;
+  repositories?: Repositories;
+  triggers?: TriggerOptions;
+  git?: Controller;
+  forges?: Controller;
+  gateway?: Gateway;
+  images?: Images;
+}
+
+export interface Ports {
+  /** Of the main port. */
+  readonly url: string;
+  readonly appsUrl: string;
+  readonly tls: TlsPort | undefined;
+  /** Filled by who builds them. */
+  readonly rooms: Rooms;
+  /** What `/tagboat` tells of this platform; filled when all of it stands. */
+  readonly about: Record<string, unknown>;
+  /** What workbenches are told of the addresses. */
+  readonly urls: { url: string; appsUrl: string; registry: string };
+  readonly hosting: Hosting;
+  readonly metrics: RunMetrics;
+  readonly measurements: Measurements;
+  readonly workbenches: Workbenches;
+}
+
+/** Listens on the main port, the apps port and, where configured, the TLS port; the stack closes them. */
+export async function openPorts(core: Core, stack: AsyncDisposableStack): Promise<Ports> {
+  const { configuration, store, clock, log, home, tokens } = core;
+  const rooms: Rooms = {};
+  const metrics = stack.use(new RunMetrics({ reader: store, clock, log: log.with({ part: 'metrics' }) }));
+  const ownText = () => metrics.text() + (rooms.gateway?.metricsText() ?? '');
+  const measurements = stack.use(new Measurements({ reader: store, clock, log, home, ownText }));
+  const about: Record<string, unknown> = {};
+  const urls = { url: '', appsUrl: '', registry: '' };
+  const workbenches = stack.use(
+    openWorkbenches({ store, clock, log, tokens, home, urls: () => urls, access: () => rooms.node!.access }),
+  );
+  const hosting = new Hosting(join(home, 'git'));
+  const parts = { rooms, about, urls, hosting, metrics, measurements, workbenches };
+  const app = await openMainPort(core, { ...parts, ownText });
+  const apps = appsPort({ gateway: () => rooms.gateway!, gate: workbenches.gate });
+  Object.assign(urls, await listen(configuration, app, apps));
+  stack.defer(() => closeServer(apps));
+  stack.defer(() => app.close());
+  const tls = await openTlsPort({ configuration, main: app.server, clock, log });
+  if (tls) stack.use(tls);
+  const routes = stack.use(new RouteTable({ reader: store, clock, log }));
+  const gateway = new Gateway({ routes, clock, log, observe: measurements.observe });
+  rooms.gateway = gateway;
+  stack.defer(() => gateway.close());
+  return { ...parts, url: urls.url, appsUrl: urls.appsUrl, tls };
+}
+
+type Parts = Omit<Ports, 'url' | 'appsUrl' | 'tls'> & { readonly ownText: () => string };
+
+async function openMainPort(core: Core, parts: Parts): Promise<FastifyInstance> {
+  const { configuration, tools, store, clock, log, home, tokens, types, resources } = core;
+  const { rooms, about, hosting, measurements, workbenches, ownText } = parts;
+  const startedAt = timestamp(clock);
+  return mainPort({
+    store,
+    home,
+    types,
+    resources,
+    log: log.with({ part: 'http' }),
+    signIn: new SignIn(tokens, await Sessions.open(home, clock)),
+    blobs: new BlobStore(join(home, 'blobs')),
+    podAccess: () => rooms.node!.access,
+    repositories: () => rooms.repositories!,
+    hosting: () => hosting,
+    repositoryController: () => rooms.git!,
+    forgeController: () => rooms.forges!,
+    triggers: () => rooms.triggers,
+    metrics: ownText,
+    measurements,
+    shares: await Shares.open(home, store, clock),
+    pushed: (repository, manifest) => rooms.images?.pushed(repository, manifest),
+    about: () => about,
+    health: () =>
+      healthOf({
+        configuration,
+        tools,
+        url: String(about.url),
+        appsUrl: String(about.appsUrl),
+        startedAt,
+      }),
+    consoleDirectory: join(import.meta.dirname, '..', '..', 'web', 'dist'),
+    workbenches: workbenches.routes,
+  });
+}
+
+async function listen(
+  { host, port, appsPort }: Configuration,
+  app: FastifyInstance,
+  apps: Server,
+): Promise<{ url: string; appsUrl: string }> {
+  try {
+    const url = await app.listen({ host, port });
+    apps.listen({ host, port: appsPort });
+    await once(apps, 'listening');
+    return { url, appsUrl: `http://${host}:${(apps.address() as AddressInfo).port}` };
+  } catch (cause) {
+    await app.close();
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
+    throw new TagboatError(`port ${(cause as { port?: number }).port} is in use`, {
+      reason: 'PortInUse',
+      hint: 'stop what uses it, or choose another with TAGBOAT_PORT',
+      cause,
+    });
+  }
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeAllConnections();
+  await closed;
+}
