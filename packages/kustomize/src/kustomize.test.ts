@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type KubernetesObject, parseManifests } from '@tagboat/api';
@@ -106,6 +106,27 @@ describe('renderKustomization', () => {
     const service = objects.find(({ kind }) => kind === 'InferenceService');
     expect(service?.metadata).toMatchObject({ name: 'p-m', namespace: 'prod', annotations: { note: 'x' } });
     expect(JSON.stringify(service?.spec)).toContain(`host:1/m@sha256:${'a'.repeat(64)}`);
+  });
+
+  it('follows no link out of its repository', async () => {
+    await put({
+      'secret.txt': 'not of the repository',
+      'repo/a/kustomization.yaml': 'configMapGenerator: [{ name: x, files: [stolen] }]\n',
+      'repo/b/kustomization.yaml': 'resources: [elsewhere]\n',
+      'repo/c/kustomization.yaml': 'configMapGenerator: [{ name: x, files: [kept] }]\n',
+      'repo/c/file.txt': 'of the repository',
+      'outside/kustomization.yaml': 'resources: []\n',
+    });
+    const root = join(directory, 'repo');
+    await symlink('../../secret.txt', join(root, 'a/stolen'));
+    await symlink('../../outside', join(root, 'b/elsewhere'));
+    await symlink('../outside/kustomization.yaml', join(root, 'kustomization.yaml'));
+    await symlink('file.txt', join(root, 'c/kept'));
+    for (const place of [join(root, 'a'), join(root, 'b'), root])
+      await expect(renderKustomization(place, root)).rejects.toThrow(/outside the repository/);
+    expect(await renderKustomization(join(root, 'c'), root)).toMatchObject([
+      { data: { kept: 'of the repository' } },
+    ]);
   });
 
   it('stays inside its repository and says what it cannot do', async () => {

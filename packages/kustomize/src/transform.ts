@@ -221,6 +221,17 @@ function goJson(value: unknown): string {
   );
 }
 
+/** Fields that refer to an object: its kind, and the field of its name. */
+const references: Readonly<Record<string, readonly [string, string]>> = {
+  configMap: ['ConfigMap', 'name'],
+  configMapRef: ['ConfigMap', 'name'],
+  configMapKeyRef: ['ConfigMap', 'name'],
+  secret: ['Secret', 'secretName'],
+  secretRef: ['Secret', 'name'],
+  secretKeyRef: ['Secret', 'name'],
+  persistentVolumeClaim: ['PersistentVolumeClaim', 'claimName'],
+};
+
 /** Where objects name others; a renamed object is renamed there too. */
 export function renameReferences(
   object: KubernetesObject,
@@ -228,25 +239,16 @@ export function renameReferences(
 ): KubernetesObject {
   const rename = (kind: string, name: unknown) =>
     typeof name === 'string' ? (renamed.get(`${kind}/${name}`) ?? name) : name;
-  const fields: Readonly<Record<string, readonly [string, string]>> = {
-    configMap: ['ConfigMap', 'name'],
-    configMapRef: ['ConfigMap', 'name'],
-    configMapKeyRef: ['ConfigMap', 'name'],
-    secret: ['Secret', 'secretName'],
-    secretRef: ['Secret', 'name'],
-    secretKeyRef: ['Secret', 'name'],
-    persistentVolumeClaim: ['PersistentVolumeClaim', 'claimName'],
+  const renamedIn = (inner: Record<string, unknown>, kind: string, key: string) => {
+    const keys = kind === 'Secret' ? [key, 'name'] : [key];
+    const given = keys.filter((field) => inner[field] !== undefined);
+    return Object.fromEntries(given.map((field) => [field, rename(kind, inner[field])]));
   };
   return mapDeep(object, (map) => {
     const next = { ...map };
-    for (const [field, [kind, key]] of Object.entries(fields)) {
+    for (const [field, [kind, key]] of Object.entries(references)) {
       const inner = next[field];
-      if (isMap(inner))
-        next[field] = {
-          ...inner,
-          ...(inner[key] === undefined ? {} : { [key]: rename(kind, inner[key]) }),
-          ...(kind === 'Secret' && inner.name !== undefined ? { name: rename(kind, inner.name) } : {}),
-        };
+      if (isMap(inner)) next[field] = { ...inner, ...renamedIn(inner, kind, key) };
     }
     if (typeof next.serviceAccountName === 'string')
       next.serviceAccountName = rename('ServiceAccount', next.serviceAccountName);
