@@ -11,10 +11,12 @@ import {
   ReactFlow,
 } from '@xyflow/react';
 import { memo, useMemo } from 'react';
-import { colourOf, Duration, StatusIcon } from '../components/index.ts';
+import { colourOf } from '../components/index.ts';
 import { useTheme } from '../shell/theme.ts';
+import { LargeGraph } from './large-graph.tsx';
 import { type Direction, edgesOf, manyTasks, nodeHeight, nodeWidth, placeTasks } from './layout.ts';
 import type { TaskNode } from './pipeline-graph.ts';
+import { boxClasses, TaskLabel } from './task-label.tsx';
 
 export interface TaskGraphProps {
   readonly nodes: readonly TaskNode[];
@@ -38,6 +40,16 @@ const nodeTypes = { task: memo(TaskBox) };
 
 /** The tasks of a pipeline and who waits for whom. */
 export function TaskGraph(props: TaskGraphProps) {
+  const { nodes, selected, onSelect, onConnect, plain = false, direction = 'LR' } = props;
+  // Lines can be drawn by hand in the small one alone, which is slow for hundreds of tasks.
+  if (nodes.length <= manyTasks || onConnect) return <SmallGraph {...props} />;
+  return <LargeGraph {...{ nodes, selected, onSelect, plain, direction }} shape={shapeOf(nodes)} />;
+}
+
+const shapeOf = (nodes: readonly TaskNode[]) =>
+  JSON.stringify(nodes.map(({ name, after, final }) => [name, after, final]));
+
+function SmallGraph(props: TaskGraphProps) {
   const {
     nodes,
     selected,
@@ -49,7 +61,7 @@ export function TaskGraph(props: TaskGraphProps) {
     direction = 'LR',
   } = props;
   const theme = useTheme();
-  const shape = JSON.stringify(nodes.map(({ name, after, final }) => [name, after, final]));
+  const shape = shapeOf(nodes);
   // biome-ignore lint/correctness/useExhaustiveDependencies: where tasks stand depends on their shape alone
   const places = useMemo(() => placeTasks(nodes, direction), [shape, direction]);
   const flowNodes = useMemo(
@@ -80,7 +92,7 @@ export function TaskGraph(props: TaskGraphProps) {
         nodeTypes={nodeTypes}
         colorMode={theme}
         fitView
-        fitViewOptions={firstView(nodes, selected)}
+        fitViewOptions={{ maxZoom: 1, padding: 0.08 }}
         minZoom={0.05}
         maxZoom={1.5}
         onlyRenderVisibleElements={nodes.length > manyTasks}
@@ -107,16 +119,6 @@ export function TaskGraph(props: TaskGraphProps) {
   );
 }
 
-/** All of a graph; of a large one what is around the chosen task. */
-function firstView(nodes: readonly TaskNode[], selected: string | undefined) {
-  if (nodes.length <= manyTasks) return { maxZoom: 1, padding: 0.08 };
-  const chosen = nodes.find(({ name }) => name === selected) ?? nodes[0]!;
-  const near = nodes.filter(
-    ({ name, after }) => name === chosen.name || chosen.after.includes(name) || after.includes(chosen.name),
-  );
-  return { nodes: near.slice(0, manyTasks).map(({ name }) => ({ id: name })), maxZoom: 1, padding: 0.3 };
-}
-
 function flowEdges(nodes: readonly TaskNode[]): Edge[] {
   const critical = new Set(nodes.filter((node) => node.critical).map(({ name }) => name));
   const running = new Set(nodes.filter(({ status }) => status === 'running').map(({ name }) => name));
@@ -133,37 +135,22 @@ function flowEdges(nodes: readonly TaskNode[]): Edge[] {
 }
 
 function TaskBox({ data: { task, plain, connectable, direction }, selected }: NodeProps<TaskFlowNode>) {
-  const { title, status, started, completed, critical, final, taskRuns, reason } = task;
-  const classes = [
-    'tb-task',
-    selected && 'tb-task--selected',
-    critical && 'tb-task--critical',
-    final && 'tb-task--final',
-  ];
   return (
     <div
-      className={classes.filter(Boolean).join(' ')}
+      className={boxClasses({ task, selected })}
       style={{
         width: nodeWidth,
         height: nodeHeight,
-        ...(plain ? {} : { borderInlineStartColor: colourOf(status) }),
+        ...(plain ? {} : { borderInlineStartColor: colourOf(task.status) }),
       }}
-      title={reason ?? title}
+      title={task.reason ?? task.title}
     >
       <Handle
         type="target"
         position={direction === 'LR' ? Position.Left : Position.Top}
         isConnectable={connectable}
       />
-      {!plain && <StatusIcon status={status} />}
-      <span className="tb-task__text">
-        <span className="tb-task__title">{title}</span>
-        <span className="tb-task__sub">
-          {plain ? kindOf(task) : started ? <Duration from={started} to={completed} /> : (reason ?? '')}
-          {taskRuns.length > 1 ? ` · ${taskRuns.length} of a matrix` : ''}
-          {status === 'reused' ? ' · reused' : ''}
-        </span>
-      </span>
+      <TaskLabel task={task} plain={plain} />
       <Handle
         type="source"
         position={direction === 'LR' ? Position.Right : Position.Bottom}
@@ -171,13 +158,4 @@ function TaskBox({ data: { task, plain, connectable, direction }, selected }: No
       />
     </div>
   );
-}
-
-function kindOf({ task, final }: TaskNode): string {
-  const steps = task.taskSpec?.steps?.length;
-  const what =
-    task.taskRef?.name ??
-    task.taskRef?.resolver ??
-    (steps ? `${steps} ${steps === 1 ? 'step' : 'steps'}` : 'task');
-  return final ? `${what} · finally` : what;
 }
