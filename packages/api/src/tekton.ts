@@ -193,6 +193,7 @@ export interface PipelineRunStatus {
   results?: { name: string; value: ParamValue }[];
   provenance?: Provenance;
   timing?: RunTiming;
+  annotations?: Record<string, string>;
 }
 
 /** Where a run's time went, in seconds; not part of Tekton's status. */
@@ -370,7 +371,7 @@ export function resultsOf(run: PipelineRun): Record<string, string> {
   return Object.fromEntries((run.status?.results ?? []).map(({ name, value }) => [name, String(value)]));
 }
 
-/** On the status of a failed TaskRun: the last words of the step that failed, which Tekton's own message does not hold. */
+/** On the status of a failed TaskRun: the last words of the step that failed, which Tekton's own message does not hold; of a PipelineRun: which task, which step, and its words. */
 export const failureAnnotation = 'tagboat.dev/failure';
 
 /** Why a TaskRun failed, as a person wants to know it: the failed step's last words, else its condition's message. */

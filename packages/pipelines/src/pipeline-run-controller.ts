@@ -1,6 +1,7 @@
 import {
   type ChildReference,
   controllerOf,
+  failureAnnotation,
   findCondition,
   type KubernetesObject,
   keyOf,
@@ -396,6 +397,7 @@ function nextStatus(
     ...(references.length > 0 ? { childReferences: references } : {}),
     ...(plan.finallyStarted && !status.finallyStartTime ? { finallyStartTime: now } : {}),
     ...(plan.results.length > 0 ? { results: [...plan.results] } : {}),
+    ...(plan.failure ? { annotations: { ...status.annotations, [failureAnnotation]: plan.failure } } : {}),
   };
   if (plan.skipped.length > 0) next.skippedTasks = [...plan.skipped];
   else delete next.skippedTasks;

@@ -8,6 +8,7 @@ import type {
 } from '@tagboat/api';
 import { conditionFor } from './condition.ts';
 import { deadline, pipelineTimeouts } from './durations.ts';
+import { failureOf } from './failure.ts';
 import { outerFields, resultReferencesIn, type TaskGraph } from './graph.ts';
 import { hasEmptyMatrix } from './matrix.ts';
 import { pipelineResults } from './pipeline-results.ts';
@@ -52,6 +53,8 @@ export interface PipelinePlan {
   readonly tasks: ReadonlyMap<string, PipelineTask>;
   readonly finallyStarted: boolean;
   readonly done: boolean;
+  /** Why it did not succeed, for people. */
+  readonly failure?: string;
   /** Look again after so many milliseconds, for the next timeout. */
   readonly again: number | undefined;
 }
@@ -106,7 +109,9 @@ export function planPipelineRun(observed: ObservedPipelineRun): PipelinePlan {
   const results = done
     ? pipelineResults(spec, states, firstOf(outcomes, lookupIn(finallyResults(states))))
     : { results: [] };
+  const failure = done && condition.status === 'False' ? failureOf(states.values(), condition) : undefined;
   return {
+    ...(failure ? { failure } : {}),
     actions: [...creates, ...cancels],
     condition: results.problem
       ? {

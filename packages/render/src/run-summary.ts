@@ -1,4 +1,4 @@
-import { findCondition, type PipelineRun } from '@tagboat/api';
+import { failureAnnotation, findCondition, type PipelineRun } from '@tagboat/api';
 import { runAnnotations, runLabels } from './run-labels.ts';
 
 export type RunState = 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'superseded';
@@ -21,6 +21,7 @@ export interface RunSummary {
   readonly state: RunState;
   /** Tekton's reason. */
   readonly reason: string;
+  /** Of a run that did not succeed: which task failed, in its step's own words, where that is known. */
   readonly message?: string;
   readonly created: string;
   readonly started?: string;
@@ -42,7 +43,7 @@ export function summariseRun(run: PipelineRun): RunSummary {
     commit: annotations[runAnnotations.commit],
     image: status?.results?.find(({ name }) => name === 'build-image-digest')?.value as string | undefined,
     by: askedBy.map((name) => annotations[name]).find(Boolean),
-    message: condition?.message,
+    message: status?.annotations?.[failureAnnotation] ?? inWords(condition?.message),
     started: status?.startTime,
     completed: status?.completionTime,
   };
@@ -57,6 +58,19 @@ export function summariseRun(run: PipelineRun): RunSummary {
       Object.entries(optional).filter(([, value]) => value !== undefined),
     ) as Partial<RunSummary>),
   };
+}
+
+/** Tekton's count of tasks as a sentence; what else it says as it is. */
+function inWords(message: string | undefined): string | undefined {
+  const [, ended, failed, cancelled] =
+    /^Tasks Completed: (\d+) \(Failed: (\d+)[^,]*, Cancelled (\d+)\), Skipped: \d+$/.exec(message ?? '') ??
+    [];
+  if (ended === undefined) return message;
+  const counts = [
+    Number(failed) > 0 && `${failed} failed`,
+    Number(cancelled) > 0 && `${cancelled} cancelled`,
+  ];
+  return `of ${ended} ${ended === '1' ? 'task' : 'tasks'} that ran, ${counts.filter(Boolean).join(' and ') || 'all succeeded'}`;
 }
 
 export function stateOfRun(run: PipelineRun): RunState {

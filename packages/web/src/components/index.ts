@@ -1,6 +1,7 @@
 export { ActionButton, type ActionButtonProps } from './action-button.tsx';
 export { Command, Equivalent } from './command.tsx';
 export { type DataColumn, DataTable, type DataTableProps } from './data-table.tsx';
+export { type Fact, Facts, type FactsProps } from './facts.tsx';
 export { type Crumb, PageFrame, type PageFrameProps } from './page-frame.tsx';
 export { type PageTab, PageTabs, useTab } from './page-tabs.tsx';
 export { Empty, Failed, Gate, type LiveLike, Loading, NotFound } from './states.tsx';

@@ -8,6 +8,7 @@ import {
   type DataColumn,
   DataTable,
   Empty,
+  Facts,
   Gate,
   PageFrame,
   Status,
@@ -168,24 +169,20 @@ function Tile({ row: { application, tag } }: { row: Row }) {
         <Status status={health}>{status?.health?.status}</Status>
         <Status status={statusNamed(status?.sync?.status)}>{status?.sync?.status}</Status>
       </div>
-      <dl>
-        {owner && (
-          <>
-            <dt>Model</dt>
-            <dd>
-              <To page={`/models/${owner.project}/${owner.model}`}>{owner.model}</To>
-            </dd>
-          </>
-        )}
-        <dt>Path</dt>
-        <dd className="tb-mono">{spec?.source.path ?? '.'}</dd>
-        <dt>Namespace</dt>
-        <dd>{spec?.destination.namespace}</dd>
-        <dt>Last sync</dt>
-        <dd>
-          <Ago at={status?.operationState?.finishedAt} />
-        </dd>
-      </dl>
+      <Facts
+        arranged="rows"
+        facts={[
+          ['Model', owner && <To page={`/models/${owner.project}/${owner.model}`}>{owner.model}</To>],
+          [
+            'Path',
+            <span key="path" className="tb-mono">
+              {spec?.source.path ?? '.'}
+            </span>,
+          ],
+          ['Namespace', spec?.destination.namespace],
+          ['Last sync', <Ago key="sync" at={status?.operationState?.finishedAt} />],
+        ]}
+      />
     </article>
   );
 }

@@ -1,6 +1,6 @@
 import { Label } from '@patternfly/react-core';
 import type { Experiment } from '@tagboat/api';
-import { Command, type DataColumn, DataTable, To } from '../../components/index.ts';
+import { Command, type DataColumn, DataTable, type Fact, Facts, To } from '../../components/index.ts';
 import { bytes } from '../../data/bytes.ts';
 import { shortDigest } from '../model/model-data.ts';
 import {
@@ -146,37 +146,9 @@ function Provenance({
         <p className="tb-quiet">No run recorded it: it was pushed from elsewhere, or its records are gone.</p>
       )}
       {made.map(({ metadata, spec }) => (
-        <dl className="tb-facts" key={metadata.name}>
-          <Fact name="Run">
-            <To page={`/runs/${metadata.namespace}/${spec!.pipelineRun}`}>{spec!.pipelineRun}</To>
-          </Fact>
-          <Fact name="Commit">
-            <To
-              page={`/projects/${metadata.namespace}/${spec!.repository}?tab=commits&commit=${spec!.commit}`}
-            >
-              {spec!.commit.slice(0, 10)}
-            </To>{' '}
-            {spec!.tag}
-          </Fact>
-          <Fact name="Model">
-            <To page={`/models/${metadata.namespace}/${spec!.model}?tab=lineage`}>{spec!.model}</To>
-          </Fact>
-          {Object.entries(spec!.data).map(([name, digest]) => (
-            <Fact key={name} name={`Data: ${name}`}>
-              <span className="tb-mono">{shortDigest(digest)}</span>
-            </Fact>
-          ))}
-        </dl>
+        <Facts key={metadata.name} facts={experimentFacts(metadata.namespace ?? '', spec!)} />
       ))}
-      {notes.length > 0 && (
-        <dl className="tb-facts">
-          {notes.map(([name, value]) => (
-            <Fact key={name} name={name}>
-              {value}
-            </Fact>
-          ))}
-        </dl>
-      )}
+      {notes.length > 0 && <Facts facts={notes} />}
       {referrers.map((one) => (
         <p key={one.digest}>
           {kindOf(one)} <span className="tb-mono">{shortDigest(one.digest)}</span> refers to it.
@@ -186,11 +158,30 @@ function Provenance({
   );
 }
 
-function Fact({ name, children }: { name: string; children: React.ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
+function experimentFacts(project: string, spec: NonNullable<Experiment['spec']>): Fact[] {
+  const { pipelineRun, repository, commit, tag, model, data } = spec;
+  const link = (page: string, text: string) => (
+    <To key={page} page={page}>
+      {text}
+    </To>
   );
+  const history = `/projects/${project}/${repository}?tab=commits&commit=${commit}`;
+  return [
+    ['Run', link(`/runs/${project}/${pipelineRun}`, pipelineRun)],
+    [
+      'Commit',
+      <span key="commit">
+        {link(history, commit.slice(0, 10))} {tag}
+      </span>,
+    ],
+    ['Model', link(`/models/${project}/${model}?tab=lineage`, model)],
+    ...Object.entries(data).map(
+      ([name, digest]): Fact => [
+        `Data: ${name}`,
+        <span key={name} className="tb-mono">
+          {shortDigest(digest)}
+        </span>,
+      ],
+    ),
+  ];
 }

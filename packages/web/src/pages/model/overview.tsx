@@ -1,5 +1,5 @@
 import { Label } from '@patternfly/react-core';
-import { Ago, Command, Empty, Status, StatusIcon, To } from '../../components/index.ts';
+import { Ago, Command, Empty, Facts, Status, StatusIcon, To } from '../../components/index.ts';
 import {
   type Environment,
   gatesOf,
@@ -134,16 +134,15 @@ function Metrics({ newest, before }: { newest: Version | undefined; before: Vers
           <Ago at={newest.at} />
         </span>
       </div>
-      <dl className="tb-facts tb-facts--tight">
-        {Object.entries(newest.spec.metrics).map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd className="tb-number">
-              {numberText(value)} <Change now={value} before={before?.spec.metrics[name]} />
-            </dd>
-          </div>
-        ))}
-      </dl>
+      <Facts
+        arranged="tight"
+        facts={Object.entries(newest.spec.metrics).map(([name, value]) => [
+          name,
+          <span key={name} className="tb-number">
+            {numberText(value)} <Change now={value} before={before?.spec.metrics[name]} />
+          </span>,
+        ])}
+      />
     </section>
   );
 }

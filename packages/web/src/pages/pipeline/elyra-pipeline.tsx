@@ -2,7 +2,7 @@ import type { PipelineSpec } from '@tagboat/api';
 import { TagboatError } from '@tagboat/base';
 import { type ElyraNode, parseElyra } from '@tagboat/elyra/parse';
 import { useMemo, useState } from 'react';
-import { Equivalent, Failed } from '../../components/index.ts';
+import { Equivalent, type Fact, Facts, Failed } from '../../components/index.ts';
 import { Code } from '../../content/code.tsx';
 import { taskNodes } from '../../graph/pipeline-graph.ts';
 import { TaskGraph } from '../../graph/task-graph.tsx';
@@ -53,7 +53,7 @@ export function ElyraPipeline({ text, path }: { text: string; path: string }) {
 }
 
 function NodeFacts({ node }: { node: ElyraNode }) {
-  const facts: readonly (readonly [string, string])[] = [
+  const facts: readonly Fact[] = [
     ['What', `${kindText[node.kind]} ${node.filename}`],
     ['Image', node.runtimeImage ?? ''],
     ['Takes', node.dependencies.join(', ')],
@@ -66,16 +66,7 @@ function NodeFacts({ node }: { node: ElyraNode }) {
   return (
     <section className="tb-panel tb-stack" aria-label={`Node ${node.label}`}>
       <h2 className="tb-heading">{node.label}</h2>
-      <dl className="tb-facts">
-        {facts
-          .filter(([, value]) => value !== '')
-          .map(([name, value]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
-      </dl>
+      <Facts facts={facts} />
       {variables && <Code text={variables} language={undefined} label="Environment variables" />}
     </section>
   );

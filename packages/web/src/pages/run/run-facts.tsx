@@ -1,12 +1,11 @@
 import type { RunSummary } from '@tagboat/render/run-summary';
 import { Link } from '@tanstack/react-router';
-import type { ReactNode } from 'react';
-import { Ago, Duration } from '../../components/index.ts';
+import { Ago, Duration, type Fact, Facts } from '../../components/index.ts';
 
 /** What a run is about, on one line. */
 export function RunFacts({ summary }: { summary: RunSummary }) {
   const { project, model, repository, tag, commit, kind, by, started, completed, created } = summary;
-  const facts: readonly [string, ReactNode][] = [
+  const facts: readonly Fact[] = [
     [
       'Model',
       model && (
@@ -37,16 +36,5 @@ export function RunFacts({ summary }: { summary: RunSummary }) {
     ['Started', <Ago key="started" at={started ?? created} />],
     ['Duration', <Duration key="duration" from={started} to={completed} />],
   ];
-  return (
-    <dl className="tb-run-facts">
-      {facts
-        .filter(([, value]) => value)
-        .map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-    </dl>
-  );
+  return <Facts facts={facts} arranged="line" />;
 }

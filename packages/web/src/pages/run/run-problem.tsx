@@ -9,19 +9,24 @@ import { type LoadedRun, useRunSearchParams } from './use-run.ts';
 export function RunProblem({ loaded }: { loaded: LoadedRun }) {
   const { run, summary, nodes } = loaded;
   if (summary.state === 'superseded')
-    return (
-      <Alert isInline variant="info" title="Overtaken by a newer release" className="tb-problem">
-        {summary.message}
-      </Alert>
-    );
+    return <Note title="Overtaken by a newer release" text={summary.message} />;
+  if (summary.state === 'cancelled') return <Note title="This run was cancelled" text={summary.message} />;
   if (summary.state !== 'failed') return null;
   const failed = nodes.find(({ status }) => status === 'failed');
   if (failed) return <FailedTask node={failed} namespace={summary.project} />;
+  const condition = findCondition(run.status?.conditions, 'Succeeded')?.message;
+  const said = [...new Set([summary.message, condition])].filter(Boolean).join('\n');
   return (
     <Alert isInline variant="danger" title="This run failed" className="tb-problem">
-      <p className="tb-problem__message">
-        {findCondition(run.status?.conditions, 'Succeeded')?.message ?? 'It did not say why.'}
-      </p>
+      <p className="tb-problem__message">{said || 'It did not say why.'}</p>
+    </Alert>
+  );
+}
+
+function Note({ title, text }: { title: string; text: string | undefined }) {
+  return (
+    <Alert isInline variant="info" title={title} className="tb-problem">
+      {text}
     </Alert>
   );
 }

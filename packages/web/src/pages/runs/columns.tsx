@@ -2,6 +2,9 @@ import type { RunSummary } from '@tagboat/render/run-summary';
 import { Link } from '@tanstack/react-router';
 import { Ago, type Column, Duration, Status } from '../../components/index.ts';
 
+/** States that say it all. */
+const untold: ReadonlySet<string> = new Set(['running', 'succeeded']);
+
 const none = <span className="tb-quiet">–</span>;
 
 export const columns: readonly Column<RunSummary>[] = [
@@ -18,7 +21,7 @@ export const columns: readonly Column<RunSummary>[] = [
         >
           {run.name}
         </Link>
-        {run.state === 'failed' && run.message && (
+        {!untold.has(run.state) && run.message && (
           <span className="tb-run-message" title={run.message}>
             {run.message}
           </span>
