@@ -13,7 +13,9 @@ const stampFile = join(dist, '.stamp');
 /** A hash over everything that the build reads. */
 function stampOf() {
   const hash = createHash('sha256');
-  const directories = ['web', 'api', 'base', 'client', 'render'].map((name) =>
+  const { dependencies } = JSON.parse(readFileSync(join(web, 'package.json'), 'utf8'));
+  const own = Object.keys(dependencies).filter((name) => name.startsWith('@tagboat/'));
+  const directories = ['web', ...own.map((name) => name.slice('@tagboat/'.length)).sort()].map((name) =>
     join(root, 'packages', name, 'src'),
   );
   const files = [...directories, join(web, 'public')].flatMap((directory) =>
