@@ -46,13 +46,40 @@ const withoutNamespaces = [
   'sh',
 ] as const;
 
+/** A training that tries what it does not need, and says what it reached. */
+const curious = (home: string) => `${tinyProject['train.py']}
+import urllib.request
+with open(f"/proc/{os.getppid()}/environ") as file:
+    step = dict(line.split("=", 1) for line in file.read().split(chr(0)) if "=" in line)
+with open(step["TAGBOAT_TOKEN_FILE"]) as file:
+    token = file.read()
+
+def ask(path):
+    request = urllib.request.Request(step["TAGBOAT_URL"] + path, headers={"authorization": "Bearer " + token})
+    return urllib.request.urlopen(request)
+
+for what, action in {
+    "the owner's token": lambda: open(${JSON.stringify(join(home, 'config', 'token'))}).read(),
+    "pushes": lambda: ask("/git/demo/tiny.git/info/refs?service=git-receive-pack"),
+    "releases": lambda: ask("/git/demo/tiny-deployment.git/info/refs?service=git-receive-pack"),
+    "secrets": lambda: ask("/api/v1/namespaces/demo/secrets"),
+    "images": lambda: ask("/v2/demo/tiny/tags/list"),
+    "its cache": lambda: ask("/v2/demo/tiny/cache/tags/list"),
+}.items():
+    try:
+        action()
+        print("reached", what)
+    except OSError as error:
+        print("reached" if getattr(error, "code", 403) == 404 else "kept from", what)
+`;
+
 describe.each<{ name: string; options: PlatformProcessOptions }>([
   { name: 'the default driver', options: {} },
   { name: 'the process driver', options: { driver: 'process' as const } },
   { name: 'an ordinary user', options: { uid: 65534 } },
   {
     name: 'an ordinary user without user namespaces',
-    options: { uid: 65534, through: [...withoutNamespaces] },
+    options: { uid: 65534, through: [...withoutNamespaces], parent: '/var/lib' },
   },
 ])('a tag becomes a served model with $name', ({ options }) => {
   test.skipIf('uid' in options && !isRoot)('from push to answer', { timeout: 180_000 }, async () => {
@@ -61,12 +88,24 @@ describe.each<{ name: string; options: PlatformProcessOptions }>([
       expect(platform.driver).toBe('process');
       expect(platform.output).toMatch(/pods run as plain processes: /);
     }
-    await using copy = await newCopy(platform);
+    await using copy = await newCopy(platform, { ...tinyProject, 'train.py': curious(platform.home) });
     await copy.ship('v1.0.0');
     const client = await platform.client();
     const run = await finishedRun(client, 'demo', 'v1.0.0');
     expect(await failures(client, run)).not.toMatch(/error|exited/);
     expect(reasonOf(run)).toBe('Succeeded');
+    const said = (await platform.cli(['logs', run.metadata.name])).stdout;
+    expect(said).not.toMatch(/enter\.sh/);
+    const open = /they can read what this user can, the owner's token too/.test(platform.output);
+    expect(open).toBe(platform.driver === 'process' && !('parent' in options));
+    expect([...said.matchAll(/(reached|kept from) (.*)/g)].map(([line]) => line)).toEqual([
+      `${open ? 'reached' : 'kept from'} the owner's token`,
+      'kept from pushes',
+      'kept from releases',
+      'kept from secrets',
+      'kept from images',
+      'reached its cache',
+    ]);
     await serving(client, { namespace: 'demo-staging', model: 'tiny', tag: 'v1.0.0' });
     expect(await predict(platform, 'demo-staging')).toEqual({ status: 200, mean: 42 });
     expect(await platform.stop()).toBe(0);

@@ -21,6 +21,8 @@ export interface PlatformProcessOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** An existing state directory, which is kept; default: a new one, removed at the end. */
   readonly home?: string;
+  /** Where the new state directory is made; default: the directory for temporary files. */
+  readonly parent?: string;
 }
 
 /** The platform in a process of its own, on free ports. */
@@ -39,7 +41,7 @@ export class PlatformProcess implements AsyncDisposable {
   }
 
   static async start(options: PlatformProcessOptions = {}): Promise<PlatformProcess> {
-    const home = options.home ?? (await mkdtemp(join(tmpdir(), 'tagboat-platform-')));
+    const home = options.home ?? (await mkdtemp(join(options.parent ?? tmpdir(), 'tagboat-platform-')));
     if (options.uid !== undefined) await chown(home, options.uid, options.uid);
     const platform = new PlatformProcess(home, options);
     try {

@@ -11,7 +11,7 @@ export function driverConditions({ driver, driverNote, groups }: NodeContext, po
       type: 'Sandboxed',
       status: 'False',
       reason: 'ProcessDriver',
-      message: `runs as a plain process of this host, as its user and with its files${driverNote ? `: ${driverNote}` : ''}`,
+      message: `runs as a plain process of this host, as its user${driverNote ? `: ${driverNote}` : ''}`,
     });
   if (isUntrusted(pod))
     conditions.push({

@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it } from 'vitest';
+import { afterAll, describe, it } from 'vitest';
 import { ControlGroups } from './control-groups.ts';
 import { driverContract } from './driver-contract.testing.ts';
+import { FileGuard } from './file-guard.ts';
 import { hostTools } from './host-tools.ts';
 import { imageRoot } from './image-root.testing.ts';
 import { ProcessDriver } from './process-driver.ts';
@@ -30,6 +31,18 @@ driverContract('process', async () => ({
   driver: new ProcessDriver(tools),
   image: host,
 }));
+
+const forGuard = await mkdtemp(join(tmpdir(), 'tagboat-guard-'));
+afterAll(() => rm(forGuard, { recursive: true, force: true }));
+const guard = await FileGuard.make(tools, homedir(), forGuard);
+if (typeof guard === 'string')
+  describe('the driver process, guarded', () => it.skip(`is not there: ${guard}`));
+else
+  driverContract('process, guarded', async () => ({
+    ...(await surroundings()),
+    driver: new ProcessDriver(tools, guard),
+    image: host,
+  }));
 
 const probe = await mkdtemp(join(tmpdir(), 'tagboat-drivers-'));
 const problem = await probeSandbox(tools, probe);

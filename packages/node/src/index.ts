@@ -12,6 +12,7 @@ import { DiskGuard } from './disk-guard.ts';
 import type { ContainerDriver } from './driver.ts';
 import { EngineDriver, type EngineOptions } from './engine-driver.ts';
 import { findEngineSocket, LazyEngine } from './engine-socket.ts';
+import { FileGuard } from './file-guard.ts';
 import { makeHostImage } from './host-image.ts';
 import type { HostTools } from './host-tools.ts';
 import { HostsFiles } from './hosts-files.ts';
@@ -88,12 +89,15 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       ...(options.registryLogin ? { login: options.registryLogin } : {}),
     }),
   );
+  const fileGuard =
+    note === undefined ? undefined : await FileGuard.make(options.tools, home, layout.sandboxes);
   const driver =
     options.driver === 'container'
       ? await engine.get()
       : note === undefined
         ? new SandboxDriver({ tools: options.tools, directory: layout.sandboxes })
-        : new ProcessDriver(options.tools);
+        : new ProcessDriver(options.tools, typeof fileGuard === 'string' ? undefined : fileGuard);
+  const driverNote = typeof fileGuard === 'string' ? `${note}; ${openFiles(fileGuard)}` : note;
   const groups = await ControlGroups.detect(groupName(home));
   await groups.clean(groupPattern);
   const nodeName = machineName();
@@ -104,7 +108,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     layout,
     logs: new ContainerLogs(layout, clock),
     driver,
-    driverNote: note,
+    driverNote,
     images: options.images,
     tokenFor: options.tokenFor,
     environment: options.environment,
@@ -154,7 +158,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   });
   return {
     driver: driver.name,
-    driverNote: note,
+    driverNote,
     access: new NodePodAccess({ reader: store, logs: context.logs, pods: reconciler }),
     async [Symbol.asyncDispose]() {
       await retention[Symbol.asyncDispose]();
@@ -168,6 +172,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     },
   };
 }
+
+const openFiles = (why: string) => `they can read what this user can, the owner's token too, since ${why}`;
 
 /** Claims are directories: bound when made, removed with the claim. */
 function claimController({ store, layout, clock, log }: NodeContext): Controller {

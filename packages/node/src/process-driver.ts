@@ -9,6 +9,7 @@ import {
   type RunningContainer,
 } from './driver.ts';
 import { execSession } from './exec-session.ts';
+import type { FileGuard } from './file-guard.ts';
 import { type HostTools, hostEnvironment } from './host-tools.ts';
 import { spawnContainer } from './spawn-container.ts';
 import { ashOf } from './toolboxes.ts';
@@ -23,9 +24,17 @@ export class ProcessDriver implements ContainerDriver {
   readonly isolatesFiles = false;
   readonly appliesLimits = false;
   readonly #tools: HostTools;
+  readonly #guard: FileGuard | undefined;
 
-  constructor(tools: HostTools) {
+  /** @param guard absent: the processes reach whatever the platform's user does */
+  constructor(tools: HostTools, guard?: FileGuard) {
     this.#tools = tools;
+    this.#guard = guard;
+  }
+
+  /** Whether the processes are kept from files that are not theirs. */
+  get guardsFiles(): boolean {
+    return this.#guard !== undefined;
   }
 
   async start(request: ContainerRequest, output: ContainerOutput): Promise<RunningContainer> {
@@ -50,8 +59,9 @@ export class ProcessDriver implements ContainerDriver {
     for (const mount of request.mounts) await rewriteScripts(mount, (text) => shell(rewrite(text)));
     const cwd = rewrite(request.workingDir);
     await mkdir(cwd, { recursive: true }).catch(() => undefined);
+    const guard = (await this.#guard?.prefix(request, bin)) ?? [];
     const running: RunningContainer = await spawnContainer({
-      command: inGroup(request, command),
+      command: inGroup(request, [...guard, ...command]),
       environment,
       cwd,
       output,
@@ -61,7 +71,7 @@ export class ProcessDriver implements ContainerDriver {
         execSession(
           {
             ...wanted,
-            command: inGroup(request, wanted.command.map(rewrite)),
+            command: inGroup(request, [...guard, ...wanted.command.map(rewrite)]),
             environment,
             cwd,
           },

@@ -213,13 +213,15 @@ function enterScript(
   { group, hostname, readOnlyRoot }: ContainerRequest,
   { root, fstab, inside }: { root: string; fstab: string; inside: readonly string[] },
 ): string {
+  const name = shellQuote(hostname.slice(0, 63));
   const lines = [
     'set -e',
     ...(group?.processFiles ?? []).map((file) => `echo 0 > ${shellQuote(file)}`),
     // Where memory runs out, the kernel shall end a container rather than the platform.
-    'echo 1000 > /proc/self/oom_score_adj 2>/dev/null || true',
+    '{ echo 1000 > /proc/self/oom_score_adj; } 2>/dev/null || true',
     `mount -a -T ${shellQuote(fstab)}`,
-    `echo ${shellQuote(hostname.slice(0, 63))} > /proc/sys/kernel/hostname 2>/dev/null || true`,
+    // The file is the host's root's; where that is somebody else, the system call still works in an own namespace.
+    `{ echo ${name} > /proc/sys/kernel/hostname; } 2>/dev/null || hostname ${name} 2>/dev/null || true`,
     ...(readOnlyRoot ? [`mount -o remount,ro ${shellQuote(root)}`] : []),
     `exec ${inside.map(shellQuote).join(' ')}`,
   ];

@@ -5,6 +5,7 @@ import type {
   PipelineRunSpec,
   PipelineSpec,
   PipelineTask,
+  Task,
 } from '@tagboat/api';
 import type { ModelSpec } from './model-spec.ts';
 import { builtInTask, type TaskName } from './tasks.ts';
@@ -109,6 +110,11 @@ const common: Readonly<Record<string, string>> = {
   run: '$(context.pipelineRun.name)',
 };
 
+/** A task's text in a pipeline, with the labels that its pods shall have. */
+function embedded({ metadata: { labels }, spec }: Task): NonNullable<PipelineTask['taskSpec']> {
+  return { ...(labels ? { metadata: { labels } } : {}), ...spec! };
+}
+
 /** The pipeline of one kind of run. `embed`: with the tasks' text in it, else by reference to Tasks of the cluster. */
 export function pipelineSpec(kind: RunKind, spec: ModelSpec, embed: boolean): PipelineSpec {
   const uses = usesOf(kind, spec);
@@ -121,7 +127,7 @@ export function pipelineSpec(kind: RunKind, spec: ModelSpec, embed: boolean): Pi
     return {
       name: use.task,
       displayName: task.metadata.annotations?.['tekton.dev/displayName'] ?? use.task,
-      ...(embed ? { taskSpec: task.spec! } : { taskRef: { kind: 'Task', name: task.metadata.name } }),
+      ...(embed ? { taskSpec: embedded(task) } : { taskRef: { kind: 'Task', name: task.metadata.name } }),
       ...(params.length > 0 ? { params } : {}),
       ...(index > 0 ? { runAfter: [...(use.after ?? [uses[index - 1]!.task])] } : {}),
       ...(use.timeout ? { timeout: use.timeout } : {}),

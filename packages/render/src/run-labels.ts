@@ -10,6 +10,17 @@ export const runLabels = {
   untrusted: 'tagboat.dev/untrusted',
 } as const;
 
+/**
+ * On a Task: how far the token of its pods reaches, where that is less than the whole project, because the task runs
+ * code of the user: to the project's repositories, to read; to what the model is made of; or also to what is deployed
+ * of it, to read.
+ */
+export const taskAccessLabel = 'tagboat.dev/access';
+const taskAccesses = ['sources', 'artifacts', 'releases'] as const;
+export type TaskAccess = (typeof taskAccesses)[number];
+export const isTaskAccess = (text: string | undefined): text is TaskAccess =>
+  (taskAccesses as readonly (string | undefined)[]).includes(text);
+
 /** On a Model: asks for a retraining; its value says when or why, and one value is acted on once. */
 export const retrainAnnotation = 'tagboat.dev/retrain-requested';
 

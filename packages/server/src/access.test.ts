@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { mayPod } from './access.ts';
 
 const pod = { kind: 'pod', namespace: 'demo', pod: 'p' } as const;
@@ -70,4 +70,67 @@ it("a workbench's terminal looks at its project and starts runs, and reaches no 
   ] as const)
     expect(may(url, method), `${method} ${url}`).toBe(false);
   expect(mayPod(pod, { method: 'GET', url: `${tekton}/demo/pipelineruns` })).toBe(false);
+});
+
+it('no pod takes layers of another project into its own', () => {
+  const may = (from: string) =>
+    mayPod(pod, { method: 'POST', url: `/v2/demo/app/blobs/uploads/?mount=sha256:1&from=${from}` });
+  expect(may('demo/other')).toBe(true);
+  expect(may('secret/app')).toBe(false);
+  expect(may('demo%2f..%2fsecret/app')).toBe(false);
+});
+
+describe('a pod of a task that runs code of the user', () => {
+  const may = (access: 'sources' | 'artifacts' | 'releases', url: string, method = 'GET') =>
+    mayPod({ ...pod, scope: { access, model: 'app' } }, { method, url });
+
+  it('keeps what its model consists of, and neither releases nor pushes', () => {
+    for (const access of ['artifacts', 'releases'] as const) {
+      for (const [url, method] of [
+        ['/v2/', 'GET'],
+        ['/v2/demo/app/model/blobs/uploads/', 'POST'],
+        ['/v2/demo/app/cache/manifests/abc', 'GET'],
+        ['/v2/demo/app/notebooks/manifests/run-1', 'PUT'],
+        ['/v2/demo/app/data/blobs/sha256:1', 'HEAD'],
+      ] as const)
+        expect(may(access, url, method), `${method} ${url}`).toBe(true);
+      for (const [url, method] of [
+        ['/v2/demo/app/manifests/v1', 'PUT'],
+        ['/v2/demo/app/manifests/v1', 'GET'],
+        ['/v2/demo/other/model/blobs/sha256:1', 'GET'],
+        ['/v2/demo/app/model/manifests/sha256:1', 'DELETE'],
+        ['/v2/demo/app/model/blobs/uploads/?mount=sha256:1&from=demo/other', 'POST'],
+        ['/git/demo/app.git/git-receive-pack', 'POST'],
+        ['/git/demo/app.git/info/refs?service=git-upload-pack', 'GET'],
+        ['/git/demo/app-deployment.git/git-receive-pack', 'POST'],
+        ['/git/demo/app-deployment.git/info/refs?service=git-receive-pack', 'GET'],
+        ['/git/api/v1/repos/demo/app/pulls', 'POST'],
+        ['/image-builds/demo', 'POST'],
+      ] as const)
+        expect(may(access, url, method), `${method} ${url}`).toBe(false);
+    }
+  });
+
+  it('reads what is deployed only where it compares with it', () => {
+    const read = '/git/demo/app-deployment.git/info/refs?service=git-upload-pack';
+    expect(may('releases', read)).toBe(true);
+    expect(may('releases', '/git/demo/app-deployment.git/git-upload-pack', 'POST')).toBe(true);
+    expect(may('releases', '/git-credentials?url=https://x')).toBe(true);
+    expect(may('artifacts', read)).toBe(false);
+    expect(may('artifacts', '/git-credentials?url=https://x')).toBe(false);
+  });
+
+  it('reads sources where it builds or tests them', () => {
+    expect(may('sources', '/git/demo/lib.git/info/refs?service=git-upload-pack')).toBe(true);
+    expect(may('sources', '/git/demo/lib/git-upload-pack', 'POST')).toBe(true);
+    for (const [url, method] of [
+      ['/git/demo/lib.git/info/refs?service=git-receive-pack', 'GET'],
+      ['/git/demo/lib.git/git-receive-pack', 'POST'],
+      ['/git/other/lib.git/info/refs?service=git-upload-pack', 'GET'],
+      ['/git-credentials?url=https://x', 'GET'],
+      ['/v2/demo/app/model/manifests/x', 'GET'],
+      ['/image-builds/demo', 'POST'],
+    ] as const)
+      expect(may('sources', url, method), `${method} ${url}`).toBe(false);
+  });
 });

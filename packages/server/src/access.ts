@@ -6,7 +6,7 @@ import { isConsolePage } from './console-files.ts';
 import { shareOf } from './share-routes.ts';
 import type { Shares } from './shares.ts';
 import type { SignIn } from './sign-in.ts';
-import type { Identity } from './tokens.ts';
+import type { Identity, TaskScope } from './tokens.ts';
 import { mayWorkbench } from './workbench-access.ts';
 
 declare module 'fastify' {
@@ -96,14 +96,15 @@ const refusal = (reason: 'Unauthorized' | 'Forbidden', message: string) =>
 
 /** A run's pod reaches the repositories and images of its own project, and nothing else; a workbench also its runs. */
 export function mayPod(
-  { namespace, onlyReads, workbench }: Extract<Identity, { kind: 'pod' }>,
+  { namespace, onlyReads, workbench, scope }: Extract<Identity, { kind: 'pod' }>,
   { method, url }: Pick<FastifyRequest, 'method' | 'url'>,
 ): boolean {
   const [path = '', query = ''] = url.split('?');
   const decoded = decodeURIComponent(path);
-  if (decoded.includes('..')) return false;
+  if (decoded.includes('..') || !mayMount(namespace, query)) return false;
   if (onlyReads !== undefined)
     return mayRead(`/git/${namespace}/${onlyReads}`, { method, path: decoded, query });
+  if (scope) return mayUserCode(namespace, scope, { method, path: decoded, query });
   if (workbench !== undefined && mayWorkbench(namespace, { method, path: decoded, query })) return true;
   return (
     decoded === '/v2/' ||
@@ -116,11 +117,48 @@ export function mayPod(
   );
 }
 
-/** A fetch of one repository, with its Git LFS content. */
-function mayRead(
-  repository: string,
-  { method, path, query }: { method: string; path: string; query: string },
+/** Whether a blob that is taken over from another repository (distribution-spec, cross-repository mount) is the project's. */
+function mayMount(namespace: string, query: string): boolean {
+  const from = new URLSearchParams(query).getAll('from');
+  return from.every((name) => name.startsWith(`${namespace}/`) && !name.includes('..'));
+}
+
+interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+}
+
+/** What the built-in task around a user's code needs, since that code could read its token: nothing that releases. */
+function mayUserCode(
+  namespace: string,
+  { access, model }: TaskScope,
+  { method, path, query }: Asked,
 ): boolean {
+  if (access === 'sources') {
+    const [, , project, repository = ''] = path.split('/');
+    return (
+      project === namespace &&
+      mayRead(`/git/${namespace}/${repository.replace(/\.git$/, '')}`, { method, path, query })
+    );
+  }
+  if (path === '/v2/' || path === '/v2') return true;
+  const kept = ['model', 'cache', 'notebooks', 'data', 'metrics'].map(
+    (kind) => `${namespace}/${model}/${kind}`,
+  );
+  if (kept.some((repository) => path.startsWith(`/v2/${repository}/`)))
+    return (
+      method !== 'DELETE' && new URLSearchParams(query).getAll('from').every((name) => kept.includes(name))
+    );
+  if (access !== 'releases') return false;
+  return (
+    (method === 'GET' && path === '/git-credentials') ||
+    mayRead(`/git/${namespace}/${model}-deployment`, { method, path, query })
+  );
+}
+
+/** A fetch of one repository, with its Git LFS content. */
+function mayRead(repository: string, { method, path, query }: Asked): boolean {
   const rest = [`${repository}.git/`, `${repository}/`].find((start) => path.startsWith(start));
   if (rest === undefined) return false;
   const asked = `${method} ${path.slice(rest.length)}`;

@@ -1,9 +1,16 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { controllerOf, kinds, type Pod } from '@tagboat/api';
-import { runLabels } from '@tagboat/render';
+import { isTaskAccess, runLabels, type TaskAccess, taskAccessLabel } from '@tagboat/render';
 import type { Reader } from '@tagboat/store';
 import { sameSecret, secretFile } from './secrets.ts';
+
+/** How far the token of a task reaches that runs code of the user, which could read it. */
+export interface TaskScope {
+  /** `sources`: the project's repositories, to read; `artifacts`: what its model is made of; `releases`: also what is deployed of it, to read. */
+  readonly access: TaskAccess;
+  readonly model: string;
+}
 
 /** Who asks. A run's pod may do less than the owner, and only in its own namespace. */
 export type Identity =
@@ -16,6 +23,8 @@ export type Identity =
       readonly onlyReads?: string;
       /** The workbench whose pod it is: its user also looks at the project's runs, and starts them. */
       readonly workbench?: string;
+      /** Its task runs code of the user. */
+      readonly scope?: TaskScope;
     }
   /** Whoever has a share link: sees what `/shared/<namespace>/<model>` shows, and nothing else. */
   | { readonly kind: 'share'; readonly namespace: string; readonly model: string };
@@ -69,11 +78,13 @@ export class Tokens {
     if (!pod || pod.metadata.uid !== uid || over) return undefined;
     const { labels = {} } = pod.metadata;
     const owner = controllerOf(pod);
+    const access = labels[taskAccessLabel];
     return {
       kind: 'pod',
       namespace: namespace!,
       pod: name!,
       ...(labels[runLabels.untrusted] === 'true' ? { onlyReads: labels[runLabels.repository] ?? '' } : {}),
+      ...(isTaskAccess(access) ? { scope: { access, model: labels[runLabels.model] ?? '' } } : {}),
       ...(owner?.kind === 'Notebook' ? { workbench: owner.name } : {}),
     };
   }

@@ -10,6 +10,7 @@ import { fileDigest, pullArtifact, pushArtifact } from '@tagboat/oci';
 import { runChecked } from '@tagboat/process';
 import type { DataSource, ModelFile } from '@tagboat/render';
 import type { StepContext } from './context.ts';
+import { plainEnvironment } from './execute.ts';
 import { lockFileName, readLockFile } from './lock-file.ts';
 import { inContext } from './model-paths.ts';
 
@@ -133,7 +134,11 @@ async function produce(
   const made = safeJoin(cwd, source.path);
   await mkdir(dirname(made), { recursive: true });
   await rm(made, { recursive: true, force: true });
-  await runChecked(command!, args, { cwd, timeout: downloadTimeout });
+  await runChecked(command!, args, {
+    cwd,
+    env: plainEnvironment(context, join(directory, 'home')),
+    timeout: downloadTimeout,
+  });
   await rename(made, path).catch(() => {
     throw notFound(`the command of data "${source.name}" left nothing at ${source.path}`);
   });

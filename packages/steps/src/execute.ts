@@ -23,22 +23,27 @@ export interface Execution {
 const passedOn =
   /^(LANG|LC_\w+|TZ|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE)$/i;
 
-/** The environment of a user's own code: nothing of the platform's. */
+/** The environment of a user's own program: nothing of the platform's. */
+export function plainEnvironment(context: StepContext, home: string): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const [name, value] of Object.entries(context.environment))
+    if (value !== undefined && (passedOn.test(name) || name.startsWith('TAGBOAT_USER_')))
+      environment[name] = value;
+  return { ...environment, PATH: context.environment.PATH ?? '/usr/local/bin:/usr/bin:/bin', HOME: home };
+}
+
+/** The environment of a user's own Python code. */
 export function userEnvironment(
   context: StepContext,
   workdir: string,
   python: string,
 ): Record<string, string> {
-  const environment: Record<string, string> = {};
-  for (const [name, value] of Object.entries(context.environment))
-    if (value !== undefined && (passedOn.test(name) || name.startsWith('TAGBOAT_USER_')))
-      environment[name] = value;
+  const environment = plainEnvironment(context, join(workdir, '..', '.home'));
   const bin = dirname(python);
   return {
     ...environment,
-    PATH: `${bin}:${context.environment.PATH ?? '/usr/local/bin:/usr/bin:/bin'}`,
+    PATH: `${bin}:${environment.PATH}`,
     VIRTUAL_ENV: dirname(bin),
-    HOME: join(workdir, '..', '.home'),
     MPLBACKEND: 'agg',
     MPLCONFIGDIR: join(workdir, '..', '.home', 'matplotlib'),
     PYTHONUNBUFFERED: '1',
