@@ -10,22 +10,21 @@ import {
 } from '@tagboat/api';
 import { type Clock, conflict, invalid, notFound, systemClock, TagboatError, timestamp } from '@tagboat/base';
 import { Catalog } from './catalog.ts';
+import { afterDeletion, hasSpecFinalizers } from './deletion.ts';
 import { generatedName } from './names.ts';
 import { contentEquals, deepFreeze, prepareUpdate, sealedCopy } from './prepare.ts';
 import { eventFor, inTheFuture, parseRevision } from './select.ts';
-import {
-  type DeleteOptions,
-  foregroundDeletion,
-  type Journal,
-  type JournalRecord,
-  type List,
-  orphanDependents,
-  type Query,
-  type ResourceStore,
-  type TextList,
-  type WatchEvent,
-  type WatchOptions,
-  type WriteOptions,
+import type {
+  DeleteOptions,
+  Journal,
+  JournalRecord,
+  List,
+  Query,
+  ResourceStore,
+  TextList,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
 } from './types.ts';
 import { type Change, History, type Sink } from './watch.ts';
 
@@ -165,24 +164,10 @@ export class ObjectStore implements ResourceStore {
     const current = this.#existing(key);
     const stale = findConflict(key, current, options);
     if (stale) return this.#refuse(stale);
-    const finalizers = withPropagation(current, options.propagation);
-    const waits = finalizers.length > 0 || hasSpecFinalizers(current);
     if (options.dryRun) return current;
-    if (!waits) return this.#remove(key, current);
-    const { deletionGracePeriodSeconds: before } = current.metadata;
-    const { gracePeriodSeconds: grace = before } = options;
-    if (
-      current.metadata.deletionTimestamp &&
-      finalizers.length === (current.metadata.finalizers ?? []).length &&
-      (grace === undefined || (before !== undefined && grace >= before))
-    )
-      return current;
-    const marked = sealedCopy(current);
-    marked.metadata.deletionTimestamp ??= timestamp(this.#clock);
-    if (grace !== undefined) marked.metadata.deletionGracePeriodSeconds = Math.min(grace, before ?? grace);
-    marked.metadata.generation = (current.metadata.generation ?? 1) + 1;
-    if (finalizers.length > 0) marked.metadata.finalizers = finalizers;
-    return this.#write(key, current, marked);
+    const next = afterDeletion(current, options, this.#clock);
+    if (next === 'gone') return this.#remove(key, current);
+    return next === current ? current : this.#write(key, current, next);
   }
 
   /** Writes a consistent copy of everything durable to a new file, while writes go on. */
@@ -353,19 +338,4 @@ function findConflict(
   return conflict(`${describeKey(key)} was changed by somebody else: ${found}`, {
     hint: 'read it again and repeat the change',
   });
-}
-
-/** The finalizers that a delete leads to (registry `deletionFinalizersForGarbageCollection`). */
-function withPropagation(current: KubernetesObject, policy: DeleteOptions['propagation']): string[] {
-  const finalizers = current.metadata.finalizers ?? [];
-  if (policy === undefined) return [...finalizers];
-  const others = finalizers.filter((name) => name !== foregroundDeletion && name !== orphanDependents);
-  if (policy === 'Foreground') return [...others, foregroundDeletion];
-  return policy === 'Orphan' ? [...others, orphanDependents] : others;
-}
-
-/** A Namespace goes only when its content has gone (core/v1 NamespaceSpec.finalizers). */
-function hasSpecFinalizers(object: KubernetesObject): boolean {
-  if (object.kind !== 'Namespace') return false;
-  return ((object.spec as { finalizers?: string[] } | undefined)?.finalizers?.length ?? 0) > 0;
 }

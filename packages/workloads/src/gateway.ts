@@ -1,14 +1,10 @@
-import {
-  Agent,
-  request as ask,
-  type IncomingMessage,
-  type RequestOptions,
-  type ServerResponse,
-} from 'node:http';
+import { Agent, request as ask, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock, Logger } from '@tagboat/base';
 import { endToEnd, forwarded } from './gateway-headers.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
+import { addressOf, idOf, type Target, targetOf } from './gateway-target.ts';
+import { passUpgrade, type Upgrade } from './gateway-upgrade.ts';
 import { RequestBody } from './request-body.ts';
 import type { Backend, RouteTable } from './routes.ts';
 
@@ -37,22 +33,9 @@ export interface ServedExchange {
   readonly input: () => string;
 }
 
-interface Target {
-  readonly namespace: string;
-  readonly name: string;
-  /** Path and query below the service's prefix. */
-  readonly path: string;
-  /** What was taken off the path; absent where a host name leads to the service. */
-  readonly prefix?: string;
-  /** Of the Service. */
-  readonly port?: number | string | undefined;
-}
-
 /** Milliseconds: a service that answered within `recently` is waited for, for `patience`. */
 const recently = 30_000;
 const patience = 10_000;
-
-const idOf = ({ namespace, name }: Target) => `${namespace}/${name}`;
 
 /** Bytes of a request's content that an observer may have. */
 const mostInput = 4096;
@@ -112,37 +95,14 @@ export class Gateway {
       socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n');
       return;
     }
-    void this.#connect({ request, socket, head, target });
+    void this.#upgrade({ request, socket, head, target });
   };
 
-  async #connect({ request, socket, head, target }: Upgrade): Promise<void> {
+  async #upgrade(upgrade: Upgrade): Promise<void> {
+    const { target, socket } = upgrade;
     const backend = this.#pick(target, new Set()) ?? (await this.#returning(target, socket));
-    if (!backend) {
-      socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\n');
-      return;
-    }
-    const headers = {
-      ...forwarded(request, target.prefix),
-      connection: 'Upgrade',
-      upgrade: request.headers.upgrade ?? '',
-    };
-    const upstream = ask({ ...addressOf(backend, target), method: request.method, headers, agent: false });
-    upstream.on('upgrade', (answer, peer, first) => {
-      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headerLines(answer)}\r\n\r\n`);
-      if (first.length > 0) socket.write(first);
-      if (head.length > 0) peer.write(head);
-      peer.pipe(socket).pipe(peer);
-      peer.on('error', () => socket.destroy());
-      peer.on('close', () => socket.destroy());
-      socket.on('close', () => peer.destroy());
-    });
-    upstream.on('response', (answer) => {
-      socket.write(`HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\nconnection: close\r\n\r\n`);
-      answer.pipe(socket);
-    });
-    upstream.on('error', () => socket.end('HTTP/1.1 502 Bad Gateway\r\nconnection: close\r\n\r\n'));
-    socket.on('close', () => upstream.destroy());
-    upstream.end();
+    if (backend) passUpgrade(upgrade, addressOf(backend, target));
+    else socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\n');
   }
 
   /** What was asked of each service, as Prometheus text. */
@@ -303,33 +263,4 @@ interface Exchange {
   readonly target: Target;
   readonly body: RequestBody;
   readonly sent: { bytes: number; model: string | undefined };
-}
-
-interface Upgrade {
-  readonly request: IncomingMessage;
-  readonly socket: Duplex;
-  readonly head: Buffer;
-  readonly target: Target;
-}
-
-function headerLines({ rawHeaders }: IncomingMessage): string {
-  const lines: string[] = [];
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2)
-    lines.push(`${rawHeaders[index]}: ${rawHeaders[index + 1]}`);
-  return lines.join('\r\n');
-}
-
-function targetOf(url: string): Target | undefined {
-  const match = /^\/([a-z0-9-]+)\/([a-z0-9.-]+)(\/.*|\?.*)?$/.exec(url);
-  if (!match) return undefined;
-  const [, namespace = '', name = '', path = ''] = match;
-  return { namespace, name, path, prefix: `/${namespace}/${name}` };
-}
-
-function addressOf(backend: Backend, target: Target): RequestOptions {
-  return {
-    host: backend.host,
-    port: backend.port,
-    path: target.path.startsWith('/') ? target.path : `/${target.path}`,
-  };
 }
