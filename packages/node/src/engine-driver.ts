@@ -121,14 +121,14 @@ export class EngineDriver implements ContainerDriver {
   async start(request: ContainerRequest, output: ContainerOutput): Promise<RunningContainer> {
     const container = await this.#engine.createContainer(await this.#settings(request));
     const { stdin = false, tty = false } = request;
-    // `hijack` gives a connection both ways; podman counts what comes with it as input, so only who has any asks for it.
-    const stream = (await container.attach({
-      stream: true,
-      stdout: true,
-      stderr: true,
-      stdin,
-      hijack: stdin,
-    })) as unknown as EngineStream;
+    let stream: EngineStream;
+    try {
+      stream = await attached(container, stdin);
+    } catch (error) {
+      // podman makes what it attaches to: it says here that a command cannot be started.
+      await container.remove({ force: true }).catch(() => undefined);
+      return failedStart(messageOf(error));
+    }
     const { stdout, stderr } = splitStream(stream, this.#engine.modem as never, tty);
     const streams = [
       forward(stdout, (data) => output('stdout', data)),
@@ -299,6 +299,16 @@ export class EngineDriver implements ContainerDriver {
     await Promise.all(found.map(({ Id }) => this.#engine.getContainer(Id).remove({ force: true, v: true })));
   }
 }
+
+/** `hijack` gives a connection both ways; podman counts what comes with it as input, so only who has any asks for it. */
+const attached = async (container: Dockerode.Container, stdin: boolean) =>
+  (await container.attach({
+    stream: true,
+    stdout: true,
+    stderr: true,
+    stdin,
+    hijack: stdin,
+  })) as unknown as EngineStream;
 
 const failedStart = (startError: string): RunningContainer => ({
   pid: undefined,
