@@ -3,10 +3,24 @@ import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { resultsOf } from '@tagboat/api';
-import { finishedRun, PlatformProcess, serving, tinyProject, WorkingCopy } from '@tagboat/dev-env';
+import { kinds, type PipelineRun, resultsOf } from '@tagboat/api';
+import {
+  failures,
+  finishedRun,
+  PlatformProcess,
+  serving,
+  tinyProject,
+  until,
+  WorkingCopy,
+} from '@tagboat/dev-env';
 import { runChecked, runCommand } from '@tagboat/process';
-import { DockerEngine, enginePrograms } from '@tagboat/process/testing';
+import {
+  DockerEngine,
+  enginePrograms,
+  imageRoot,
+  PodmanEngine,
+  type TestEngine,
+} from '@tagboat/process/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const programs = await enginePrograms();
@@ -116,23 +130,107 @@ describe.skipIf(why !== undefined)(`a real container engine${why ? ` (skipped: $
     });
     expect(pushed.status).toBe(200);
   });
+});
 
-  test('with the container driver a tag is trained, built and released in containers alone', {
-    timeout: 240_000,
-  }, async (context) => {
-    if (typeof programs === 'string') return;
-    const started = await DockerEngine.start(programs);
-    if (typeof started === 'string') return context.skip(started);
-    await using engine = started;
-    await using contained = await PlatformProcess.start({
+const engines = [
+  { name: 'docker', start: () => DockerEngine.start() },
+  { name: 'podman', start: () => PodmanEngine.start() },
+];
+
+describe.skipIf(why !== undefined).each(engines)(`the container driver with $name`, ({ start }) => {
+  let engine: TestEngine | undefined;
+  let missing = '';
+  let platform: PlatformProcess;
+  let base: string;
+  beforeAll(async () => {
+    const started = await start();
+    if (typeof started === 'string') {
+      missing = started;
+      return;
+    }
+    engine = started;
+    platform = await PlatformProcess.start({
       driver: 'container',
       environment: { DOCKER_HOST: `unix://${engine.socket}` },
     });
-    await using copy = await WorkingCopy.create(() => contained.gitUrl('engine', 'tiny'), tinyProject);
+    base = await mkdtemp(join(tmpdir(), 'tagboat-engine-base-'));
+    const root = await imageRoot(join(base, 'root'));
+    // The steps of AICoE-CI's pipelines that only decide run in an image `bash`.
+    for (const name of ['localhost/test/base:1', 'docker.io/library/bash:latest'])
+      await engine.importImage(root, name);
+  }, 300_000);
+  afterAll(async () => {
+    await platform?.[Symbol.asyncDispose]();
+    await engine?.[Symbol.asyncDispose]();
+    if (base) await rm(base, { recursive: true, force: true });
+  }, 60_000);
+
+  test('a tag is trained, built and released in containers alone', { timeout: 240_000 }, async (context) => {
+    if (missing) return context.skip(missing);
+    await using copy = await WorkingCopy.create(() => platform.gitUrl('engine', 'tiny'), tinyProject);
     await copy.ship('v1.0.0');
-    const run = await finishedRun(await contained.client(), 'engine', 'v1.0.0');
-    expect(run.status?.conditions?.[0]).toMatchObject({ status: 'True', reason: 'Succeeded' });
+    const client = await platform.client();
+    const run = await finishedRun(client, 'engine', 'v1.0.0');
+    expect(run.status?.conditions?.[0], await failures(client, run)).toMatchObject({
+      status: 'True',
+      reason: 'Succeeded',
+    });
   });
+
+  test('a Dockerfile of several stages is built, pushed, and runs as a step', {
+    timeout: 240_000,
+  }, async (context) => {
+    if (missing) return context.skip(missing);
+    await using copy = await WorkingCopy.create(() => platform.gitUrl('stages', 'app'), {
+      '.aicoe-ci.yaml': 'check: [thoth-build]\nbuild: { build-stratergy: Dockerfile }\n',
+      Dockerfile: stages,
+      'given.txt': 'given\n',
+    });
+    await copy.ship('v1.0.0');
+    const client = await platform.client();
+    const built = await finishedRun(client, 'stages', 'v1.0.0');
+    expect(built.status?.conditions?.[0]?.status, await failures(client, built)).toBe('True');
+    const { host } = new URL(platform.url);
+    await client.create<PipelineRun>(kinds.PipelineRun, {
+      apiVersion: 'tekton.dev/v1',
+      kind: 'PipelineRun',
+      metadata: { name: 'reads', namespace: 'stages' },
+      spec: { pipelineSpec: { tasks: [{ name: 'read', taskSpec: readTask(`${host}/stages/app:v1.0.0`) }] } },
+    } as PipelineRun);
+    const read = await until<PipelineRun>(
+      client,
+      { type: kinds.PipelineRun, namespace: 'stages', what: 'the end of the run', timeout: 120_000 },
+      ({ metadata, status }) => metadata.name === 'reads' && status?.completionTime !== undefined,
+    );
+    expect(read.status?.conditions?.[0]?.status, await failures(client, read)).toBe('True');
+  });
+});
+
+/** Two stages, an argument before and one within them, and lines that run something. */
+const stages = `ARG BASE=localhost/test/base:1
+FROM $BASE AS made
+ARG WORD=argument
+RUN mkdir /made && echo "$WORD" > /made/said
+FROM localhost/test/base:1
+COPY --from=made /made /made
+COPY given.txt /made/
+RUN cat /made/given.txt >> /made/said
+ENV FROM_IMAGE=environment
+`;
+
+const readTask = (image: string) => ({
+  steps: [
+    {
+      name: 'read',
+      image,
+      script: `#!/bin/sh
+set -e
+test "$FROM_IMAGE" = environment
+test "$(cat /made/said)" = "argument
+given"
+`,
+    },
+  ],
 });
 
 /** Waits until a server answers. */

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { ControlGroups } from '../../packages/node/src/control-groups.ts';
 import type { ContainerDriver } from '../../packages/node/src/driver.ts';
 import { hostTools } from '../../packages/node/src/host-tools.ts';
-import { imageRoot } from '../../packages/node/src/image-root.testing.ts';
 import type { ResolvedImage } from '../../packages/node/src/images.ts';
 import { ProcessDriver } from '../../packages/node/src/process-driver.ts';
 import { probeSandbox, SandboxDriver } from '../../packages/node/src/sandbox-driver.ts';
+import { imageRoot } from '../../packages/process/src/testing/image-root.ts';
 
 const count = Number(process.argv[2] ?? 100);
 const directory = await mkdtemp(join(tmpdir(), 'tagboat-bench-node-'));

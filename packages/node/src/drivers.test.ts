@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { imageRoot } from '@tagboat/process/testing';
 import { afterAll, describe, it } from 'vitest';
 import { ControlGroups } from './control-groups.ts';
 import { driverContract } from './driver-contract.testing.ts';
 import { FileGuard } from './file-guard.ts';
 import { hostTools } from './host-tools.ts';
-import { imageRoot } from './image-root.testing.ts';
 import { ProcessDriver } from './process-driver.ts';
 import { probeSandbox, SandboxDriver } from './sandbox-driver.ts';
 

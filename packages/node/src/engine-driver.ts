@@ -13,7 +13,9 @@ import {
   type RunningContainer,
   type WantedImage,
 } from './driver.ts';
+import { attachTo } from './engine-attach.ts';
 import { engineDone } from './engine-progress.ts';
+import { pullImage } from './engine-pull.ts';
 import { type EngineStream, splitStream, writeTo } from './engine-streams.ts';
 import type { HostImage } from './host-image.ts';
 import type { ImageConfig, ResolvedImage } from './images.ts';
@@ -86,7 +88,7 @@ export class EngineDriver implements ContainerDriver {
         reason: 'ImagePullFailed',
       });
     try {
-      await this.#pull(reference);
+      await pullImage(this.#engine, { reference, login: this.#options.login?.(reference) });
     } catch (cause) {
       // What the engine has is as good as what cannot be asked for, unless it must be the newest.
       if (present && pullPolicy !== 'Always') return present;
@@ -108,7 +110,8 @@ export class EngineDriver implements ContainerDriver {
     const { archive, tag, config, mounts } = await make();
     const name = `${ownName}:${tag}`;
     if (!(await this.#inspect(name))) {
-      const stream = await this.#engine.importImage(archive, { repo: ownName, tag });
+      // podman looks at no `tag` beside the name.
+      const stream = await this.#engine.importImage(archive, { repo: name });
       await engineDone(this.#engine, stream);
     }
     const image = await this.#inspect(name);
@@ -123,7 +126,7 @@ export class EngineDriver implements ContainerDriver {
     const { stdin = false, tty = false } = request;
     let stream: EngineStream;
     try {
-      stream = await attached(container, stdin);
+      stream = await attachTo({ socket: this.#options.socket, container: container.id, stdin });
     } catch (error) {
       // podman makes what it attaches to: it says here that a command cannot be started.
       await container.remove({ force: true }).catch(() => undefined);
@@ -285,12 +288,6 @@ export class EngineDriver implements ContainerDriver {
     }
   }
 
-  async #pull(reference: string): Promise<void> {
-    const login = this.#options.login?.(reference);
-    const options = login ? { authconfig: { ...login, serveraddress: reference.split('/')[0] } } : {};
-    await engineDone(this.#engine, await this.#engine.pull(reference, options));
-  }
-
   async #reap(): Promise<void> {
     const found = await this.#engine.listContainers({
       all: true,
@@ -299,16 +296,6 @@ export class EngineDriver implements ContainerDriver {
     await Promise.all(found.map(({ Id }) => this.#engine.getContainer(Id).remove({ force: true, v: true })));
   }
 }
-
-/** `hijack` gives a connection both ways; podman counts what comes with it as input, so only who has any asks for it. */
-const attached = async (container: Dockerode.Container, stdin: boolean) =>
-  (await container.attach({
-    stream: true,
-    stdout: true,
-    stderr: true,
-    stdin,
-    hijack: stdin,
-  })) as unknown as EngineStream;
 
 const failedStart = (startError: string): RunningContainer => ({
   pid: undefined,

@@ -29,3 +29,7 @@ export async function engineDone(
   );
   if (problem !== undefined) throw new Error(problem.trim());
 }
+
+/** podman asks for TLS of this machine's own registries too, unless told; docker does not know the option. */
+export const withoutTls = (image: string): { tlsVerify?: false } =>
+  /^(127\.|localhost|\[::1\])/.test(image) ? { tlsVerify: false } : {};

@@ -2,36 +2,32 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '@tagboat/base';
-import { runChecked } from '@tagboat/process';
-import { DockerEngine, enginePrograms } from '@tagboat/process/testing';
+import { DockerEngine, imageRoot, PodmanEngine, type TestEngine } from '@tagboat/process/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ControlGroups } from './control-groups.ts';
 import { driverContract } from './driver-contract.testing.ts';
 import { EngineDriver } from './engine-driver.ts';
 import { makeHostImage } from './host-image.ts';
 import { hostTools } from './host-tools.ts';
-import { imageRoot } from './image-root.testing.ts';
 
-const programs = await enginePrograms();
-const started = typeof programs === 'string' ? programs : await DockerEngine.start(programs);
-const why = typeof started === 'string' ? started : undefined;
+const engines = [
+  { name: 'docker', started: await DockerEngine.start() },
+  { name: 'podman', started: await PodmanEngine.start() },
+];
 
-describe.skipIf(why !== undefined)(`the driver container${why ? ` (skipped: ${why})` : ''}`, () => {
+for (const { name, started } of engines) {
+  const why = typeof started === 'string' ? started : undefined;
+  describe.skipIf(why !== undefined)(`the driver container${why ? ` (skipped: ${why})` : ''}`, () => {
+    engineSuite(name, started as TestEngine);
+  });
+}
+
+function engineSuite(name: string, engine: TestEngine): void {
   let directory: string;
-  const engine = started as DockerEngine;
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'tagboat-engine-test-'));
     const root = await imageRoot(join(directory, 'image'));
-    await runChecked(
-      '/bin/sh',
-      [
-        '-c',
-        `tar -C "$1" -c . | docker import --change 'ENV FROM=image' --change 'USER 1234' - test/image:1`,
-        'sh',
-        root,
-      ],
-      { env: engine.environment },
-    );
+    await engine.importImage(root, 'test/image:1', ['ENV FROM=image', 'USER 1234']);
   }, 120_000);
   afterAll(async () => {
     await engine[Symbol.asyncDispose]();
@@ -40,7 +36,7 @@ describe.skipIf(why !== undefined)(`the driver container${why ? ` (skipped: ${wh
 
   const connect = () => EngineDriver.connect({ socket: engine.socket, owner: 'test', log: silentLogger });
 
-  driverContract('container', async () => {
+  driverContract(`container with ${name}`, async () => {
     const driver = await connect();
     const image = await driver.image({ reference: 'test/image:1', pullPolicy: 'IfNotPresent' });
     return {
@@ -91,6 +87,33 @@ describe.skipIf(why !== undefined)(`the driver container${why ? ` (skipped: ${wh
     expect(text).toMatch(/^tagboat says hello\ngit version .*\nread-only\n/);
   });
 
+  it('tells why a program cannot be started, and leaves no container', { timeout: 60_000 }, async () => {
+    const driver = await connect();
+    const image = await driver.image({ reference: 'test/image:1', pullPolicy: undefined });
+    const running = await driver.start(
+      {
+        podUid: 'none',
+        directory,
+        hostname: 'h',
+        image,
+        command: ['/no/such/program'],
+        environment: {},
+        workingDir: '/',
+        mounts: [],
+      },
+      () => undefined,
+    );
+    expect(await running.exited).toMatchObject({
+      exitCode: 127,
+      startError: expect.stringContaining('/no/such/program'),
+    });
+    const { default: Docker } = await import('dockerode');
+    const filters = { label: ['dev.tagboat.pod=none'] };
+    expect(await new Docker({ socketPath: engine.socket }).listContainers({ all: true, filters })).toEqual(
+      [],
+    );
+  });
+
   it('knows what an image asks for, and says what it cannot have', async () => {
     const driver = await connect();
     const image = await driver.image({ reference: 'test/image:1', pullPolicy: undefined });
@@ -105,4 +128,4 @@ describe.skipIf(why !== undefined)(`the driver container${why ? ` (skipped: ${wh
       EngineDriver.connect({ socket: join(directory, 'none.sock'), owner: 'test', log: silentLogger }),
     ).rejects.toMatchObject({ reason: 'EngineUnavailable' });
   });
-});
+}

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { describeError, TagboatError } from '@tagboat/base';
 import type Dockerode from 'dockerode';
-import { type EngineProgress, engineDone } from './engine-progress.ts';
+import { type EngineProgress, engineDone, withoutTls } from './engine-progress.ts';
 import { findEngineSocket } from './engine-socket.ts';
 
 /** An image that the container engine of this machine is to build and push. */
@@ -67,18 +67,17 @@ async function push(
 ): Promise<void> {
   const { image, login } = build;
   await engine.getImage(id).tag({ repo: image, tag });
-  const named = engine.getImage(`${image}:${tag}`);
   try {
-    const stream = await named.push({
+    // docker takes the tag in the name as well, podman beside it alone.
+    const stream = await engine.getImage(image).push({
       tag,
       authconfig: { ...(login ?? { username: '', password: '' }), serveraddress: hostOf(image) },
-      // podman asks for TLS of this machine's registries too; docker does not know the option.
-      ...(/^(127\.|localhost|\[::1\])/.test(image) ? { tlsVerify: false } : {}),
+      ...withoutTls(image),
     });
     await follow(engine, stream, build);
   } finally {
     // Its layers stay with the image that is kept.
-    await named.remove();
+    await engine.getImage(`${image}:${tag}`).remove();
   }
 }
 

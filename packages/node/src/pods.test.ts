@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { type ConfigMap, type Container, kinds, type Pod, type PodSpec, type Secret } from '@tagboat/api';
 import { silentLogger, systemClock, TagboatError } from '@tagboat/base';
 import type { Event } from '@tagboat/controller';
+import { imageRoot } from '@tagboat/process/testing';
 import { ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { imageRoot } from './image-root.testing.ts';
 import { hostTools, type Node, startNode } from './index.ts';
 
 let home: string;

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runChecked, runCommand, tiedToParent } from '../run.ts';
 import { type DebianPrograms, debianPrograms } from './debian-programs.ts';
+import type { TestEngine } from './test-engine.ts';
 
 /** What a container engine needs, with skopeo; or why it cannot be had, in words. */
 export async function enginePrograms(): Promise<DebianPrograms | string> {
@@ -13,9 +14,9 @@ export async function enginePrograms(): Promise<DebianPrograms | string> {
 }
 
 /** A dockerd of the tests' own, with a private root and no network: nothing of it is seen by one that the host may run. */
-export class DockerEngine implements AsyncDisposable {
+export class DockerEngine implements TestEngine {
+  readonly name = 'docker';
   readonly directory: string;
-  /** For the programs that talk to it. */
   readonly environment: NodeJS.ProcessEnv;
   readonly #daemon: ChildProcess;
   #output = '';
@@ -39,8 +40,10 @@ export class DockerEngine implements AsyncDisposable {
   }
 
   /** @returns why it does not run here, in words, where it does not */
-  static async start(programs: DebianPrograms): Promise<DockerEngine | string> {
-    const engine = new DockerEngine(await mkdtemp(join(tmpdir(), 'tagboat-engine-')), programs);
+  static async start(programs?: DebianPrograms): Promise<DockerEngine | string> {
+    const found = programs ?? (await enginePrograms());
+    if (typeof found === 'string') return found;
+    const engine = new DockerEngine(await mkdtemp(join(tmpdir(), 'tagboat-engine-')), found);
     const problem = await engine.#ready();
     if (problem === undefined) return engine;
     await engine[Symbol.asyncDispose]();
@@ -53,6 +56,13 @@ export class DockerEngine implements AsyncDisposable {
 
   async docker(...args: string[]): Promise<string> {
     return (await runChecked('docker', args, { env: this.environment })).stdout.toString().trim();
+  }
+
+  async importImage(root: string, name: string, changes: readonly string[] = []): Promise<void> {
+    const options = changes.flatMap((change) => ['--change', change]);
+    const command = 'root=$1; shift; tar -C "$root" -c . | docker import "$@"';
+    const args = ['-c', command, 'sh', root, ...options, '-', name];
+    await runChecked('/bin/sh', args, { env: this.environment });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

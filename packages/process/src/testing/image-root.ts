@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { chmod, chown, copyFile, mkdir, realpath, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { runChecked } from '@tagboat/process';
+import { runChecked } from '../run.ts';
 
 const programs = [
   'sh',
