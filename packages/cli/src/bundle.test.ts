@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommand } from '@tagboat/process';
@@ -17,7 +17,27 @@ test('the whole CLI bundles into files that run, beside its packages with addons
     expect(help.stdout.toString()).toMatch(/promote/);
     const step = await runCommand(process.execPath, [join(directory, 'main.js'), 'step', 'clone']);
     expect(step.stderr).toMatch(/expected the variable TAGBOAT_/);
+    const names = await readdir(directory);
+    const release = names.filter((name) => /^(main|step|release)\b.*\.js$/.test(name));
+    const loaded = await withImports(directory, release);
+    expect(loaded).toMatch(/class Commit\b/);
+    // Steps start often: what makes environments and runs notebooks is not loaded to commit a release.
+    for (const unwanted of ['DatabaseSync', 'class NotebookRun']) expect(loaded).not.toContain(unwanted);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 });
+
+/** The text of files of a bundle and of all that they import at their start. */
+async function withImports(directory: string, names: readonly string[]): Promise<string> {
+  const texts = new Map<string, string>();
+  for (const wanted = [...names]; wanted.length > 0; ) {
+    const name = wanted.pop()!;
+    if (texts.has(name)) continue;
+    const text = await readFile(join(directory, name), 'utf8');
+    texts.set(name, text);
+    for (const [, imported] of text.matchAll(/^(?:import|export) .*"\.\/([\w-]+\.js)";$/gm))
+      wanted.push(imported!);
+  }
+  return [...texts.values()].join('\n');
+}

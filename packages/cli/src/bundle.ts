@@ -27,6 +27,8 @@ export async function bundle(options: BundleOptions): Promise<string[]> {
     input: { ...options.entries },
     platform: 'node',
     plugins: [leaveAddons(options, outside), keepPlaces(options)],
+    // Of our own packages a file loads what it uses: importing one does nothing else.
+    treeshake: { moduleSideEffects: (id) => !isOwn(id) },
     logLevel: 'silent',
   });
   await build.write({
@@ -40,6 +42,9 @@ export async function bundle(options: BundleOptions): Promise<string[]> {
   });
   return [...outside].sort();
 }
+
+const isOwn = (file: string) =>
+  file.includes(`${sep}packages${sep}`) && !file.includes(`${sep}node_modules${sep}`);
 
 /** Packages that hold compiled addons cannot be bundled, and neither can the bundler itself. */
 function leaveAddons(options: BundleOptions, outside: Set<string>): Plugin {

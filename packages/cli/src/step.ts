@@ -1,5 +1,6 @@
 import { describeError } from '@tagboat/base';
-import { runStep, StepContext } from '@tagboat/steps';
+import { StepContext } from '@tagboat/steps/context';
+import { runStep } from '@tagboat/steps/run-step';
 import { modelServerDirectory } from './paths.ts';
 
 /** `tagboat step <name>`: the work of a built-in task's step. @returns the exit code */

@@ -4,7 +4,7 @@ import { parseReference, pullArtifact } from '@tagboat/oci';
 import { runChecked } from '@tagboat/process';
 import { releaseAnnotations, servedFiles } from '@tagboat/render';
 import { registryAt, type StepContext } from './context.ts';
-import { basePythonOf } from './environment.ts';
+import { basePythonOf } from './environment-python.ts';
 import { inContext } from './model-paths.ts';
 
 /** Builds the image that serves the model, and pushes it. */

@@ -8,7 +8,7 @@ import { recall, remember } from './cache.ts';
 import type { StepContext } from './context.ts';
 import { type PinnedData, pinData } from './data.ts';
 import { deployedRelease } from './deployment.ts';
-import { pythonOf } from './environment.ts';
+import { pythonOf } from './environment-python.ts';
 import { execute } from './execute.ts';
 import { judge, type Metrics, readMetrics } from './gates.ts';
 import { inputFiles, materialise, reuseKey } from './inputs.ts';

@@ -7,7 +7,7 @@ import type { ModelFile } from '@tagboat/render';
 import { recall, remember } from './cache.ts';
 import type { StepContext } from './context.ts';
 import { type PinnedData, pinData } from './data.ts';
-import { pythonOf } from './environment.ts';
+import { pythonOf } from './environment-python.ts';
 import { execute } from './execute.ts';
 import { inputFiles, materialise, reuseKey } from './inputs.ts';
 import { inContext } from './model-paths.ts';

@@ -3,7 +3,7 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { runChecked } from '@tagboat/process';
 import type { Environment } from '@tagboat/python';
-import { basePythonOf } from './environment.ts';
+import { basePythonOf } from './environment-python.ts';
 import type { KernelEnvironment } from './workbench-environments.ts';
 
 interface Kernels {
