@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { git } from '@tagboat/git-client';
 import { parseNotebook } from '@tagboat/notebooks';
+import { savedModel } from './saved-model.ts';
 import { nameFrom } from './session.ts';
 
 export interface Proposal {
@@ -20,7 +21,10 @@ export async function proposeModelFile(root: string): Promise<Proposal> {
   const notes: string[] = [];
   const notebook = await trainingNotebook(root, files);
   const script = files.find((path) => /(^|\/)(train|fit)[^/]*\.py$/.test(path));
-  const artifact = files.find((path) => /\.(joblib|pkl|pickle)$/.test(path));
+  const trains = notebook ?? script;
+  const committed = files.find((path) => /\.(joblib|pkl|pickle)$/.test(path));
+  const saved = trains && savedModel(trains, await readFile(join(root, trains), 'utf8'));
+  const artifact = saved ?? committed ?? `models/${nameFrom(basename(root))}.joblib`;
   const requirements = ['requirements.txt', 'pyproject.toml', 'Pipfile', 'environment.yml'].find((path) =>
     files.includes(path),
   );
@@ -30,13 +34,22 @@ export async function proposeModelFile(root: string): Promise<Proposal> {
   if (!evaluate)
     notes.push('nothing evaluates the model: add a script that writes metrics, and gates for them');
   const predictor = await findPredictor(root, files);
+  const served = predictor
+    ? `predictor: ${predictor}`
+    : /\.(joblib|pkl|pickle)$/.test(artifact)
+      ? 'format: sklearn'
+      : undefined;
+  if (!served)
+    notes.push(
+      `nothing can serve ${artifact} yet: write a class with load(path) and predict(inputs), and name it as serve.predictor`,
+    );
   const data = files.filter((path) => /(^|\/)data\//.test(path) && !path.endsWith('.md')).slice(0, 5);
   const train = notebook
     ? `  train:\n    notebook: ${notebook}`
     : script
       ? `  train:\n    script: ${script}`
       : undefined;
-  if (!train && !artifact)
+  if (!train && !committed)
     notes.push('no notebook, training script or model file was found: name one of them');
   const lines = [
     'apiVersion: tagboat.dev/v1alpha1',
@@ -53,9 +66,9 @@ export async function proposeModelFile(root: string): Promise<Proposal> {
           ),
         ]
       : []),
-    train ?? (artifact ? undefined : '  train:\n    script: train.py'),
+    train ?? (committed ? undefined : '  train:\n    script: train.py'),
     '  artifact:',
-    `    path: ${artifact ?? `models/${nameFrom(basename(root))}.joblib`}`,
+    `    path: ${artifact}`,
     ...(evaluate
       ? [
           '  evaluate:',
@@ -63,8 +76,7 @@ export async function proposeModelFile(root: string): Promise<Proposal> {
           '    metrics: reports/metrics.json',
         ]
       : []),
-    '  serve:',
-    predictor ? `    predictor: ${predictor}` : '    format: sklearn',
+    ...(served ? ['  serve:', `    ${served}`] : []),
     '  deploy:',
     '    - environment: staging',
     '    - environment: production',

@@ -102,14 +102,20 @@ export async function train(context: StepContext): Promise<void> {
 
 async function keepOutputs(model: ModelFile, workdir: string, out: string): Promise<void> {
   const artifact = model.spec.artifact.path;
-  const size = await stat(join(workdir, artifact)).then(
+  const path = join(workdir, artifact);
+  const size = await stat(path).then(
     (found) => (found.isFile() ? found.size : undefined),
     () => undefined,
   );
-  if (size === undefined)
-    throw notFound(`the training ended without writing the model to ${artifact}`, {
-      hint: 'write it there, or correct artifact.path in tagboat.yaml; its full path is in the variable TAGBOAT_MODEL',
-    });
+  if (size === undefined) {
+    const left = await modelsIn(workdir);
+    throw notFound(
+      `the training ended without writing the model to ${artifact}${left ? `; it left ${left}` : ''}`,
+      {
+        hint: 'write it there, or correct artifact.path in tagboat.yaml; its full path is in the variable TAGBOAT_MODEL',
+      },
+    );
+  }
   if (size === 0) throw invalid(`the training wrote an empty file to ${artifact}`);
   await mkdir(join(out, 'model'), { recursive: true });
   await copyFile(join(workdir, artifact), join(out, 'model', basename(artifact)));
@@ -117,6 +123,15 @@ async function keepOutputs(model: ModelFile, workdir: string, out: string): Prom
     await cp(join(workdir, path), join(out, 'outputs', path), { recursive: true }).catch(() => {
       throw notFound(`the training left no ${path}, which train.outputs declares`);
     });
+}
+
+/** Files that look like a model, for the error about one that is not where it was declared. */
+async function modelsIn(workdir: string): Promise<string> {
+  const files = await readdir(workdir, { recursive: true });
+  return files
+    .filter((path) => /\.(joblib|pkl|pickle|onnx|pt|pth|h5|keras|cbm|ubj|bst|model|npz)$/.test(path))
+    .slice(0, 3)
+    .join(', ');
 }
 
 async function takeCommitted(context: StepContext, commit: Commit, model: ModelFile): Promise<void> {
