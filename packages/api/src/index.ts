@@ -5,6 +5,7 @@ export * from './kept-kinds.ts';
 export * from './kinds.ts';
 export * from './notebook.ts';
 export * from './object.ts';
+export type * from './pipelines-as-code.ts';
 export type * from './pod-access.ts';
 export * from './rerun.ts';
 export * from './selector.ts';

@@ -165,6 +165,11 @@ export const kinds = {
   ServingRuntime: define('serving.kserve.io/v1alpha1', 'ServingRuntime', { subresources: [] }),
   Notebook: define('kubeflow.org/v1', 'Notebook'),
   Repository: define('tagboat.dev/v1alpha1', 'Repository', { plural: 'repositories', shortNames: ['repo'] }),
+  /** The same as Pipelines-as-Code has it; what it says becomes a Repository of tagboat.dev. */
+  PipelinesAsCodeRepository: define('pipelinesascode.tekton.dev/v1alpha1', 'Repository', {
+    plural: 'repositories',
+    subresources: [],
+  }),
   Model: define('tagboat.dev/v1alpha1', 'Model'),
   /** A proposed change to a branch of a hosted repository, or the mirror of one at an outside forge. */
   PullRequest: define('tagboat.dev/v1alpha1', 'PullRequest'),

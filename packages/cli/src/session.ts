@@ -115,12 +115,17 @@ export async function ensureRepository(
   project: string,
   repository: Repository,
 ): Promise<void> {
+  await ensureProject(client, project);
+  await client.createIfAbsent(kinds.Repository, repository);
+}
+
+/** A project is there from the first thing that is put into it. */
+export async function ensureProject(client: Client, project: string): Promise<void> {
   await client.createIfAbsent(kinds.Namespace, {
     apiVersion: 'v1',
     kind: 'Namespace',
     metadata: { name: project },
   });
-  await client.createIfAbsent(kinds.Repository, repository);
 }
 
 /** A repository that is hosted here. */

@@ -32,6 +32,8 @@ export interface RepositoryControllerOptions {
 }
 
 const defaultInterval = 60;
+/** Of `git_provider.secret` (Pipelines-as-Code `DefaultGitProviderSecretKey`). */
+const defaultTokenKey = 'provider.token';
 
 /** Keeps `Repository.status.refs` true: of hosted repositories after each push, of outside ones by looking. */
 export function repositoryController(options: RepositoryControllerOptions): Controller {
@@ -77,25 +79,44 @@ function followedRefs(refs: Readonly<Record<string, string>>): Record<string, st
   );
 }
 
-/** Username and password of the Secret a Repository names (`kubernetes.io/basic-auth`, or a `token`). */
+/**
+ * Username and password of the Secret a Repository names (`kubernetes.io/basic-auth`, or a `token`); without one the token
+ * of its `git_provider`, which opens the repository too, as with Pipelines-as-Code. @throws `MissingSecret`
+ */
 export async function credentialsOf(
   store: ResourceStore,
   repository: Repository,
 ): Promise<Credentials | undefined> {
-  const name = repository.spec?.credentialsFrom?.secretName;
-  if (!name) return undefined;
-  const namespace = repository.metadata.namespace ?? '';
-  const secret = await store.get<Secret>({ type: kinds.Secret, namespace, name });
-  if (!secret)
-    throw new TagboatError(`there is no Secret "${name}" in ${namespace}`, {
-      reason: 'MissingSecret',
-      hint: `tagboat secret set ${name} username=... password=...`,
+  const { credentialsFrom, git_provider: provider } = repository.spec ?? {};
+  if (credentialsFrom?.secretName) {
+    const read = await secretOf(store, repository, {
+      name: credentialsFrom.secretName,
+      example: 'username=... password=...',
     });
-  const read = (key: string) => {
-    const value = secret.data?.[key];
+    return { username: read('username') ?? 'git', password: read('password') ?? read('token') ?? '' };
+  }
+  if (!provider?.secret) return undefined;
+  const { name, key = defaultTokenKey } = provider.secret;
+  const read = await secretOf(store, repository, { name, key, example: `${key}=...` });
+  return { username: provider.user ?? 'git', password: read(key) ?? '' };
+}
+
+async function secretOf(
+  store: ResourceStore,
+  repository: Repository,
+  { name, key, example }: { name: string; key?: string; example: string },
+): Promise<(key: string) => string | undefined> {
+  const { namespace = '' } = repository.metadata;
+  const secret = await store.get<Secret>({ type: kinds.Secret, namespace, name });
+  if (!secret || (key !== undefined && secret.data?.[key] === undefined))
+    throw new TagboatError(`there is no Secret "${name}"${key ? ` with ${key}` : ''} in ${namespace}`, {
+      reason: 'MissingSecret',
+      hint: `tagboat secret set ${name} ${example}`,
+    });
+  return (field) => {
+    const value = secret.data?.[field];
     return value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8').trim();
   };
-  return { username: read('username') ?? 'git', password: read('password') ?? read('token') ?? '' };
 }
 
 async function record(

@@ -139,7 +139,7 @@ function conditionOf(input: ConditionInput): Condition {
   if (phase === 'Running')
     return says('Unknown', 'Running', 'Not all Steps in the Task have finished executing');
   const unscheduled = pod.status?.conditions?.find(
-    ({ type, status }) => type === 'PodScheduled' && status === 'False',
+    ({ type, status, reason }) => type === 'PodScheduled' && status === 'False' && reason === 'Unschedulable',
   );
   if (unscheduled)
     return says('Unknown', 'ExceededNodeResources', 'TaskRun Pod exceeded available resources');

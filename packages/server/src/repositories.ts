@@ -74,7 +74,7 @@ export class Repositories {
 
   /** A bare clone of any URL, up to date; what is hosted here is used where it is. */
   async byUrl(url: string): Promise<string> {
-    const own = this.#own(url);
+    const own = this.hostedAt(url);
     if (own) return this.#access.hosting.ensure(own.namespace, own.name);
     const known = await this.#repositoryAt(url);
     if (known) return this.mirrorOf(known);
@@ -114,7 +114,8 @@ export class Repositories {
     return hosting.ensure(namespace, name);
   }
 
-  #own(url: string): { namespace: string; name: string } | undefined {
+  /** The repository of this platform that a URL names. */
+  hostedAt(url: string): { namespace: string; name: string } | undefined {
     const { baseUrl } = this.#access;
     if (!url.startsWith(`${baseUrl}/`)) return undefined;
     const [namespace, name] = url.slice(baseUrl.length + 1).split('/');

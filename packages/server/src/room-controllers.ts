@@ -7,6 +7,7 @@ import { engineProblem } from '@tagboat/node';
 import { createPipelineControllers } from '@tagboat/pipelines';
 import { inferenceServiceController } from '@tagboat/serving';
 import {
+  nativeRepositoryController,
   pullTriggerController,
   retentionController,
   statusController,
@@ -40,6 +41,7 @@ export function startControllers(core: Core, around: Surroundings, stack: AsyncD
     pullTriggerController(triggers),
     triggerController(triggers),
     retentionController(triggers),
+    nativeRepositoryController({ ...triggers, hostedAt: (url) => repositories.hostedAt(url) }),
     statusReporter({ store, clock, log: log('status-reporter') }),
     statusController({
       store,

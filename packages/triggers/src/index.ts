@@ -1,6 +1,7 @@
 export { type AicoeConfiguration, readAicoe } from './aicoe.ts';
 export { type Command, commandOf } from './commands.ts';
 export { incomingReceiver } from './incoming.ts';
+export { nativeRepositoryController } from './native-repository-controller.ts';
 export { refsToHandle } from './plan-triggers.ts';
 export { pullTriggerController } from './pull-trigger-controller.ts';
 export { retentionController } from './retention-controller.ts';

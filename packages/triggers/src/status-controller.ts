@@ -2,6 +2,7 @@ import {
   type CommitState,
   failureText,
   findCondition,
+  type KubernetesObject,
   keyOf,
   kinds,
   type PipelineRun,
@@ -35,8 +36,17 @@ export function statusController(options: StatusOptions): Controller {
     type: kinds.PipelineRun,
     clock: options.clock,
     log: options.log,
+    watches: [{ type: kinds.TaskRun, changesOnly: true, keys: waitingRun }],
     reconciler: { reconcile: (key) => report(options, key) },
   });
+}
+
+/** The run of a task whose pod cannot start yet, for a reason that a reader should know. */
+function waitingRun(object: KubernetesObject): ResourceKey[] {
+  const name = object.metadata.labels?.['tekton.dev/pipelineRun'];
+  const condition = findCondition((object as TaskRun).status?.conditions, 'Succeeded');
+  if (!name || condition?.reason !== 'Pending' || condition.message === 'Pending') return [];
+  return [{ type: kinds.PipelineRun, namespace: object.metadata.namespace ?? '', name }];
 }
 
 const reported = new Set(['release', 'check', 'pull', 'candidate']);
@@ -115,7 +125,7 @@ async function sayings(options: StatusOptions, run: PipelineRun, name: string): 
   const contexts = annotations[runAnnotations.contexts];
   if (contexts) return taskSayings(options, run, JSON.parse(contexts) as Record<string, string>);
   const context = `${prefixOf[labels[runLabels.kind] ?? ''] ?? 'tagboat/check'}/${name}`;
-  const said = await withFailures(options, run, sayingOf(run));
+  const said = await withTasks(options, run, sayingOf(run));
   const metrics =
     labels[runLabels.kind] === 'pull' && run.status?.completionTime ? await metricsOf(options, run) : '';
   const passed = said.state === 'success' && metrics !== '';
@@ -147,20 +157,24 @@ function sayingOf(run: PipelineRun): Omit<Saying, 'context'> {
   }
 }
 
-/** A failure names the tasks that failed, and how. */
-async function withFailures(
+/** A failure names the tasks that failed, and how; a run whose pods wait for something says for what. */
+async function withTasks(
   { store }: StatusOptions,
   run: PipelineRun,
   said: Omit<Saying, 'context'>,
 ): Promise<Omit<Saying, 'context'>> {
-  if (said.state !== 'failure') return said;
-  const failures = (await taskRunsOf(store, run)).flatMap((taskRun) => {
-    const { metadata, status } = taskRun;
-    const condition = findCondition(status?.conditions, 'Succeeded');
-    const task = metadata.labels?.['tekton.dev/pipelineTask'];
-    return condition?.status === 'False' && task ? [`${task}: ${failureText(taskRun) || 'failed'}`] : [];
+  if (said.state !== 'failure' && stateOfRun(run) !== 'running') return said;
+  const wanted = said.state === 'failure' ? 'False' : 'Unknown';
+  const parts = (await taskRunsOf(store, run)).flatMap((taskRun) => {
+    const condition = findCondition(taskRun.status?.conditions, 'Succeeded');
+    const task = taskRun.metadata.labels?.['tekton.dev/pipelineTask'];
+    if (condition?.status !== wanted || !task) return [];
+    if (wanted === 'False') return [`${task}: ${failureText(taskRun) || 'failed'}`];
+    const waits = condition.reason === 'Pending' && condition.message !== 'Pending' && condition.message;
+    return waits ? [`${task} waits: ${waits}`] : [];
   });
-  return { ...said, description: [...failures, said.description].filter(Boolean).join('; ') };
+  if (wanted === 'Unknown' && parts.length > 0) return { ...said, description: parts.join('; ') };
+  return { ...said, description: [...parts, said.description].filter(Boolean).join('; ') };
 }
 
 async function taskRunsOf(store: ResourceStore, run: PipelineRun): Promise<readonly TaskRun[]> {

@@ -161,6 +161,16 @@ export const ownSpecs: Readonly<Record<string, Schema>> = {
     intervalSeconds: count('How often an outside URL is looked at without being nudged (default 60).'),
     credentialsFrom: open('The Secret with the credentials of an outside URL: secretName.'),
   }),
+  'pipelinesascode.tekton.dev/Repository': object('A git repository whose events start runs.', {
+    url: text(
+      'The git URL, http or https; one of this platform stands for the repository that is hosted here.',
+    ),
+    concurrency_limit: count('At most so many runs at once; others wait for their turn.'),
+    params: list('Variables for the files of .tekton/: name, value or secret_ref, filter.'),
+    incoming: list('Who may start runs by POST /incoming: type, secret, targets, params.'),
+    settings: open('pipelinerun_provenance, policy, and what else Pipelines-as-Code has.'),
+    git_provider: open('The forge: type, url, user, secret, webhook_secret.'),
+  }),
   'tagboat.dev/Model': open('The declared loop of a model: what tagboat.yaml says, with its defaults.'),
   'tagboat.dev/PullRequest': open('A proposed change to a branch of a repository.'),
   'tagboat.dev/HandledRef': open('What was done about one ref at one commit.'),
@@ -176,6 +186,7 @@ export const ownDescriptions: Readonly<Record<string, string>> = {
   'argoproj.io/Application': 'Application is a set of manifests in git that a cluster follows.',
   'serving.kserve.io/InferenceService': 'InferenceService is a model that answers requests.',
   'kubeflow.org/Notebook': 'Notebook is a workbench: JupyterLab in a pod.',
+  'pipelinesascode.tekton.dev/Repository': 'Repository is a git repository as Pipelines-as-Code has it.',
   'tagboat.dev/Repository': 'Repository is a git repository that triggers runs.',
   'tagboat.dev/Model':
     'Model is the declared loop of a model: trained, tested, built, deployed, watched, retrained.',

@@ -31,6 +31,7 @@ const templateColumns: readonly Column[] = [
 ];
 
 const condition = (type: string, field: string) => `.status.conditions[?(@.type=="${type}")].${field}`;
+const lastRun = (field: string) => `.pipelinerun_status[-1].conditions[?(@.type=="Succeeded")].${field}`;
 const runColumns = (type: string): readonly Column[] => [
   nameColumn,
   pathColumn('Succeeded', condition(type, 'status')),
@@ -287,6 +288,14 @@ const byKind: Readonly<Record<string, readonly Column[]>> = {
     pathColumn('ModelType', '.spec.supportedModelFormats[*].name'),
     pathColumn('Containers', '.spec.containers[*].name'),
     ageColumn,
+  ],
+  'pipelinesascode.tekton.dev/Repository': [
+    nameColumn,
+    pathColumn('URL', '.spec.url'),
+    pathColumn('Succeeded', lastRun('status')),
+    pathColumn('Reason', lastRun('reason')),
+    pathColumn('StartTime', '.pipelinerun_status[-1].startTime', { type: 'date' }),
+    pathColumn('CompletionTime', '.pipelinerun_status[-1].completionTime', { type: 'date' }),
   ],
   'tagboat.dev/Repository': [
     nameColumn,

@@ -11,6 +11,7 @@ import {
 import { jsonEquals } from '@tagboat/store';
 import { type CustomDefinition, definitionCauses } from '../custom/definition.ts';
 import type { Cause } from '../status.ts';
+import { gitRepositoryCauses } from './git-repository.ts';
 import { isDnsLabel } from './metadata.ts';
 import { shown } from './values.ts';
 
@@ -42,6 +43,7 @@ export function kindCauses(type: ResourceType, object: KubernetesObject): Cause[
     return spec?.template ? jobCauses(spec.template, 'spec.template') : [];
   if (type.group === '' && type.kind === 'Pod')
     return spec ? podCauses(spec as unknown as PodSpec, 'spec') : [];
+  if (type.group === 'pipelinesascode.tekton.dev') return gitRepositoryCauses(spec ?? {});
   if (type.kind === 'CustomResourceDefinition') return definitionCauses(object as CustomDefinition);
   if (type.group === '' && type.kind === 'ConfigMap') return dataCauses(object, ['data', 'binaryData']);
   if (type.group === '' && type.kind === 'Secret') return dataCauses(object, ['data', 'stringData']);

@@ -2,7 +2,7 @@ import { kinds, type Secret } from '@tagboat/api';
 import { invalid } from '@tagboat/base';
 import { defineCommand } from 'citty';
 import { outputOption, projectOption, tell } from '../output.ts';
-import { connect, currentRepository } from '../session.ts';
+import { connect, currentRepository, ensureProject } from '../session.ts';
 
 const set = defineCommand({
   meta: {
@@ -36,6 +36,8 @@ const set = defineCommand({
         type: 'Opaque',
         data,
       };
+      // The Secret of a repository that is not connected yet is the first thing of its project.
+      await ensureProject(client, namespace);
       await client.create(kinds.Secret, secret);
     }
     const keys = Object.keys(data);

@@ -3,7 +3,7 @@ import { senderOf, sourceOf, type TriggerEvent, targetOf } from '../trigger-even
 import { evaluateValue, textOf } from './expressions.ts';
 
 /** Branch names as Pipelines-as-Code writes them into runs. */
-const plainBranch = (name: string) => name.replace(/^refs\/(heads|tags)\//, '').replaceAll('/', '-');
+export const plainBranch = (name: string) => name.replace(/^refs\/(heads|tags)\//, '').replaceAll('/', '-');
 
 /**
  * The Secret that Pipelines-as-Code makes for `git-clone`'s workspace `basic-auth`. Here it holds no secret: git in a pod

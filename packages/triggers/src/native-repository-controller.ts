@@ -1,0 +1,172 @@
+import {
+  describeKey,
+  type KubernetesObject,
+  keyOf,
+  kinds,
+  type PipelineRun,
+  type PipelinesAsCodeRepository,
+  type PipelinesAsCodeSpec,
+  type Repository,
+  type ResourceKey,
+} from '@tagboat/api';
+import { type Clock, canonicalJson, type Logger } from '@tagboat/base';
+import { Controller, EventRecorder } from '@tagboat/controller';
+import { runLabels } from '@tagboat/render';
+import { createIfAbsent, mutate, type ResourceStore } from '@tagboat/store';
+import { recordRuns } from './native-run-status.ts';
+
+/** On a Repository: the object of Pipelines-as-Code that says what it does. */
+export const nativeAnnotation = 'tagboat.dev/pipelines-as-code-repository';
+
+export interface NativeRepositoryOptions {
+  readonly store: ResourceStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The repository of this platform that a URL names. */
+  readonly hostedAt: (url: string) => { namespace: string; name: string } | undefined;
+  /** The console's page of a run. */
+  readonly page: (project: string, run: string) => string;
+}
+
+const fields = ['concurrency_limit', 'params', 'incoming', 'settings', 'git_provider'] as const;
+
+/**
+ * Acts on `Repository` objects of Pipelines-as-Code: each becomes a Repository of this platform, of the same name, that
+ * follows its URL; one whose URL is of this platform says how the repository that is hosted here behaves. What its runs
+ * came to stands in its `pipelinerun_status`.
+ */
+export function nativeRepositoryController(options: NativeRepositoryOptions): Controller {
+  const { store, clock, log } = options;
+  const events = new EventRecorder({ store, clock, log, component: 'pipelines-as-code' });
+  const natives = async (namespace: string) => {
+    const { items } = await store.list<PipelinesAsCodeRepository>(kinds.PipelinesAsCodeRepository, {
+      namespace,
+    });
+    return items.map((item) => keyOf(kinds.PipelinesAsCodeRepository, item));
+  };
+  const ofProject = ({ metadata }: KubernetesObject) => natives(metadata.namespace ?? '');
+  return new Controller({
+    name: 'native-repositories',
+    reader: store,
+    type: kinds.PipelinesAsCodeRepository,
+    clock,
+    log,
+    watches: [
+      { type: kinds.Repository, keys: ofProject },
+      {
+        type: kinds.PipelineRun,
+        keys: (run) =>
+          (run as PipelineRun).status?.completionTime && run.metadata.labels?.[runLabels.repository]
+            ? ofProject(run)
+            : [],
+      },
+    ],
+    reconciler: { reconcile: (key) => reconcile(options, events, key) },
+  });
+}
+
+async function reconcile(
+  options: NativeRepositoryOptions,
+  events: EventRecorder,
+  key: ResourceKey,
+): Promise<undefined> {
+  const { store } = options;
+  const native = await store.get<PipelinesAsCodeRepository>(key);
+  if (!native) return release(store, key);
+  const found = await adopt(options, native);
+  if ('problem' in found) {
+    events.record(native, { type: 'Warning', reason: 'RepositoryNotFollowed', message: found.problem });
+    return undefined;
+  }
+  for (const message of found.notices)
+    events.record(native, { type: 'Warning', reason: 'RepositorySettings', message });
+  await recordRuns(options, native, found.target);
+  return undefined;
+}
+
+type Adopted = { target: ResourceKey; notices: readonly string[] } | { problem: string };
+
+/** Makes or changes the Repository that an object stands for. */
+async function adopt(options: NativeRepositoryOptions, native: PipelinesAsCodeRepository): Promise<Adopted> {
+  const { store } = options;
+  const { namespace = '', name } = native.metadata;
+  const spec = native.spec ?? {};
+  const { url = '' } = spec;
+  if (await isTaken(store, native)) return { problem: `repository already exists with URL: ${url}` };
+  const hosted = options.hostedAt(url);
+  if (hosted && hosted.namespace !== namespace)
+    return {
+      problem: `${url} belongs to the project ${hosted.namespace}: create this object there`,
+    };
+  const target = { type: kinds.Repository, namespace, name: hosted?.name ?? name };
+  const existing = await store.get<Repository>(target);
+  if (!existing && hosted) return { problem: `nothing was pushed to ${url} yet` };
+  const isOwn = existing?.metadata.annotations?.[nativeAnnotation] === name;
+  if (existing && !isOwn && !hosted && existing.spec?.url !== url)
+    return {
+      problem: `${describeKey(target)} is another repository, ${existing.spec?.url ?? 'hosted here'}: give this object another name`,
+    };
+  if (!existing) await createIfAbsent<Repository>(store, target, mirrorOf(native));
+  await mutate<Repository>(store, target, (draft) => {
+    const before = canonicalJson([draft.spec, draft.metadata.annotations]);
+    draft.spec = { ...draft.spec, ...(hosted ? {} : { url }) };
+    for (const field of fields) {
+      if (spec[field] === undefined) delete draft.spec[field];
+      else Object.assign(draft.spec, { [field]: spec[field] });
+    }
+    draft.metadata.annotations = { ...draft.metadata.annotations, [nativeAnnotation]: name };
+    return canonicalJson([draft.spec, draft.metadata.annotations]) === before ? false : undefined;
+  });
+  return { target, notices: hosted ? [] : noticesOf(spec) };
+}
+
+/** True where an older object has the same URL: one of them acts. */
+async function isTaken(store: ResourceStore, native: PipelinesAsCodeRepository): Promise<boolean> {
+  const { items } = await store.list<PipelinesAsCodeRepository>(kinds.PipelinesAsCodeRepository);
+  const age = ({ metadata }: KubernetesObject) =>
+    `${metadata.creationTimestamp} ${metadata.namespace}/${metadata.name}`;
+  return items.some(
+    (other) =>
+      other.spec?.url === native.spec?.url &&
+      other.metadata.uid !== native.metadata.uid &&
+      age(other) < age(native),
+  );
+}
+
+function mirrorOf(native: PipelinesAsCodeRepository): Repository {
+  const { namespace = '', name, uid = '' } = native.metadata;
+  const { apiVersion, kind } = native;
+  return {
+    apiVersion: 'tagboat.dev/v1alpha1',
+    kind: 'Repository',
+    metadata: {
+      name,
+      namespace,
+      annotations: { [nativeAnnotation]: name },
+      ownerReferences: [{ apiVersion, kind, name, uid, controller: true }],
+    },
+    spec: { ...native.spec, role: 'source' },
+  };
+}
+
+function noticesOf({ git_provider: provider, url = '' }: PipelinesAsCodeSpec): string[] {
+  if (provider?.secret) return [];
+  return [
+    `pushes and tags of ${url} are followed by looking at it; its pull requests and commit statuses need git_provider with type and secret (there is no GitHub App here)`,
+  ];
+}
+
+/** A repository that was not made for a deleted object stays, without what that said. */
+async function release(store: ResourceStore, key: ResourceKey): Promise<undefined> {
+  const { items } = await store.list<Repository>(kinds.Repository, { namespace: key.namespace });
+  for (const repository of items) {
+    const { annotations = {}, ownerReferences = [] } = repository.metadata;
+    const owned = ownerReferences.some(({ kind, name }) => kind === 'Repository' && name === key.name);
+    if (annotations[nativeAnnotation] !== key.name || owned) continue;
+    await mutate<Repository>(store, keyOf(kinds.Repository, repository), (draft) => {
+      for (const field of fields) delete draft.spec?.[field];
+      delete draft.metadata.annotations?.[nativeAnnotation];
+    });
+  }
+  return undefined;
+}
