@@ -5,5 +5,5 @@ export { formatOf } from './representation.ts';
 export { Resources } from './resources.ts';
 export type { Subject } from './reviews.ts';
 export { StatusError, statusOf } from './status.ts';
-export { type PodSocketOptions, servePodSockets } from './streaming/pod-sockets.ts';
-export { serveWatchSockets, type WatchSocketOptions } from './watch-socket.ts';
+export { isPodUpgrade, type PodSocketOptions, servePodSockets } from './streaming/pod-sockets.ts';
+export { isWatchUpgrade, serveWatchSockets, type WatchSocketOptions } from './watch-socket.ts';

@@ -52,3 +52,7 @@ export function keyFor({ type, namespace, name }: ResourcePath): ResourceKey {
   if (name === undefined) throw badRequest('expected the name of an object');
   return { type, namespace: type.namespaced ? (namespace ?? '') : '', name };
 }
+
+/** Whether an address is that of exec, attach or port-forward. */
+export const isPodStream = ({ pathname }: URL): boolean =>
+  /^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/]+\/(exec|attach|portforward)$/.test(pathname);

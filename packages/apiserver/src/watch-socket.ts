@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { TypeRegistry } from '@tagboat/api';
 import type { Logger } from '@tagboat/base';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { parseResourcePath } from './resource-path.ts';
+import { isPodStream, parseResourcePath } from './resource-path.ts';
 import type { Resources } from './resources.ts';
 import { statusOf } from './status.ts';
 
@@ -27,22 +27,35 @@ export function serveWatchSockets(server: Server, options: WatchSocketOptions): 
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 1024 });
   const { resources } = options;
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    if (!isWatch(request, url)) return;
+    const url = watchOf(request);
+    if (!url) return;
     socket.on('error', (error) => options.log.debug('a watch ended early', { error }));
-    void options.authorize(request).then((allowed) => {
-      if (!allowed) return socket.end('HTTP/1.1 401 Unauthorized\r\nconnection: close\r\n\r\n');
-      return sockets.handleUpgrade(request, socket, head, (open) => {
-        void pump(open, resources, { options, url });
+    const refuse = (text: string) => socket.end(`HTTP/1.1 ${text}\r\nconnection: close\r\n\r\n`);
+    options
+      .authorize(request)
+      .then((allowed) => {
+        if (!allowed) return refuse('401 Unauthorized');
+        return sockets.handleUpgrade(request, socket, head, (open) => {
+          void pump(open, resources, { options, url });
+        });
+      })
+      .catch((error: unknown) => {
+        options.log.error('a watch could not be opened', { error });
+        refuse('500 Internal Server Error');
       });
-    });
   });
 }
 
-const isWatch = ({ headers }: IncomingMessage, url: URL) =>
-  headers.upgrade?.toLowerCase() === 'websocket' &&
-  /^\/apis?\//.test(url.pathname) &&
-  ['true', '1'].includes(url.searchParams.get('watch') ?? '');
+/** Whether an upgrade is one that `serveWatchSockets` answers. */
+export const isWatchUpgrade = (request: IncomingMessage): boolean => watchOf(request) !== undefined;
+
+/** Where a request for a watch leads; undefined for all others, and for those that name no address at all. */
+function watchOf({ headers, url: text = '/' }: IncomingMessage): URL | undefined {
+  if (headers.upgrade?.toLowerCase() !== 'websocket') return undefined;
+  const url = URL.parse(text, 'http://localhost');
+  if (!url || !/^\/apis?\//.test(url.pathname) || isPodStream(url)) return undefined;
+  return ['true', '1'].includes(url.searchParams.get('watch') ?? '') ? url : undefined;
+}
 
 async function pump(
   socket: WebSocket,

@@ -28,7 +28,7 @@ import { RunList, type RunQuery } from './run-list.ts';
 import { shareRoutes } from './share-routes.ts';
 import type { Shares } from './shares.ts';
 import type { SignIn } from './sign-in.ts';
-import { trackUpgraded } from './upgraded.ts';
+import { trackUpgraded, upgradesMainPort } from './upgraded.ts';
 import { registerWorkbenchRoutes } from './workbenches.ts';
 
 export interface MainPortOptions {
@@ -63,6 +63,7 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   const app = Fastify({
     logger: false,
     forceCloseConnections: true,
+    http: { shouldUpgradeCallback: upgradesMainPort },
     bodyLimit: 3 * 2 ** 20,
     routerOptions: { maxParamLength: 1000 },
   });
@@ -89,9 +90,9 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   app.addHook('onClose', async () => runs[Symbol.dispose]());
   app.get<{ Querystring: RunQuery }>('/tagboat/runs', async ({ query }) => runs.page(query));
   const authorize = mayWatch(signIn, loopbackNames);
-  serveWatchSockets(app.server, { resources, types, log, authorize });
   const endUpgraded = trackUpgraded(app.server);
   app.addHook('preClose', async () => endUpgraded());
+  serveWatchSockets(app.server, { resources, types, log, authorize });
   servePodSockets(app.server, { resources, types, log, podAccess: options.podAccess, authorize });
   app.register((scope) => options.measurements.prometheus(scope), { prefix: '/prometheus' });
   app.register(async (scope) => options.measurements.routes(scope));

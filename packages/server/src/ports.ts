@@ -62,21 +62,25 @@ export async function openPorts(core: Core, stack: AsyncDisposableStack): Promis
   const about: Record<string, unknown> = {};
   const urls = { url: '', appsUrl: '', registry: '' };
   const workbenches = stack.use(
-    openWorkbenches({ store, clock, log, tokens, home, urls: () => urls, access: () => rooms.node!.access }),
+    openWorkbenches({
+      ...{ store, clock, log, tokens, home },
+      urls: () => urls,
+      access: () => started(rooms.node).access,
+    }),
   );
   const hosting = new Hosting(join(home, 'git'));
   const parts = { rooms, about, urls, hosting, metrics, measurements, workbenches };
   const app = await openMainPort(core, { ...parts, ownText });
-  const apps = appsPort({ gateway: () => rooms.gateway!, gate: workbenches.gate });
+  const routes = stack.use(new RouteTable({ reader: store, clock, log }));
+  const gateway = new Gateway({ routes, clock, log, observe: measurements.observe });
+  rooms.gateway = gateway;
+  stack.defer(() => gateway.close());
+  const apps = appsPort({ gateway, gate: workbenches.gate });
   Object.assign(urls, await listen(configuration, app, apps));
   stack.defer(() => closeServer(apps));
   stack.defer(() => app.close());
   const tls = await openTlsPort({ configuration, main: app.server, clock, log });
   if (tls) stack.use(tls);
-  const routes = stack.use(new RouteTable({ reader: store, clock, log }));
-  const gateway = new Gateway({ routes, clock, log, observe: measurements.observe });
-  rooms.gateway = gateway;
-  stack.defer(() => gateway.close());
   return { ...parts, url: urls.url, appsUrl: urls.appsUrl, tls };
 }
 
@@ -94,11 +98,11 @@ async function openMainPort(core: Core, parts: Parts): Promise<FastifyInstance> 
     log: log.with({ part: 'http' }),
     signIn: new SignIn(tokens, await Sessions.open(home, clock)),
     blobs: new BlobStore(join(home, 'blobs')),
-    podAccess: () => rooms.node!.access,
-    repositories: () => rooms.repositories!,
+    podAccess: () => started(rooms.node).access,
+    repositories: () => started(rooms.repositories),
     hosting: () => hosting,
-    repositoryController: () => rooms.git!,
-    forgeController: () => rooms.forges!,
+    repositoryController: () => started(rooms.git),
+    forgeController: () => started(rooms.forges),
     triggers: () => rooms.triggers,
     metrics: ownText,
     measurements,
@@ -116,6 +120,16 @@ async function openMainPort(core: Core, parts: Parts): Promise<FastifyInstance> 
     consoleDirectory: join(import.meta.dirname, '..', '..', 'web', 'dist'),
     workbenches: workbenches.routes,
   });
+}
+
+/** What the ports ask for before all of the platform is there. @throws `Unavailable` */
+function started<T>(room: T | undefined): T {
+  if (room === undefined)
+    throw new TagboatError('the platform is still starting', {
+      reason: 'Unavailable',
+      hint: 'try again in a moment',
+    });
+  return room;
 }
 
 async function listen(

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type Clock, type Logger, TagboatError } from '@tagboat/base';
 import { serverCertificate } from './certificates.ts';
 import type { Configuration } from './configuration.ts';
-import { trackUpgraded } from './upgraded.ts';
+import { trackUpgraded, upgradesMainPort } from './upgraded.ts';
 
 export interface TlsPortOptions {
   readonly configuration: Configuration;
@@ -32,7 +32,12 @@ export async function openTlsPort(options: TlsPortOptions): Promise<TlsPort | un
   const { host, home, tlsPort, tlsPortChosen } = configuration;
   if (tlsPort === undefined) return undefined;
   const { key, certificate, authority } = await serverCertificate(join(home, 'config', 'tls'), clock);
-  const server = createServer({ key, cert: certificate, ALPNProtocols: ['http/1.1'] });
+  const server = createServer({
+    key,
+    cert: certificate,
+    ALPNProtocols: ['http/1.1'],
+    shouldUpgradeCallback: upgradesMainPort,
+  });
   server.on('request', (request: IncomingMessage, response: ServerResponse) =>
     main.emit('request', request, response),
   );

@@ -21,6 +21,7 @@ import type { Gateway } from '@tagboat/workloads';
 import type { FastifyInstance } from 'fastify';
 import { checkHost, loopbackNames } from './access.ts';
 import type { Tokens } from './tokens.ts';
+import { upgradesAppsPort } from './upgraded.ts';
 
 interface WorkbenchesOptions {
   readonly store: ResourceStore;
@@ -109,20 +110,21 @@ function withHost(url: string, host: string): string {
 }
 
 /** The apps port: workbenches, and everything else that a user's code serves. */
-export function appsPort(rooms: { gateway: () => Gateway; gate: WorkbenchGate }): Server {
-  const server = createServer((request, response) => {
-    if (rooms.gateway().servesHost(request.headers.host)) rooms.gateway().handle(request, response);
+export function appsPort({ gateway, gate }: { gateway: Gateway; gate: WorkbenchGate }): Server {
+  const server = createServer({ shouldUpgradeCallback: upgradesAppsPort }, (request, response) => {
+    if (gateway.servesHost(request.headers.host)) gateway.handle(request, response);
     else if (!checkHost(request.headers.host, loopbackNames))
       response.writeHead(403).end('this host name is not served here\n');
     else if (toOtherHost(request, response)) return;
-    else if (isWorkbenchPath(request.url)) rooms.gate.handle(request, response);
-    else rooms.gateway().handle(request, response);
+    else if (isWorkbenchPath(request.url)) gate.handle(request, response);
+    else gateway.handle(request, response);
   });
   server.on('upgrade', (request, socket, head) => {
-    if (rooms.gateway().servesHost(request.headers.host)) rooms.gateway().upgrade(request, socket, head);
+    socket.on('error', () => socket.destroy());
+    if (gateway.servesHost(request.headers.host)) gateway.upgrade(request, socket, head);
     else if (!checkHost(request.headers.host, loopbackNames)) socket.destroy();
-    else if (isWorkbenchPath(request.url)) rooms.gate.upgrade(request, socket, head);
-    else rooms.gateway().upgrade(request, socket, head);
+    else if (isWorkbenchPath(request.url)) gate.upgrade(request, socket, head);
+    else gateway.upgrade(request, socket, head);
   });
   return server;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, get, type IncomingHttpHeaders, request, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, createServer as createConnections, type Socket } from 'node:net';
 import { kinds, type Pod, type Service } from '@tagboat/api';
 import { silentLogger, systemClock } from '@tagboat/base';
 import { deleteIfPresent, mutateStatus, ObjectStore } from '@tagboat/store';
@@ -12,12 +12,16 @@ let store: ObjectStore;
 let routes: RouteTable;
 let gateway: Gateway;
 let front: Server;
+/** Milliseconds that the gateway believes to have passed besides. */
+let passed: number;
 const open: Server[] = [];
 
 beforeEach(async () => {
   store = new ObjectStore({});
   routes = new RouteTable({ reader: store, clock: systemClock, log: silentLogger });
-  gateway = new Gateway({ routes, clock: systemClock, log: silentLogger });
+  passed = 0;
+  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + passed };
+  gateway = new Gateway({ routes, clock, log: silentLogger });
   front = createServer(gateway.handle).on('upgrade', gateway.upgrade);
   await listening(front);
   await store.create<Service>({
@@ -30,7 +34,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const server of [front, ...open.splice(0)]) {
     server.close();
-    server.closeAllConnections();
+    server.closeAllConnections?.();
   }
   gateway.close();
   await routes[Symbol.asyncDispose]();
@@ -140,6 +144,39 @@ it('passes websockets on, without credentials, both ways and in full', async () 
   let received = 0;
   for await (const part of socket) received += (part as Buffer).length;
   expect(received).toBe(sent.length);
+});
+
+it.each([
+  ['a status that is none', 'HTTP/1.1 042 Odd\r\ncontent-length: 0\r\n\r\n'],
+  ['a reason that may not be passed on', 'HTTP/1.1 200 a\u0001b\r\ncontent-length: 0\r\n\r\n'],
+  ['a protocol that nobody asked for', 'HTTP/1.1 101 Go\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'],
+  ['no HTTP', 'hello\r\n\r\n'],
+])('a pod that answers with %s gets the client an answer all the same', async (_, text) => {
+  const odd = createConnections((socket) =>
+    socket.on('error', () => undefined).once('data', () => socket.end(text)),
+  );
+  await pod('odd', odd as unknown as Server);
+  passed = 60_000;
+  expect(await ask()).toMatch(/^(200|502|503) /);
+});
+
+it('a request that ends every pod that gets it is not sent for ever', async () => {
+  let times = 0;
+  const ending = createServer((request) => {
+    times++;
+    request.socket.destroy();
+    // Something else changes meanwhile, as it always does.
+    setImmediate(() =>
+      store.create({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: `other-${times}`, namespace: 'n' },
+      }),
+    );
+  });
+  await pod('ending', ending);
+  expect(await ask()).toMatch(/^503 .*no pod of it answers/);
+  expect(times).toBeLessThan(8);
 });
 
 it('answers an upgrade to nothing with 404', async () => {

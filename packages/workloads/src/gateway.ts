@@ -1,6 +1,6 @@
-import { Agent, request as ask, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Agent, request as ask, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Clock, Logger } from '@tagboat/base';
+import { type Clock, describeError, type Logger } from '@tagboat/base';
 import { endToEnd, forwarded } from './gateway-headers.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
 import { addressOf, idOf, type Target, targetOf } from './gateway-target.ts';
@@ -36,6 +36,8 @@ export interface ServedExchange {
 /** Milliseconds: a service that answered within `recently` is waited for, for `patience`. */
 const recently = 30_000;
 const patience = 10_000;
+/** How often a request goes to pods that it went to before, which may have started again. */
+const mostRepeats = 3;
 
 /** Bytes of a request's content that an observer may have. */
 const mostInput = 4096;
@@ -83,7 +85,11 @@ export class Gateway {
     };
     const started = this.#options.clock.monotonic();
     response.on('close', () => this.#observe(exchange, this.#options.clock.monotonic() - started));
-    void this.#forward(exchange);
+    this.#forward(exchange).catch((error: unknown) => {
+      this.#options.log.error('a request was not passed on', { error });
+      if (response.headersSent) response.destroy();
+      else this.#refuse(response, 502, `${idOf(target)}: the request cannot be passed on`);
+    });
   };
 
   /** Handles a protocol upgrade, such as a websocket. */
@@ -95,7 +101,10 @@ export class Gateway {
       socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n');
       return;
     }
-    void this.#upgrade({ request, socket, head, target });
+    this.#upgrade({ request, socket, head, target }).catch((error: unknown) => {
+      this.#options.log.error('an upgrade was not passed on', { error });
+      socket.destroy();
+    });
   };
 
   async #upgrade(upgrade: Upgrade): Promise<void> {
@@ -140,9 +149,13 @@ export class Gateway {
   async #forward(exchange: Exchange): Promise<void> {
     const { response, target, body } = exchange;
     const tried = new Set<string>();
-    for (;;) {
-      const backend = this.#pick(target, tried) ?? (await this.#returning(target, response));
-      if (!backend) {
+    let until: number | undefined;
+    for (let times = 0; ; times++) {
+      const picked = this.#pick(target, tried);
+      if (!picked) until ??= this.#options.clock.monotonic() + patience;
+      const backend = picked ?? (await this.#returning(target, response, until));
+      // One that ends whichever pod gets it is not sent for ever.
+      if (!backend || times > tried.size + mostRepeats) {
         const message = tried.size > 0 ? 'no pod of it answers' : 'no pod of it is ready yet';
         return this.#refuse(
           response,
@@ -185,21 +198,25 @@ export class Gateway {
    * A pod of a service that served a moment ago, or before this process began: while pods change, start again or are
    * late with a probe under load, a request waits rather than fails.
    */
-  async #returning(target: Target, client: ServerResponse | Duplex): Promise<Backend | undefined> {
+  async #returning(
+    target: Target,
+    client: ServerResponse | Duplex,
+    until?: number,
+  ): Promise<Backend | undefined> {
     const { clock, routes } = this.#options;
     const now = clock.monotonic();
     if (now - (this.#lastServed.get(idOf(target)) ?? this.#started) > recently) return undefined;
     const enough = new AbortController();
     const stop = () => enough.abort();
-    using _timer = clock.after(patience, stop);
+    using _timer = clock.after(until === undefined ? patience : until - now, stop);
     client.once('close', stop);
     try {
-      while (!enough.signal.aborted) {
+      for (;;) {
         await routes.changed(enough.signal);
+        if (enough.signal.aborted) return undefined;
         const backend = this.#pick(target, new Set());
         if (backend) return backend;
       }
-      return undefined;
     } finally {
       client.off('close', stop);
     }
@@ -218,7 +235,19 @@ export class Gateway {
       upstream.on('response', (answer) => {
         answered = true;
         this.#lastServed.set(idOf(target), this.#options.clock.monotonic());
-        response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.headers));
+        try {
+          response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.headers));
+        } catch (error) {
+          // A status or reason that HTTP does not have: what a pod says must not end this process.
+          answer.destroy();
+          this.#refuse(
+            response,
+            502,
+            `${idOf(target)}: the pod's answer is no HTTP: ${describeError(error)}`,
+          );
+          resolve('done');
+          return;
+        }
         sent.model = answer.headers['x-tagboat-model']?.toString();
         answer.on('data', (part: Buffer) => {
           sent.bytes += part.length;
@@ -234,6 +263,10 @@ export class Gateway {
         if (answered) response.destroy();
         resolve(answered ? 'done' : 'again');
       });
+      // One that changes the protocol unasked is closed without an error.
+      upstream.on('close', () => {
+        if (!answered) resolve('again');
+      });
       response.once('close', () => {
         if (!response.writableFinished) upstream.destroy();
         resolve('done');
@@ -243,7 +276,8 @@ export class Gateway {
   }
 
   #refuse(response: ServerResponse, code: number, message: string): void {
-    response.writeHead(code, { 'content-type': 'application/json', 'retry-after': '1' });
+    const headers = { 'content-type': 'application/json', 'retry-after': '1' };
+    response.writeHead(code, STATUS_CODES[code] ?? '', headers);
     response.end(JSON.stringify({ error: message }));
   }
 

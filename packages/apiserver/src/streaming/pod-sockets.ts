@@ -5,7 +5,7 @@ import type { Logger } from '@tagboat/base';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { containerOf } from '../pod-log.ts';
 import { isTrue } from '../query.ts';
-import { parseResourcePath, type ResourcePath } from '../resource-path.ts';
+import { isPodStream, parseResourcePath, type ResourcePath } from '../resource-path.ts';
 import type { Resources } from '../resources.ts';
 import { badRequest, StatusError, statusOf } from '../status.ts';
 import { commandChannels } from './channel-socket.ts';
@@ -46,11 +46,17 @@ export function servePodSockets(server: Server, options: PodSocketOptions): void
       [...commandProtocols, tunnelProtocol].find((protocol) => offered.has(protocol)) ?? false,
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    if (!/^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/]+\/(exec|attach|portforward)$/.test(url.pathname)) return;
+    const url = URL.parse(request.url ?? '/', 'http://localhost');
+    if (!url || !isPodStream(url)) return;
     socket.on('error', (error) => options.log.debug('a stream of a pod ended early', { error }));
     open(options, { request, socket, head, url, sockets }).catch((error: unknown) => refuse(socket, error));
   });
+}
+
+/** Whether an upgrade is one that `servePodSockets` answers. */
+export function isPodUpgrade({ url: text = '/' }: IncomingMessage): boolean {
+  const url = URL.parse(text, 'http://localhost');
+  return url !== null && isPodStream(url);
 }
 
 async function open(
