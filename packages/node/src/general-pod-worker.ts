@@ -17,7 +17,6 @@ import { type ContainerHost, type ContainerRole, ContainerRunner } from './conta
 import { isSidecar, podConditions, podPhase, qosClass } from './pod-status.ts';
 import { PodWorker, type StartedContainer } from './pod-worker.ts';
 import { serviceLinks } from './service-links.ts';
-import { stageEvent } from './start-events.ts';
 import { followVolumes } from './volume-refresh.ts';
 
 /** Keeps a pod's object while the pod ends. */
@@ -252,7 +251,7 @@ export class GeneralPodWorker extends PodWorker {
       start: (container) => this.#start(container),
       status: (container) => this.statuses.get(container.name),
       update: (container, change) => this.#update(container, change),
-      event: (text, container) => this.#event(text, container),
+      event: (text, container) => this.event(text, container),
       address: (port) => this.#reach(port),
       configurationChanged: (signal) => this.#configurationChanged(signal, 60_000),
     };
@@ -276,7 +275,7 @@ export class GeneralPodWorker extends PodWorker {
         `message-${container.name}`,
       ),
       ...(this.#hosts ? { hostsFile: this.#hostsPath } : {}),
-      stage: (stage) => this.#event(stageEvent(stage, container), container),
+      stage: this.stageOf(container),
     });
     this.#changed();
     return started;
@@ -292,11 +291,8 @@ export class GeneralPodWorker extends PodWorker {
     this.#changed();
   }
 
-  #event(text: EventText, container: Container): void {
-    if (this.#silent) return;
-    const isInit = (this.pod.spec?.initContainers ?? []).includes(container);
-    const fieldPath = `spec.${isInit ? 'initContainers' : 'containers'}{${container.name}}`;
-    this.context.events.record(this.pod, { ...text, fieldPath });
+  protected override event(text: EventText, container: Container): void {
+    if (!this.#silent) super.event(text, container);
   }
 
   /** Where the host's network is shared and the pod has another port than it declares, that one. */

@@ -10,6 +10,7 @@ import {
   type Secret,
 } from '@tagboat/api';
 import { silentLogger, systemClock } from '@tagboat/base';
+import type { Event } from '@tagboat/controller';
 import { ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hostTools, type Node, startNode } from './index.ts';
@@ -107,6 +108,19 @@ async function logOf(pod: string, container: string): Promise<string> {
   return text;
 }
 
+/** What was told about a part of a pod, in its order, once it is so much. */
+async function eventsOf(pod: string, fieldPath: string, count: number): Promise<string[]> {
+  for (;;) {
+    const { items, resourceVersion } = await store.list<Event>(kinds.Event, { namespace: 'demo' });
+    const told = items.filter(
+      ({ involvedObject }) => involvedObject.name === pod && involvedObject.fieldPath === fieldPath,
+    );
+    if (told.length >= count) return told.map(({ reason, message }) => `${reason} ${message}`);
+    for await (const _ of store.watch<Event>(kinds.Event, { namespace: 'demo' }, { from: resourceVersion }))
+      break;
+  }
+}
+
 describe.each([['process'], [undefined]] as const)('a node with the driver %s', (driver) => {
   it('masks the values of Secrets that the text of a pod was made with', async () => {
     await start(driver);
@@ -138,6 +152,12 @@ describe.each([['process'], [undefined]] as const)('a node with the driver %s', 
     const message = pod.status?.containerStatuses?.[0]?.state?.terminated?.message ?? '';
     expect(JSON.parse(message)).toContainEqual({ key: 'out', value: '42', type: 1 });
     expect(await logOf('two', 'step-two')).toBe('from one\n***\ntagboat x\n');
+    for (const step of ['one', 'two'])
+      expect(await eventsOf('two', `spec.containers{step-${step}}`, 3)).toEqual([
+        'Pulled Container image "bash" is a toolbox: this machine\'s own tools stand in for it',
+        `Created Created container: step-${step}`,
+        `Started Started container step-${step}`,
+      ]);
   });
 
   it('fails at the step that fails, and skips the rest', async () => {

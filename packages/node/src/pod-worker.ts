@@ -10,12 +10,14 @@ import {
   withCondition,
 } from '@tagboat/api';
 import { describeError, isReason, TagboatError, timestamp } from '@tagboat/base';
+import type { EventText } from '@tagboat/controller';
 import { mutateStatus } from '@tagboat/store';
 import { Attachments } from './attachments.ts';
 import type { NodeContext } from './context.ts';
 import type { RunningContainer } from './driver.ts';
 import { driverConditions } from './driver-conditions.ts';
 import { type StartedContainer, startContainer } from './start-container.ts';
+import { stageEvent } from './start-events.ts';
 import { PodVolumes } from './volumes.ts';
 
 export type { StartedContainer } from './start-container.ts';
@@ -215,6 +217,18 @@ export abstract class PodWorker {
       { imageID: started.imageId, containerID: started.containerId },
     );
     return started;
+  }
+
+  /** Tells the stages of a container's start, as a kubelet does. */
+  protected stageOf(container: Container): NonNullable<StartOptions['stage']> {
+    return (stage) => this.event(stageEvent(stage, container), container);
+  }
+
+  /** Records an event about one of the pod's containers. */
+  protected event(text: EventText, { name }: Container): void {
+    const isInit = (this.pod.spec?.initContainers ?? []).some((container) => container.name === name);
+    const fieldPath = `spec.${isInit ? 'initContainers' : 'containers'}{${name}}`;
+    this.context.events.record(this.pod, { ...text, fieldPath });
   }
 
   /** The pod as its containers are told about it. */

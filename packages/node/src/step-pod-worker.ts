@@ -214,6 +214,7 @@ export class StepPodWorker extends PodWorker {
           args: container.args ?? [],
           cmdTakesArgs: true,
           onOutput: (stream, data) => output.write(stream, data),
+          stage: this.stageOf(container),
         });
       } catch (error) {
         const wait = pulls.next(0);
@@ -258,6 +259,7 @@ export class StepPodWorker extends PodWorker {
       command: container.command ?? [],
       args: container.args ?? [],
       cmdTakesArgs: true,
+      stage: this.stageOf(container),
     });
     void started.running.exited.then(({ exitCode }) =>
       this.setState(container, {

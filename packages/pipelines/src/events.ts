@@ -13,8 +13,9 @@ export class RunEvents {
 
   /** Emits what the change of a run's condition means: Started, Succeeded, Failed, or the reason it now has. */
   changed(object: KubernetesObject, before: Condition | undefined, after: Condition | undefined): void {
-    if (!after || (before?.status === after.status && before.reason === after.reason)) return;
-    const message = after.message ?? '';
+    const message = after?.message ?? '';
+    const { status, reason } = before ?? {};
+    if (!after || (status === after.status && reason === after.reason && before?.message === message)) return;
     if (after.status === 'True') this.emit(object, 'Normal', 'Succeeded', message);
     else if (after.status === 'False') this.emit(object, 'Warning', 'Failed', message);
     else if (!before) this.emit(object, 'Normal', 'Started', '');
@@ -23,5 +24,10 @@ export class RunEvents {
 
   emit(object: KubernetesObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
     this.#recorder.record(object, { type, reason, message });
+  }
+
+  /** Resolves when all that was emitted is stored. */
+  async flush(): Promise<void> {
+    await this.#recorder.flush();
   }
 }

@@ -1,4 +1,4 @@
-import type { Param, PipelineTask } from '@tagboat/api';
+import { type Param, type PipelineTask, typeOfParam } from '@tagboat/api';
 
 type Combination = Record<string, string>;
 
@@ -9,6 +9,19 @@ export function isMatrixed(task: PipelineTask): boolean {
 /** True where a matrix param is an empty list, so that there is nothing to run. */
 export function hasEmptyMatrix(task: PipelineTask): boolean {
   return (task.matrix?.params ?? []).some(({ value }) => Array.isArray(value) && value.length === 0);
+}
+
+/** Why a matrix cannot be fanned out, once all its variables are replaced, in Tekton's words; undefined where it can. */
+export function mistypedMatrix({ name: task, matrix }: PipelineTask): string | undefined {
+  for (const [wanted, params] of [
+    ['string', matrix?.include?.flatMap((include) => include.params ?? []) ?? []],
+    ['array', matrix?.params ?? []],
+  ] as const) {
+    const wrong = params.find(({ value }) => typeOfParam(value) !== wanted);
+    if (wrong)
+      return `parameters of type ${wanted} only are allowed, but param "${wrong.name}" has type "${typeOfParam(wrong.value)}" in pipelineTask "${task}"`;
+  }
+  return undefined;
 }
 
 /** The params of each run of a matrixed task, in Tekton's order (Tekton docs, matrix.md). */

@@ -25,6 +25,7 @@ import { type Defaults, defaultedPipelineRun } from './config-defaults.ts';
 import { decodedRun, decodePipelineRunSpec, decodePipelineSpec } from './decode.ts';
 import type { RunEvents } from './events.ts';
 import { buildGraph, type TaskGraph } from './graph.ts';
+import { mistypedMatrix } from './matrix.ts';
 import { type PipelineAction, type PipelinePlan, planPipelineRun } from './plan-pipeline-run.ts';
 import { ReferencedTasks } from './referenced-tasks.ts';
 import { resolveReference } from './resolvers.ts';
@@ -109,6 +110,11 @@ export class PipelineRunReconciler implements Reconciler {
   /** Resolves the pipeline, checks the run against it, and records that it has started. */
   async #start(run: PipelineRun): Promise<PipelineRun> {
     const { store, clock, events } = this.#parts;
+    if (run.spec?.pipelineRef?.resolver)
+      await this.#wait(run, {
+        reason: 'ResolvingPipelineRef',
+        message: `PipelineRun ${run.metadata.namespace}/${run.metadata.name} awaiting remote resource`,
+      });
     const { spec, name, labels, annotations, provenance } = await this.#resolve(run);
     const defaults = await this.#parts.settings.defaults();
     const problem = firstProblem(validatePipelineSpec(spec, defaults));
@@ -247,6 +253,12 @@ export class PipelineRunReconciler implements Reconciler {
       );
     for (const binding of run.spec?.workspaces ?? [])
       if (binding.volumeClaimTemplate) await this.#claim(run, binding);
+    const mistyped = mistypedMatrix(task);
+    if (mistyped)
+      throw refused(
+        'InvalidMatrixParameterTypes',
+        `Failed to validate matrix "${run.metadata.name}" with error ${mistyped}`,
+      );
     const children = childrenOf(input);
     return Promise.all(
       children.map(async (child) => {

@@ -131,6 +131,7 @@ export class TaskRunReconciler implements Reconciler {
   /** Resolves and checks the task, records what will run, and makes the pod. */
   async #begin(declared: TaskRun, attempt: number): Promise<boolean> {
     const earlier = await takeFromEarlierRun(this.#store, declared);
+    if (isRemote(declared)) await this.#awaits(declared, 'ResolvingTaskRef');
     const resolved = await this.#resolve(declared);
     const defaults = await this.#settings.defaults();
     const taskRun = withDefaultWorkspaces(declared, resolved.spec, defaults);
@@ -141,6 +142,8 @@ export class TaskRunReconciler implements Reconciler {
     const bound = new Set((taskRun.spec?.workspaces ?? []).map(({ name }) => name));
     checkTaskRun({ ...resolved.spec, workspaces }, taskRun.spec?.params ?? [], bound);
     const request = { reader: this.#store, namespace: taskRun.metadata.namespace ?? '' };
+    if (resolved.spec.steps.some(({ ref }) => ref?.resolver))
+      await this.#awaits(taskRun, 'ResolvingStepActionRef');
     const { spec: withActions, sources } = await resolveStepActions(request, resolved.spec, context);
     // What steps use undeclared is declared here: once variables are replaced, nothing tells of it any more.
     const complete = { ...withActions, ...(workspaces.length > 0 ? { workspaces } : {}) };
@@ -297,7 +300,11 @@ export class TaskRunReconciler implements Reconciler {
     const now = timestamp(this.#clock);
     const stopped =
       pod && taskRun.status?.taskSpec ? outcomeOfPod(taskRun, taskRun.status.taskSpec, pod).status : {};
-    const steps = stoppedSteps(stopped.steps ?? taskRun.status?.steps ?? [], reason, now);
+    const createdAt = taskRun.metadata.creationTimestamp ?? now;
+    const steps = stoppedSteps(stopped.steps ?? taskRun.status?.steps ?? [], {
+      ...{ reason, createdAt, now },
+      pod: podKey.name,
+    });
     const again = reason === 'TaskRunTimeout' && attempt < (taskRun.spec?.retries ?? 0);
     await this.#record(taskRun, (status) => {
       const next = { ...status, ...stopped, ...(steps.length > 0 ? { steps } : {}) };
@@ -309,6 +316,16 @@ export class TaskRunReconciler implements Reconciler {
 
   #timeLeft(taskRun: TaskRun): number {
     return deadline(taskRun.status?.startTime, timeoutOf(taskRun)) - this.#clock.now();
+  }
+
+  /** Says that something is fetched, which may take its time. */
+  async #awaits(taskRun: TaskRun, reason: string): Promise<void> {
+    const { namespace, name } = taskRun.metadata;
+    const message = `TaskRun ${namespace}/${name} awaiting remote resource`;
+    await this.#record(taskRun, (status) => ({
+      ...status,
+      conditions: [this.#condition(status, { type: 'Succeeded', status: 'Unknown', reason, message })],
+    }));
   }
 
   async #pend(taskRun: TaskRun): Promise<undefined> {
@@ -353,6 +370,10 @@ export class TaskRunReconciler implements Reconciler {
     };
   }
 }
+
+/** Whether a run's task is fetched from elsewhere; a retry has it already. */
+const isRemote = ({ spec, status }: TaskRun) =>
+  Boolean(spec?.taskRef?.resolver) && !(status?.retriesStatus && status.taskSpec);
 
 function timeoutOf(taskRun: TaskRun): number {
   const { timeout } = taskRun.spec ?? {};

@@ -27,22 +27,28 @@ export function retried(status: TaskRunStatus, condition: Condition, now: string
   };
 }
 
-/** The steps of a pod that was ended from outside. */
+/** How a TaskRun was ended from outside. */
+export interface Stop {
+  readonly reason: 'TaskRunCancelled' | 'TaskRunTimeout';
+  readonly pod: string;
+  readonly createdAt: string;
+  readonly now: string;
+}
+
+/** The steps of a pod that was ended from outside (Tekton's `terminateStepsInPod`). */
 export function stoppedSteps(
   steps: readonly StepState[],
-  reason: 'TaskRunCancelled' | 'TaskRunTimeout',
-  now: string,
+  { reason, pod, createdAt, now }: Stop,
 ): StepState[] {
   return steps.map(({ running, waiting: _, ...step }) => {
     if (step.terminated) return step;
-    const message = `Step ${step.name} terminated as pod ${reason === 'TaskRunTimeout' ? 'timed out' : 'was cancelled'}`;
     return {
       ...step,
       terminated: {
         exitCode: 1,
         reason,
-        message,
-        ...(running ? { startedAt: running.startedAt } : {}),
+        message: `Step ${step.name} terminated as pod ${pod} is terminated`,
+        startedAt: running?.startedAt ?? createdAt,
         finishedAt: now,
       },
       terminationReason: reason === 'TaskRunTimeout' ? 'TimeoutExceeded' : 'Cancelled',
