@@ -1,5 +1,5 @@
 import type { KubernetesObject } from '@tagboat/api';
-import jsonPatch from 'fast-json-patch';
+import jsonPatch, { type Operation } from 'fast-json-patch';
 import type { Definitions } from './schema/schema.ts';
 import type { KindSchema } from './schema/schemas.ts';
 import { badRequest, StatusError } from './status.ts';
@@ -83,7 +83,10 @@ function jsonPatched(object: KubernetesObject, body: string): KubernetesObject {
       `expected at most ${maxOperations} JSON patch operations`,
     );
   try {
-    return jsonPatch.applyPatch(structuredClone(object), operations, true, false).newDocument;
+    let patched = structuredClone(object);
+    for (const operation of operations)
+      patched = jsonPatch.applyOperation(patched, orAdded(operation, patched), true).newDocument;
+    return patched;
   } catch (error) {
     const { message, name } = error as Error;
     throw new StatusError(
@@ -92,4 +95,16 @@ function jsonPatched(object: KubernetesObject, body: string): KubernetesObject {
       `the server rejected our request due to an error in our request: ${name}: ${message.split('\n')[0]}`,
     );
   }
+}
+
+/** `replace` of a field that is not there adds it, as Kubernetes' library does and its clients expect, against RFC 6902. */
+function orAdded(operation: Operation, object: object): Operation {
+  if (operation?.op !== 'replace' || typeof operation.path !== 'string') return operation;
+  const end = operation.path.lastIndexOf('/');
+  if (end < 0) return operation;
+  const parent: unknown = jsonPatch.getValueByPointer(object, operation.path.slice(0, end));
+  const name = jsonPatch.unescapePathComponent(operation.path.slice(end + 1));
+  if (parent === null || typeof parent !== 'object' || Array.isArray(parent) || Object.hasOwn(parent, name))
+    return operation;
+  return { ...operation, op: 'add' };
 }

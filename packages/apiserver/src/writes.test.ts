@@ -250,6 +250,11 @@ describe('patch', () => {
     ];
     expect((await server.request('PATCH', `${deployments}/web`, operations, type)).statusCode).toBe(200);
     expect((await server.request('PATCH', `${deployments}/web`, operations, type)).statusCode).toBe(422);
+    const replaced = [{ op: 'replace', path: '/spec/paused', value: true }];
+    const added = (await server.request('PATCH', `${deployments}/web`, replaced, type)).json();
+    expect(added.spec.paused, 'a field that was not there, as `tkn pipelinerun cancel` does it').toBe(true);
+    const nowhere = [{ op: 'replace', path: '/spec/none/x', value: 1 }];
+    expect((await server.request('PATCH', `${deployments}/web`, nowhere, type)).statusCode).toBe(422);
   });
 
   test('media types that are none are told, and strategic merge of a custom kind', async () => {
