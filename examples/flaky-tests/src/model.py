@@ -19,6 +19,7 @@ from testgrid import NO_RESULT, PASS
 FORMAT = "flaky-tests/1"
 NOISE = -1
 MIN_RESULTS = 10
+REFERENCE_ROWS = 10_000
 FLAKIEST = 50
 PICTURE_STEPS = 160
 
@@ -114,6 +115,14 @@ def save(model, path):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     joblib.dump(model, path)
+
+
+def save_reference(matrix, path, most=REFERENCE_ROWS):
+    """The features of tests from all over the grid, as a table."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = matrix[:: -(-len(matrix) // most)]
+    np.savetxt(path, rows, fmt="%.9g", delimiter=",", header=",".join(features.NAMES), comments="")
 
 
 def load(path):

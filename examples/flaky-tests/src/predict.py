@@ -88,6 +88,11 @@ class FlakyTests:
             for test, row, label, point in zip(tests, matrix, labels, points)
         ]
 
+    def features(self, inputs):
+        """The features of every test that is asked for: the platform compares them with those of training."""
+        matrix = features.matrix([sequence for _, sequence in read_tests(inputs)])
+        return [dict(zip(features.NAMES, row)) for row in matrix.tolist()]
+
     def page(self):
         """The model as one self-contained HTML page: the clusters and the flakiest tests."""
         return html_page.render(self.model)

@@ -100,6 +100,12 @@ class ModelTest(unittest.TestCase):
             steady, flaky = predictor.predict([{"results": ["PASS"] * 30}, {"name": "x", "results": [1, 12] * 15}])
             self.assertEqual(steady["flakiness"], 0)
             self.assertGreater(flaky["flakiness"], 0.3)
+            rows = predictor.features([{"results": ["PASS"] * 30}, ["PASS", "FAIL"] * 15])
+            self.assertEqual([row["pass_rate"] for row in rows], [1.0, 0.5])
+            reference = Path(directory) / "reports" / "reference.csv"
+            model_file.save_reference(features.matrix([((1, 1),)] * 5), reference, most=2)
+            self.assertEqual(reference.read_text().splitlines()[0], ",".join(rows[0]))
+            self.assertEqual(len(reference.read_text().splitlines()), 3)
             page = predictor.page()
             self.assertIn("<svg", page)
             self.assertIn("How the features went", page)

@@ -1,4 +1,5 @@
 export * from './core.ts';
+export type * from './drift.ts';
 export * from './fields-not-acted-on.ts';
 export type * from './health.ts';
 export * from './kept-kinds.ts';

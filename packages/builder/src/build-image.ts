@@ -34,6 +34,8 @@ export interface BuildOptions {
   /** A directory whose files all go into the image. */
   readonly app: string;
   readonly model: string;
+  /** A file beside the model: the profile of its inputs. */
+  readonly reference?: string;
   /** The directory that holds the model server's package. */
   readonly server: string;
   readonly variables: Readonly<Record<string, string>>;
@@ -84,8 +86,14 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
     options,
     await directoryEntries(options.app, place(imagePaths.app), isSource),
   );
-  const modelPath = `${place(imagePaths.model)}/${basename(options.model)}`;
-  const model = await cachedLayer(options, [{ kind: 'file', path: modelPath, source: options.model }]);
+  const model = await cachedLayer(
+    options,
+    [options.model, ...(options.reference ? [options.reference] : [])].map((source) => ({
+      kind: 'file',
+      path: `${place(imagePaths.model)}/${basename(source)}`,
+      source,
+    })),
+  );
   const own = [environment, server, app, model];
   const config = configuration(options, base, own);
   const configBytes = new TextEncoder().encode(canonicalJson(config));

@@ -18,6 +18,7 @@ export const commands = {
   predict: () => import('./commands/predict.ts'),
   pr: () => import('./commands/pr.ts'),
   share: () => import('./commands/share.ts'),
+  drift: () => import('./commands/drift.ts'),
   trace: () => import('./commands/trace.ts'),
   experiments: () => import('./commands/experiments.ts'),
   render: () => import('./commands/render.ts'),

@@ -1,9 +1,10 @@
 import { findCondition, kinds, type PipelineRun, type ResourceKey, resultsOf } from '@tagboat/api';
 import { type Clock, type Logger, timestamp } from '@tagboat/base';
 import { Controller, type Result } from '@tagboat/controller';
-import { type Model, outsideDeployment, retrainAnnotation, runLabels } from '@tagboat/render';
+import { type Model, outsideDeployment, retrainAnnotation, runAnnotations, runLabels } from '@tagboat/render';
 import { mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
 import { ensureDeployment } from './deployment.ts';
+import { answerDrift, isForDrift } from './drift.ts';
 import { dueMinute, startRetraining, untilNext } from './retrain.ts';
 
 export interface ModelRoomOptions {
@@ -48,11 +49,12 @@ async function reconcile(options: ModelRoomOptions, key: ResourceKey): Promise<R
   await ensureDeployment(store, model, options);
   await answerRequest(options, key, model);
   await reportRetraining(options, key, model);
+  const drift = await answerDrift({ store, clock, settings: settingsFor(options, model) }, key, model);
   const schedule = model.spec.retrain.schedule;
-  if (!schedule) return undefined;
-  await runSchedule(options, key, { model, schedule });
-  const wait = untilNext(schedule, clock.now());
-  return wait === undefined ? undefined : { again: wait };
+  if (schedule) await runSchedule(options, key, { model, schedule });
+  const wait = schedule ? untilNext(schedule, clock.now()) : undefined;
+  const next = [drift, wait].filter((time) => time !== undefined);
+  return next.length === 0 ? undefined : { again: Math.min(...next) };
 }
 
 function settingsFor(options: ModelRoomOptions, model: Model) {
@@ -135,10 +137,15 @@ export function summarise(run: PipelineRun): { outcome: string; message: string 
   if (run.metadata.labels?.[runLabels.kind] === 'retrain')
     return results['candidate-outcome'] === 'Candidate'
       ? { outcome: 'Candidate', message: `candidate ${results['candidate-commit']?.slice(0, 10)}` }
-      : { outcome: 'NothingNew', message: 'nothing new: the data has not changed' };
+      : { outcome: 'NothingNew', message: nothingNew(run) };
   const tag = results['tag-tag'];
   return {
     outcome: results['tag-outcome'] ?? 'Done',
     message: `${tag ? `tagged ${tag}; ` : ''}${verdict ?? ''}`,
   };
 }
+
+const nothingNew = ({ metadata }: PipelineRun) =>
+  isForDrift(metadata.annotations?.[runAnnotations.requested])
+    ? 'drifting, nothing new to learn from: the data has not changed'
+    : 'nothing new: the data has not changed';

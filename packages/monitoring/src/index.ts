@@ -1,3 +1,4 @@
+export { DriftWatch, type DriftWatchOptions } from './drift/drift-watch.ts';
 export { type PrometheusApiOptions, prometheusApi } from './http-api.ts';
 export { type MatrixSeries, queryRange } from './promql/range.ts';
 export { RequestLog, type RequestLogOptions, type ServedRequest } from './request-log.ts';

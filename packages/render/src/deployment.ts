@@ -28,7 +28,12 @@ export function inferenceService(model: string, spec: ModelSpec): KubernetesObje
   return {
     apiVersion: 'serving.kserve.io/v1beta1',
     kind: 'InferenceService',
-    metadata: { name: model },
+    metadata: {
+      name: model,
+      ...(spec.monitor?.drift
+        ? { annotations: { 'serving.kserve.io/enable-prometheus-scraping': 'true' } }
+        : {}),
+    },
     spec: {
       predictor: {
         minReplicas: spec.serve?.replicas ?? 1,
@@ -53,6 +58,15 @@ export function inferenceService(model: string, spec: ModelSpec): KubernetesObje
     },
   };
 }
+
+/** What a cluster needs so that the inputs of a served model are watched, in words. */
+export const monitorNotes = (spec: ModelSpec): readonly string[] =>
+  spec.monitor?.drift
+    ? [
+        'Inputs are counted in the bins of the reference that is in the image (/inputs, tagboat_model_inputs_*). Tagboat compares',
+        'them where it runs the pods; elsewhere nothing does, and the annotation only lets Prometheus scrape the counts of inputs.',
+      ]
+    : [];
 
 /** The branch of deployment repositories. */
 export const deploymentBranch = 'main';
@@ -101,8 +115,10 @@ export async function writeBase(files: DeploymentFiles, model: string, spec: Mod
   const manifest = stringify(inferenceService(model, spec), { lineWidth: 0 });
   const path = 'base/inferenceservice.yaml';
   const text =
-    header([`Written by Tagboat from ${model}'s tagboat.yaml. Change it there, or patch it in an overlay.`]) +
-    manifest;
+    header([
+      `Written by Tagboat from ${model}'s tagboat.yaml. Change it there, or patch it in an overlay.`,
+      ...monitorNotes(spec),
+    ]) + manifest;
   if ((await files.read(path)) !== text) await files.write(path, text);
   if ((await files.read('base/kustomization.yaml')) === undefined)
     await files.write(

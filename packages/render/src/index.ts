@@ -3,6 +3,7 @@ export * from './globs.ts';
 export * from './lineage.ts';
 export * from './model-file.ts';
 export * from './model-spec.ts';
+export * from './monitor.ts';
 export * from './pipeline.ts';
 export * from './queue-places.ts';
 export * from './release-annotations.ts';

@@ -1,6 +1,7 @@
 import { parseYaml } from '@tagboat/api';
 import { invalid } from '@tagboat/base';
 import type { ModelSpec, TrainStep } from './model-spec.ts';
+import { driftMethods, monitorOf, monitorProblem } from './monitor.ts';
 import { checkShape, list, object, type Shape, text } from './shape.ts';
 
 export const modelFileName = 'tagboat.yaml';
@@ -97,7 +98,15 @@ const spec: Shape = object(
         { required: ['environment'] },
       ),
     ),
-    monitor: { kind: 'any' },
+    monitor: object({
+      reference: path,
+      drift: object({
+        method: text({ oneOf: driftMethods }),
+        threshold: { kind: 'number' },
+        window: { kind: 'duration' },
+        minSamples: { kind: 'number' },
+      }),
+    }),
     retrain: object({ schedule: text(), onDrift: { kind: 'boolean' } }),
   },
   {},
@@ -120,7 +129,7 @@ export const modelFileShape: Shape = object(
 export interface ModelFile {
   readonly name: string;
   readonly spec: ModelSpec;
-  /** What the file asks for that Tagboat does not act on yet, in words. */
+  /** What the file asks for that has no effect, in words. */
   readonly notices: readonly string[];
 }
 
@@ -186,15 +195,13 @@ function contradiction(raw: Raw): { message: string; path: string[] } | undefine
       message: 'train.resources.gpu: this machine gives no GPU to runs',
       path: ['train', 'resources'],
     };
-  return undefined;
+  return monitorProblem(raw);
 }
 
 function noticesOf(raw: Raw): string[] {
-  const retrain = raw.retrain as Raw | undefined;
-  return [
-    ...(raw.monitor === undefined ? [] : ['spec.monitor is not acted on yet']),
-    ...(retrain?.onDrift ? ['spec.retrain.onDrift is not acted on yet'] : []),
-  ];
+  return raw.monitor !== undefined && raw.serve === undefined
+    ? ['spec.monitor watches what is served, and nothing is: there is no serve']
+    : [];
 }
 
 function normalise(modelName: string, raw: Raw, several: boolean): ModelSpec {
@@ -248,6 +255,7 @@ function normalise(modelName: string, raw: Raw, several: boolean): ModelSpec {
     deploy: (
       (raw.deploy ?? [{ environment: 'staging' }, { environment: 'production', via: 'promotion' }]) as Raw[]
     ).map((entry) => ({ via: 'commit', ...entry }) as ModelSpec['deploy'][number]),
+    ...monitorOf(raw),
     retrain: (raw.retrain ?? {}) as ModelSpec['retrain'],
   };
 }

@@ -35,6 +35,19 @@ export interface Deploy {
   readonly via: 'commit' | 'promotion';
 }
 
+export type DriftMethod = 'psi' | 'jensenshannon';
+
+/** When the inputs of a served model count as drifting away from those that it was trained for. */
+export interface DriftSettings {
+  readonly method: DriftMethod;
+  /** From this figure of any feature on, inputs drift. */
+  readonly threshold: number;
+  /** How far back inputs are looked at. */
+  readonly window: string;
+  /** Fewer inputs than this say nothing. */
+  readonly minSamples: number;
+}
+
 /** The declared loop of one model, with every default filled in. */
 export interface ModelSpec {
   readonly tags: readonly string[];
@@ -65,6 +78,11 @@ export interface ModelSpec {
     readonly resources: Readonly<Record<string, string>>;
   };
   readonly deploy: readonly Deploy[];
+  readonly monitor?: {
+    /** A file with rows of the model's inputs, which training makes or the repository holds. */
+    readonly reference?: string;
+    readonly drift?: DriftSettings;
+  };
   readonly retrain: { readonly schedule?: string; readonly onDrift?: boolean };
 }
 
@@ -74,6 +92,8 @@ export interface ModelStatus {
   readonly commit?: string;
   readonly lastRetrain?: { readonly at: string; readonly outcome: string; readonly message: string };
   readonly lastScheduled?: string;
+  /** The newest retraining that drift asked for. */
+  readonly driftRetrain?: { readonly at: string; readonly since: string };
 }
 
 export type Model = KubernetesObject<ModelSpec & { repository: string }, ModelStatus>;

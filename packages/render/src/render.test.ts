@@ -32,11 +32,30 @@ describe('readModelFile', () => {
       expect((error as { location: { line: number } }).location.line).toBe(line);
     }
   });
-  it('names what it does not act on', () => {
-    const [model] = readModelFile(
-      `${head}  artifact: { path: a }\n  monitor: { drift: {} }\n  retrain: { onDrift: true }\n`,
-    );
-    expect(model?.notices).toHaveLength(2);
+  it('fills in how inputs are watched', () => {
+    const text = `${head}  artifact: { path: a }\n  serve: { format: sklearn }\n  monitor: { drift: { threshold: 0.3 } }\n  retrain: { onDrift: true }\n`;
+    const [model] = readModelFile(text);
+    expect(model?.spec.monitor).toEqual({
+      drift: { method: 'psi', threshold: 0.3, window: '24h', minSamples: 200 },
+    });
+    expect(model?.notices).toEqual([]);
+    expect(readModelFile(text.replace('serve', '#'))[0]?.notices.join()).toMatch(/nothing is/);
+  });
+  it.each([
+    ['  monitor: { drift: { method: ks } }\n', /expected one of psi, jensenshannon, found "ks"/, 31],
+    ['  monitor: { drift: { threshold: 0 } }\n', /threshold: expected more than 0, found 0/, 34],
+    ['  monitor: { drift: { window: 200h } }\n', /window: expected from 1m to 168h, found 200h/, 31],
+    ['  monitor: { drift: { minSamples: 1.5 } }\n', /minSamples: expected a whole number/, 35],
+    ['  monitor: { threshold: 1 }\n', /unknown key "threshold"/, 25],
+    ['  retrain: { onDrift: true }\n', /onDrift: expected monitor.drift/, 23],
+  ])('refuses what cannot be watched, at its place: %s', (spec, message, column) => {
+    try {
+      readModelFile(`${head}  artifact: { path: a }\n${spec}`);
+      expect.unreachable();
+    } catch (error) {
+      expect((error as Error).message).toMatch(message);
+      expect((error as { location: object }).location).toMatchObject({ line: 6, column });
+    }
   });
 });
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, hexOf, type Logger, TagboatError, writeFileAtomic } from '@tagboat/base';
 import type { ImageSource } from '@tagboat/node';
-import { parseReference, RegistryClient, unpackImage } from '@tagboat/oci';
+import { parseReference, RegistryClient, readArtifactFile, unpackImage } from '@tagboat/oci';
 
 export interface ImageSettings {
   readonly home: string;
@@ -24,6 +24,12 @@ export interface Images {
    * version of that will soon be started.
    */
   readonly pushed: (repository: string, image: { digest: Digest; layers: readonly Digest[] }) => void;
+  /** One file of the model's artifact that an image was built with; nothing where it has none. */
+  readonly modelFile: (
+    image: string,
+    modelDigest: string,
+    name: string,
+  ) => Promise<Buffer<ArrayBufferLike> | undefined>;
 }
 
 export async function openImages(settings: ImageSettings, log: Logger): Promise<Images> {
@@ -54,6 +60,11 @@ export async function openImages(settings: ImageSettings, log: Logger): Promise<
       if (!layers.some((layer) => existsSync(join(cache, 'layers', hexOf(layer))))) return;
       const name = `${settings.ownHost}/${repository}@${digest}`;
       source(name).catch((error: unknown) => log.info('cannot unpack a pushed image', { name, error }));
+    },
+    modelFile(image, modelDigest, name) {
+      const { host, repository } = parseReference(image);
+      const client = clientFor(settings, own.has(host) ? settings.ownHost : host);
+      return readArtifactFile(client, { repository: `${repository}/model`, reference: modelDigest }, name);
     },
   };
 }

@@ -10,6 +10,7 @@ import {
 import { type Logger, systemClock, timestamp } from '@tagboat/base';
 import type { Controller } from '@tagboat/controller';
 import { type Hosting, Proposals, restApi, smartHttp, webhookReceiver } from '@tagboat/git';
+import type { DriftWatch } from '@tagboat/monitoring';
 import { type BlobStore, type RegistryOptions, registryPlugin } from '@tagboat/registry';
 import type { ObjectStore } from '@tagboat/store';
 import { incomingReceiver, type TriggerOptions } from '@tagboat/triggers';
@@ -20,6 +21,7 @@ import { applicationRoutes } from './application-routes.ts';
 import { askServiceRoutes } from './ask-service.ts';
 import { maintenanceRoutes } from './backup.ts';
 import { serveConsole } from './console-files.ts';
+import { driftRoutes } from './drift.ts';
 import { imageBuildRoutes } from './image-builds.ts';
 import { imageRoutes } from './image-routes.ts';
 import type { Measurements } from './measurements.ts';
@@ -49,6 +51,7 @@ export interface MainPortOptions {
   readonly pushed: NonNullable<RegistryOptions['pushed']>;
   readonly metrics: () => string;
   readonly measurements: Measurements;
+  readonly drift: () => DriftWatch | undefined;
   readonly shares: Shares;
   readonly about: () => Record<string, unknown>;
   readonly health: () => Promise<object>;
@@ -96,6 +99,7 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   servePodSockets(app.server, { resources, types, log, podAccess: options.podAccess, authorize });
   app.register((scope) => options.measurements.prometheus(scope), { prefix: '/prometheus' });
   app.register(async (scope) => options.measurements.routes(scope));
+  app.register(async (scope) => driftRoutes(scope, options.drift));
   app.register(async (scope) =>
     applicationRoutes(scope, {
       reader: store,

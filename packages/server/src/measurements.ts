@@ -11,6 +11,7 @@ import {
   SeriesFile,
   SeriesStore,
   type ServedRequest,
+  type Target,
 } from '@tagboat/monitoring';
 import { environmentNamespace, type Model, recordInputsAnnotation } from '@tagboat/render';
 import type { Reader } from '@tagboat/store';
@@ -34,6 +35,7 @@ export class Measurements implements AsyncDisposable {
   readonly #recording = new Map<string, string[]>();
   #requests: RequestLog | undefined;
   #scraper: Scraper | undefined;
+  #pods: PodTargets | undefined;
 
   constructor(options: MeasurementOptions) {
     this.#options = options;
@@ -48,14 +50,16 @@ export class Measurements implements AsyncDisposable {
     );
     const file = new SeriesFile(join(home, 'metrics'));
     await file.load(this.store);
-    const pods = this.#stack.use(new PodTargets({ reader: this.#options.reader, clock, log }));
+    this.#pods = this.#stack.use(new PodTargets({ reader: this.#options.reader, clock, log }));
     const own = { text: this.#options.ownText, labels: { job: 'tagboat', instance } };
-    const targets = () => pods.all();
     this.#scraper = this.#stack.use(
-      new Scraper({ store: this.store, file, clock, log, own, targets }).start(),
+      new Scraper({ store: this.store, file, clock, log, own, targets: this.targets }).start(),
     );
     this.#followModels(log);
   }
+
+  /** What is looked at besides the platform itself. */
+  readonly targets = (): readonly Target[] => this.#pods?.all() ?? [];
 
   /** One request to what is served has ended. */
   readonly observe = ({ input, model, milliseconds, ...rest }: ServedExchange): void => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '@tagboat/base';
 import { openCore, type PlatformOptions } from './core.ts';
+import { watchDrift } from './drift.ts';
 import { openImages } from './images.ts';
 import { openNode } from './open-node.ts';
 import { outsideCode, registrySettings } from './outside.ts';
@@ -40,6 +41,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     log.with({ part: 'images' }),
   );
   rooms.images = images;
+  rooms.drift = stack.use(await watchDrift(core, { measurements: ports.measurements, images }));
   const node = stack.use(await openNode(core, { url, images, registry }));
   rooms.node = node;
   startControllers(core, { ports, repositories, registry: registry.prefix }, stack);

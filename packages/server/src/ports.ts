@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { TagboatError, timestamp } from '@tagboat/base';
 import type { Controller } from '@tagboat/controller';
 import { Hosting } from '@tagboat/git';
-import { RunMetrics } from '@tagboat/monitoring';
+import { type DriftWatch, RunMetrics } from '@tagboat/monitoring';
 import type { Node } from '@tagboat/node';
 import { BlobStore } from '@tagboat/registry';
 import type { TriggerOptions } from '@tagboat/triggers';
@@ -33,6 +33,7 @@ export interface Rooms {
   forges?: Controller;
   gateway?: Gateway;
   images?: Images;
+  drift?: DriftWatch;
 }
 
 export interface Ports {
@@ -57,7 +58,8 @@ export async function openPorts(core: Core, stack: AsyncDisposableStack): Promis
   const { configuration, store, clock, log, home, tokens } = core;
   const rooms: Rooms = {};
   const metrics = stack.use(new RunMetrics({ reader: store, clock, log: log.with({ part: 'metrics' }) }));
-  const ownText = () => metrics.text() + (rooms.gateway?.metricsText() ?? '');
+  const ownText = () =>
+    metrics.text() + (rooms.gateway?.metricsText() ?? '') + (rooms.drift?.metricsText() ?? '');
   const measurements = stack.use(new Measurements({ reader: store, clock, log, home, ownText }));
   const about: Record<string, unknown> = {};
   const urls = { url: '', appsUrl: '', registry: '' };
@@ -106,6 +108,7 @@ async function openMainPort(core: Core, parts: Parts): Promise<FastifyInstance> 
     triggers: () => rooms.triggers,
     metrics: ownText,
     measurements,
+    drift: () => rooms.drift,
     shares: await Shares.open(home, store, clock),
     pushed: (repository, manifest) => rooms.images?.pushed(repository, manifest),
     about: () => about,

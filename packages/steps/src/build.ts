@@ -1,11 +1,12 @@
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { buildImage, captureHostPython, imagePaths } from '@tagboat/builder';
 import { parseReference, pullArtifact } from '@tagboat/oci';
 import { runChecked } from '@tagboat/process';
-import { releaseAnnotations, servedFiles } from '@tagboat/render';
+import { referenceFileName, releaseAnnotations } from '@tagboat/render';
 import { registryAt, type StepContext } from './context.ts';
 import { basePythonOf } from './environment-python.ts';
-import { inContext } from './model-paths.ts';
+import { exportServed } from './served-files.ts';
 
 /** Builds the image that serves the model, and pushes it. */
 export async function build(context: StepContext, server: string): Promise<void> {
@@ -20,18 +21,9 @@ export async function build(context: StepContext, server: string): Promise<void>
   base.catch(() => undefined);
   const pulled = await context.directory('model');
   await pullArtifact(registry, { repository: context.artifacts('model'), reference: digest }, pulled);
-  const prefix = inContext(model, '.') === '.' ? '' : `${inContext(model, '.')}/`;
-  const tracked = (await commit.files()).map(({ path }) => path).filter((path) => path.startsWith(prefix));
-  const wanted = servedFiles(
-    tracked.map((path) => path.slice(prefix.length)),
-    spec.serve?.inputs,
-  );
-  const root = await context.directory('app');
-  await commit.export(
-    root,
-    wanted.map((path) => `${prefix}${path}`),
-  );
+  const app = await exportServed(commit, model, await context.directory('app'));
   const modelFile = join(pulled, basename(spec.artifact.path));
+  const reference = join(pulled, referenceFileName);
   const image = await buildImage({
     client: registry,
     repository: context.artifacts(),
@@ -39,8 +31,9 @@ export async function build(context: StepContext, server: string): Promise<void>
     tags: [],
     base: await base,
     environment,
-    app: join(root, prefix),
+    app,
     model: modelFile,
+    ...(existsSync(reference) ? { reference } : {}),
     server,
     // The tag is left out on purpose: the same model built for another tag is the same image.
     variables: {
@@ -49,6 +42,9 @@ export async function build(context: StepContext, server: string): Promise<void>
       MODEL_PATH: `${imagePaths.model}/${basename(modelFile)}`,
       TAGBOAT_MODEL_DIGEST: digest,
       TAGBOAT_APP_DIR: imagePaths.app,
+      ...(existsSync(reference)
+        ? { TAGBOAT_REFERENCE_PROFILE: `${imagePaths.model}/${referenceFileName}` }
+        : {}),
       ...(spec.serve?.predictor ? { TAGBOAT_PREDICTOR: spec.serve.predictor } : {}),
       ...(spec.serve?.format ? { TAGBOAT_FORMAT: spec.serve.format } : {}),
     },

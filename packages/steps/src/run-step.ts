@@ -7,7 +7,10 @@ type Step = (context: StepContext) => Promise<void>;
 const steps: Readonly<Record<string, (server: string) => Promise<Step>>> = {
   clone: async () => (await import('./clone.ts')).clone,
   environment: async () => (await import('./environment.ts')).environment,
-  train: async () => (await import('./train.ts')).train,
+  train: async (server) => {
+    const { train } = await import('./train.ts');
+    return (context) => train(context, server);
+  },
   evaluate: async () => (await import('./evaluate.ts')).evaluate,
   build: async (server) => {
     const { build } = await import('./build.ts');

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { invalid, notFound } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
 import { pushArtifact } from '@tagboat/oci';
-import type { ModelFile } from '@tagboat/render';
+import { type ModelFile, referenceFileName } from '@tagboat/render';
 import { recall, remember } from './cache.ts';
 import type { StepContext } from './context.ts';
 import { type PinnedData, pinData } from './data.ts';
@@ -11,6 +11,7 @@ import { pythonOf } from './environment-python.ts';
 import { execute } from './execute.ts';
 import { inputFiles, materialise, reuseKey } from './inputs.ts';
 import { inContext } from './model-paths.ts';
+import { makeReference, trainedReference } from './reference.ts';
 
 export const modelType = 'application/vnd.tagboat.model.v1';
 const notebooksType = 'application/vnd.tagboat.notebooks.v1';
@@ -26,7 +27,7 @@ export function dataVariables(data: readonly PinnedData[], workdir: string): Rec
 }
 
 /** Trains, or takes what the same inputs gave before, or (without `train`) takes the committed model file. */
-export async function train(context: StepContext): Promise<void> {
+export async function train(context: StepContext, server: string): Promise<void> {
   const commit = await context.commit();
   const model = await context.model(commit);
   const data = await pinData(context, commit, model);
@@ -36,8 +37,10 @@ export async function train(context: StepContext): Promise<void> {
   );
   const parameters = (model.spec.train?.steps ?? []).map((step) => step.parameters);
   await context.result('parameters', JSON.stringify(Object.assign({}, ...parameters)));
-  if (!model.spec.train) return takeCommitted(context, commit, model);
-  const { steps, outputs, reuse } = model.spec.train;
+  if (!model.spec.train) return takeCommitted(context, { commit, model, data, server });
+  const { steps, reuse } = model.spec.train;
+  const reference = await trainedReference(commit, model);
+  const outputs = [...model.spec.train.outputs, ...(reference === undefined ? [] : [reference])];
   const files = await inputFiles(commit, model, steps);
   const key = reuseKey('train', {
     files,
@@ -47,12 +50,12 @@ export async function train(context: StepContext): Promise<void> {
   });
   await context.result('key', key);
   const out = await context.outputs();
+  const finish = async (end: { reused: boolean; notebook: string }) =>
+    report(context, { ...end, ...(await publish(context, { commit, model, data, out, server })) });
   const known = reuse === 'never' ? undefined : await recall(context, key, out);
   if (known) {
     context.say(`the same inputs were trained before (${key.slice(0, 12)}): the model is taken from then`);
-    const digest = await pushModel(context, model, out);
-    await finish(context, digest, { reused: true, notebook: known.values.notebook ?? '' });
-    return;
+    return finish({ reused: true, notebook: known.values.notebook ?? '' });
   }
   const workdir = await materialise(context, { commit, model, files, data, name: 'work' });
   const all = new Set((await commit.files()).map(({ path }) => path));
@@ -61,7 +64,11 @@ export async function train(context: StepContext): Promise<void> {
   const artifact = join(workdir, model.spec.artifact.path);
   await mkdir(dirname(artifact), { recursive: true });
   for (const path of outputs) await mkdir(dirname(join(workdir, path)), { recursive: true });
-  const variables = { ...dataVariables(data, workdir), TAGBOAT_MODEL: artifact };
+  const variables = {
+    ...dataVariables(data, workdir),
+    TAGBOAT_MODEL: artifact,
+    ...(reference === undefined ? {} : { TAGBOAT_REFERENCE: join(workdir, reference) }),
+  };
   const reportNotebooks = async () => {
     const digest = (await pushNotebooks(context, notebooks)) ?? '';
     await context.result('notebook', digest);
@@ -84,9 +91,7 @@ export async function train(context: StepContext): Promise<void> {
   const reported = reportNotebooks();
   reported.catch(() => undefined);
   // The notebooks are there even where the model is not.
-  const digest = await keepOutputs(model, workdir, out)
-    .then(() => pushModel(context, model, out))
-    .finally(() => reported);
+  await keepOutputs(model, { workdir, out, outputs }).finally(() => reported);
   const notebook = await reported;
   const kept = (await readdir(out, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
@@ -97,10 +102,13 @@ export async function train(context: StepContext): Promise<void> {
       files: kept,
       values: { notebook, run: context.optional('TAGBOAT_RUN') ?? '' },
     });
-  await finish(context, digest, { reused: false, notebook });
+  await finish({ reused: false, notebook });
 }
 
-async function keepOutputs(model: ModelFile, workdir: string, out: string): Promise<void> {
+async function keepOutputs(
+  model: ModelFile,
+  { workdir, out, outputs }: { workdir: string; out: string; outputs: readonly string[] },
+): Promise<void> {
   const artifact = model.spec.artifact.path;
   const path = join(workdir, artifact);
   const size = await stat(path).then(
@@ -119,8 +127,12 @@ async function keepOutputs(model: ModelFile, workdir: string, out: string): Prom
   if (size === 0) throw invalid(`the training wrote an empty file to ${artifact}`);
   await mkdir(join(out, 'model'), { recursive: true });
   await copyFile(join(workdir, artifact), join(out, 'model', basename(artifact)));
-  for (const path of model.spec.train!.outputs)
+  for (const path of outputs)
     await cp(join(workdir, path), join(out, 'outputs', path), { recursive: true }).catch(() => {
+      if (path === model.spec.monitor?.reference)
+        throw notFound(`the training left no ${path}, which monitor.reference names`, {
+          hint: 'write rows of inputs there; its full path is in the variable TAGBOAT_REFERENCE',
+        });
       throw notFound(`the training left no ${path}, which train.outputs declares`);
     });
 }
@@ -134,7 +146,11 @@ async function modelsIn(workdir: string): Promise<string> {
     .join(', ');
 }
 
-async function takeCommitted(context: StepContext, commit: Commit, model: ModelFile): Promise<void> {
+async function takeCommitted(
+  context: StepContext,
+  taken: { commit: Commit; model: ModelFile; data: readonly PinnedData[]; server: string },
+): Promise<void> {
+  const { commit, model } = taken;
   const path = inContext(model, model.spec.artifact.path);
   const root = await context.directory('committed');
   await commit.export(root, [path]);
@@ -146,7 +162,7 @@ async function takeCommitted(context: StepContext, commit: Commit, model: ModelF
     });
   });
   context.say(`takes the committed model ${path}`);
-  await finish(context, await pushModel(context, model, out), { reused: false, notebook: '' });
+  await report(context, { ...(await publish(context, { ...taken, out })), reused: false, notebook: '' });
   await context.result('key', '');
 }
 
@@ -162,23 +178,35 @@ export async function pushNotebooks(context: StepContext, directory: string): Pr
   });
 }
 
-async function pushModel(context: StepContext, model: ModelFile, out: string): Promise<string> {
-  const name = basename(model.spec.artifact.path);
-  return pushArtifact(await context.registry(), {
+/** Makes the reference of the model's inputs, and pushes both as one artifact. */
+async function publish(
+  context: StepContext,
+  trained: Parameters<typeof makeReference>[1],
+): Promise<{ digest: string; reference: string }> {
+  const { model, out } = trained;
+  const reference = await makeReference(context, trained);
+  const names = [basename(model.spec.artifact.path), ...(reference === '' ? [] : [referenceFileName])];
+  const digest = await pushArtifact(await context.registry(), {
     repository: context.artifacts('model'),
     tags: [],
     artifactType: modelType,
-    files: [{ name, path: join(out, 'model', name) }],
+    files: names.map((name) => ({ name, path: join(out, 'model', name) })),
   });
+  return { digest, reference };
 }
 
-async function finish(
+async function report(
   context: StepContext,
-  digest: string,
-  { reused, notebook }: { reused: boolean; notebook: string },
+  {
+    digest,
+    reference,
+    reused,
+    notebook,
+  }: Record<'digest' | 'reference' | 'notebook', string> & { reused: boolean },
 ): Promise<void> {
   context.say(`model ${digest}`);
   await context.result('model-digest', digest);
+  await context.result('reference-digest', reference);
   await context.result('reused', String(reused));
   await context.result('notebook', notebook);
 }

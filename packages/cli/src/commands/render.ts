@@ -9,6 +9,7 @@ import {
   inferenceService,
   type ModelFile,
   modelFileName,
+  monitorNotes,
   pipelineObject,
   readModelFile,
   runBindings,
@@ -69,8 +70,11 @@ async function rendered(args: Asked): Promise<string> {
   const project = args.project ?? nameFrom(basename(resolve(args.directory)));
   const documents = taskNames.map((name) => taskText(name).trim());
   for (const model of readModelFile(text, path))
-    for (const object of objectsOf(model, { ...args, project }))
-      documents.push(stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }).trim());
+    for (const object of objectsOf(model, { ...args, project })) {
+      const notes = object.kind === 'InferenceService' ? monitorNotes(model.spec) : [];
+      const yaml = stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }).trim();
+      documents.push([...notes.map((note) => `# ${note}`), yaml].join('\n'));
+    }
   return `${documents.join('\n---\n')}\n`;
 }
 

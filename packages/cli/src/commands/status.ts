@@ -32,12 +32,15 @@ export default defineCommand({
     const told = args.output === 'json' ? rows.map(({ facts }) => facts) : rows.map(({ row }) => row);
     show(told, {
       output: args.output,
-      columns: ['project', 'model', 'run', 'status', 'when', 'deployed', 'retrained'],
+      columns: ['project', 'model', 'run', 'status', 'when', 'deployed', 'drift', 'retrained'],
       empty: 'there are no models yet; see: tagboat init',
     });
     if (args.output === 'json') return;
     for (const { project, model, notices } of rows.map(({ facts }) => facts))
       for (const notice of notices) say(`${pc.yellow('note')}: ${project}/${model}: ${notice}`);
+    for (const { project, model, drift } of rows.map(({ facts }) => facts))
+      if (drift?.status === 'True')
+        say(`${pc.yellow('drifting')}: ${project}/${model}: ${drift.message}; see: tagboat drift ${model}`);
   },
 });
 
@@ -74,6 +77,13 @@ function describe(model: Model, runs: readonly PipelineRun[], services: readonly
     return tag ? [[target.environment, tag] as const] : [];
   });
   const retrained = model.status?.lastRetrain;
+  const condition = findCondition(model.status?.conditions, 'Drifting');
+  const drift = condition && {
+    status: condition.status,
+    reason: condition.reason,
+    message: condition.message,
+    since: condition.lastTransitionTime,
+  };
   const when = newest?.status?.completionTime ?? newest?.status?.startTime;
   const facts = {
     project,
@@ -82,6 +92,7 @@ function describe(model: Model, runs: readonly PipelineRun[], services: readonly
     status: findCondition(newest?.status?.conditions, 'Succeeded')?.reason ?? '',
     when,
     deployed: Object.fromEntries(deployed),
+    drift,
     retrained,
     notices: newest ? noticesOfRun(newest) : [],
   };
@@ -89,7 +100,10 @@ function describe(model: Model, runs: readonly PipelineRun[], services: readonly
     ...facts,
     when: ago(when),
     deployed: deployed.map((pair) => pair.join(' ')).join(', '),
+    drift: drift ? `${driftWords[drift.status]} ${ago(drift.since)}` : 'not watched',
     retrained: retrained ? `${retrained.outcome} ${ago(retrained.at)}` : '',
   };
   return { facts, row };
 }
+
+const driftWords = { True: 'drifting', False: 'steady', Unknown: 'unknown' } as const;

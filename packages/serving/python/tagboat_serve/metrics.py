@@ -24,7 +24,7 @@ class Metrics:
         self.seconds += seconds
         self.buckets[bisect_left(BUCKETS, seconds)] += 1
 
-    def text(self):
+    def text(self, recorder=None):
         label = f'model="{self.model}"'
         name = "tagboat_model_requests_total"
         lines = [f"# HELP {name} Requests by route and status code.", f"# TYPE {name} counter"]
@@ -40,4 +40,12 @@ class Metrics:
             total += count
             lines.append(f'{name}_bucket{{{label},le="{limit}"}} {total}')
         lines += [f"{name}_sum{{{label}}} {self.seconds}", f"{name}_count{{{label}}} {total}"]
+        if recorder:
+            for name, help_text, value in (
+                ("observed", "Rows of inputs that were counted, to be compared with the reference.", recorder.observed),
+                ("dropped", "Requests whose inputs were not counted, for want of time or memory.", recorder.dropped),
+                ("malformed", "Inputs that are no rows like those of the reference.", recorder.malformed),
+            ):
+                name = f"tagboat_model_inputs_{name}_total"
+                lines += [f"# HELP {name} {help_text}", f"# TYPE {name} counter", f"{name}{{{label}}} {value}"]
         return "\n".join(lines) + "\n"

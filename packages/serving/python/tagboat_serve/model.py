@@ -1,11 +1,13 @@
 """Loads the user's predictor, or a model file by its format, behind one interface."""
 
+import copy
 import importlib.util
 import inspect
 import os
 import sys
 import traceback
 
+from .features import rows_of
 from .schema import example_of, inputs_of, type_of
 from .sklearn_model import load_sklearn
 from .tensors import from_texts
@@ -23,6 +25,8 @@ class PredictorModel:
 
     def __init__(self, predictor):
         self.predict = predictor.predict
+        features = getattr(predictor, "features", None)
+        self.features = features if callable(features) else None
         self.schema = plain(_value(predictor, "input_schema", "schema"))
         example = plain(_value(predictor, "example"))
         self.example = example_of(self.schema) if example is None else example
@@ -43,6 +47,12 @@ class PredictorModel:
         else:
             value = tensors if len(tensors) > 1 else from_texts(next(iter(tensors.values())))
         return [("output", self.predict(value))]
+
+    def shadow(self, keep):
+        """A model that only tells the rows of features it is asked for: the predictor's own, else those of its inputs."""
+        asked = copy.copy(self)
+        asked.predict = lambda inputs: keep(rows_of(self.features(inputs) if self.features else inputs))
+        return asked
 
 
 def _field(schema, values):

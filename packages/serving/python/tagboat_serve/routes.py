@@ -1,5 +1,6 @@
 """Answers requests: each handler gives (status, content type, body)."""
 
+import copy
 import sys
 import traceback
 from urllib.parse import unquote
@@ -18,9 +19,10 @@ LONGEST_MESSAGE = 500
 class Service:
     """One model and its routes. `model` is None until it is loaded, and `draining` once the server is to end."""
 
-    def __init__(self, settings, metrics):
+    def __init__(self, settings, metrics, recorder=None):
         self.settings = settings
         self.metrics = metrics
+        self.recorder = recorder
         self.model = None
         self.draining = False
 
@@ -30,7 +32,7 @@ class Service:
 
     def route_of(self, path):
         """The route's name for metrics: one of a few, whatever a client asks for."""
-        if path in ("/", "/predict", "/invocations", "/metrics", "/v2"):
+        if path in ("/", "/predict", "/invocations", "/metrics", "/inputs", "/v2"):
             return path
         if path.startswith("/v2/models/"):
             return "/v2/models/infer" if path.endswith("/infer") else "/v2/models"
@@ -56,15 +58,28 @@ class Service:
             traceback.print_exc(file=sys.stderr)
             return problem(500, f"the model failed: {type(error).__name__}: {error}")
 
+    def rows_asked(self, path, body, content_type):
+        """The rows of features that a request brings to the model, by the model's own code, without asking the model."""
+        found = []
+        asked = copy.copy(self)
+        asked.model = self.model.shadow(found.extend)
+        try:
+            asked._answer("POST", path, body, content_type)
+        except BadRequest:
+            pass  # about the answer, which there is none of
+        return found
+
     def _answer(self, method, path, body, content_type):
         if path.startswith("/v2"):
             return self._v2(method, [unquote(part) for part in path.split("/")[2:] if part], body)
         if path in ("/predict", "/invocations"):
             return self._scoring(method, path, body, content_type)
-        if path in ("/health", "/healthz", "/ping", "/readyz", "/livez", "/metrics", "/", "/version") and method != "GET":
+        if path in ("/health", "/healthz", "/ping", "/readyz", "/livez", "/metrics", "/inputs", "/", "/version") and method != "GET":
             return problem(405, "use GET")
         if path == "/metrics":
-            return 200, TEXT, self.metrics.text().encode()
+            return 200, TEXT, self.metrics.text(self.recorder).encode()
+        if path == "/inputs":
+            return self._inputs()
         if path in ("/health", "/healthz", "/ping", "/readyz"):
             return self._health(self.ready)
         if path == "/livez":
@@ -73,6 +88,11 @@ class Service:
             page = self.model.page() if self.model and self.model.page else default_page(self.settings, self.model)
             return 200, HTML, str(page).encode("utf-8", "replace")
         return problem(404, f"there is nothing at {path[:100]}; try POST /predict or GET /v2")
+
+    def _inputs(self):
+        if self.recorder is None:
+            return problem(404, "this model has no reference of its inputs, so they are not counted")
+        return 200, JSON, encode({"model": self.settings.model_digest, **self.recorder.facts()})
 
     def _health(self, good):
         return (200 if good else 503), JSON, encode({"ready": good})

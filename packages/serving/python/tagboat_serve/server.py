@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from .http1 import MAX_HEAD, Refused, discard, head_of, read_body, read_head
 from .metrics import Metrics
 from .model import LoadError, load_model
+from .recorder import load_recorder
 from .routes import Service, problem
 from .settings import Settings, SettingsError
 
@@ -23,7 +24,8 @@ class Server:
     def __init__(self, settings):
         self.settings = settings
         self.metrics = Metrics(settings.name)
-        self.service = Service(settings, self.metrics)
+        self.recorder = load_recorder(settings.reference)
+        self.service = Service(settings, self.metrics, self.recorder)
         self.pool = ThreadPoolExecutor(max_workers=settings.threads)
         self.active = 0
         self.last_asked = 0.0
@@ -105,7 +107,17 @@ class Server:
             await writer.drain()
         finally:
             self.active -= 1
+        if answer[0] == 200 and method == "POST":
+            self._record(head, body)
         return keep
+
+    def _record(self, head, body):
+        """After the answer, and where the user's code runs: it may be asked for its features."""
+        recorder, path = self.recorder, head.path
+        if recorder is None or not self.service.calls_model("POST", path) or not recorder.admit(len(body)):
+            return
+        content_type = head.headers.get("content-type", "")
+        self.pool.submit(recorder.observe, len(body), lambda: self.service.rows_asked(path, body, content_type))
 
     async def _answer(self, method, head, body):
         service, path = self.service, head.path

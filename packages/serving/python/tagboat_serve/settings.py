@@ -20,6 +20,8 @@ class Settings:
     port: int
     run: str
     model_digest: str
+    reference: str
+    """A file with the profile of the inputs that the model was trained for, or nothing."""
     max_body: int
     threads: int
     grace: float
@@ -38,6 +40,7 @@ class Settings:
             port=_number(environ, "PORT", 8080, 0),
             run=_line(environ.get("TAGBOAT_RUN", "")),
             model_digest=_line(environ.get("TAGBOAT_MODEL_DIGEST", "")),
+            reference=environ.get("TAGBOAT_REFERENCE_PROFILE", ""),
             max_body=_number(environ, "TAGBOAT_MAX_BODY", 64 * 2**20, 1),
             threads=_number(environ, "TAGBOAT_THREADS", 1, 1),
             grace=_number(environ, "TAGBOAT_GRACE", 25, 0),

@@ -1,8 +1,10 @@
 """Serves a scikit-learn estimator (joblib or pickle file)."""
 
+import copy
 import os
 import pickle
 
+from .features import rows_of
 from .values import BadRequest
 
 
@@ -73,6 +75,12 @@ class SklearnModel:
             answers.append(("predict_proba", self.estimator.predict_proba(rows)))
         return answers
 
+    def shadow(self, keep):
+        """A model that only tells the rows it is asked for."""
+        asked = copy.copy(self)
+        asked.estimator = _Listener(keep)
+        return asked
+
     def _ordered(self, columns, rows):
         """The rows with their columns in the order of training: a request may name them in any order."""
         if self.names is None:
@@ -82,6 +90,16 @@ class SklearnModel:
             raise BadRequest(f"expected the columns {', '.join(self.names)}; missing: {', '.join(missing)}")
         places = [columns.index(name) for name in self.names]
         return [[row[place] for place in places] for row in rows]
+
+
+class _Listener:
+    """Stands for the estimator."""
+
+    def __init__(self, keep):
+        self._keep = keep
+
+    def predict(self, rows):
+        self._keep(rows_of(rows))
 
 
 def _cell(row, name):

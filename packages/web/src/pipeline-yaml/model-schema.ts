@@ -57,6 +57,13 @@ const abouts: Readonly<Record<string, string>> = {
   'spec.deploy.namespace': 'Where it runs',
   'spec.deploy.via': 'commit: each release; promotion: when somebody promotes it',
   'spec.monitor': 'What is watched while it serves',
+  'spec.monitor.reference':
+    'Rows of inputs to compare with: CSV, JSON or Parquet; training finds it as TAGBOAT_REFERENCE',
+  'spec.monitor.drift': 'When inputs count as drifting',
+  'spec.monitor.drift.method': 'psi: population stability index; jensenshannon: a distance from 0 to 1',
+  'spec.monitor.drift.threshold': 'From this figure of any feature on; 0.2 for psi, 0.1 for jensenshannon',
+  'spec.monitor.drift.window': 'How far back, such as 24h',
+  'spec.monitor.drift.minSamples': 'Fewer inputs say nothing',
   'spec.retrain': 'When it is trained anew',
   'spec.retrain.schedule': 'Cron, in UTC, such as "0 3 * * 1"',
   'spec.retrain.onDrift': 'Where its inputs drift',

@@ -1,0 +1,128 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type DriftReport, findCondition, kinds, type PipelineRun } from '@tagboat/api';
+import { finishedRun, PlatformProcess, serving, tinyProject, until, WorkingCopy } from '@tagboat/dev-env';
+import { type Model, runAnnotations, runLabels } from '@tagboat/render';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+/** Rows of a table whose numbers are spread around a middle. */
+const table = (middle: number) =>
+  Array.from({ length: 400 }, (_, at) => `${middle + (at % 40) - 20},${at % 2 ? 'a' : 'b'}`).join('\n');
+const train = `import json, os, statistics
+rows = [line.split(",") for line in open(os.environ["TAGBOAT_DATA_ROWS"]).read().split()]
+json.dump({"mean": statistics.mean(float(x) for x, _ in rows)}, open(os.environ["TAGBOAT_MODEL"], "w"))
+with open(os.environ["TAGBOAT_REFERENCE"], "w") as file:
+    file.write("x,kind\\n" + "\\n".join(map(",".join, rows)))
+`;
+const yaml = (port: number) =>
+  tinyProject['tagboat.yaml']!.replace(
+    '  train:',
+    `  data:\n    - { name: rows, path: data/rows.csv, url: "http://127.0.0.1:${port}/" }\n  train:`,
+  )
+    .replace(/ {4}gates:\n.*\n/, '')
+    .concat(
+      '  monitor:\n    reference: reports/reference.csv\n    drift: { minSamples: 50 }\n  retrain:\n    onDrift: true\n',
+    );
+
+let middle = 100;
+let data: Server;
+let platform: PlatformProcess;
+let copy: WorkingCopy;
+
+beforeAll(async () => {
+  data = createServer((_request, response) => response.end(table(middle))).listen(0, '127.0.0.1');
+  platform = await PlatformProcess.start();
+  copy = await WorkingCopy.create(() => platform.gitUrl('demo', 'tiny'), {
+    ...tinyProject,
+    'tagboat.yaml': yaml((data.address() as AddressInfo).port),
+    'train.py': train,
+    'evaluate.py': 'import json, os\njson.dump({"score": 1}, open(os.environ["TAGBOAT_METRICS"], "w"))\n',
+  });
+  await copy.commit('first');
+  await copy.push('HEAD:refs/heads/main');
+  await copy.ship('v1.0.0');
+  await serving(await platform.client(), { namespace: 'demo-staging', model: 'tiny', tag: 'v1.0.0' });
+}, 120_000);
+afterAll(async () => {
+  data.close();
+  await copy?.[Symbol.asyncDispose]();
+  await platform?.[Symbol.asyncDispose]();
+});
+
+/** Asks with rows around a middle; the answers prove that nothing which is counted stands in their way. */
+async function ask(around: number, times: number): Promise<void> {
+  for (let at = 0; at < times; at++) {
+    const input = { x: around + (at % 40) - 20, kind: at % 2 ? 'a' : 'b', note: `row ${at}` };
+    const response = await fetch(`${platform.appsUrl}/demo-staging/tiny/predict`, {
+      method: 'POST',
+      body: JSON.stringify(input),
+    });
+    expect(response.status).toBe(200);
+    await response.arrayBuffer();
+  }
+}
+
+const drifting = async (reason: string) =>
+  until<Model>(
+    await platform.client(),
+    { type: kinds.Model, namespace: 'demo', what: `the condition Drifting with ${reason}`, timeout: 60_000 },
+    ({ status }) => findCondition(status?.conditions, 'Drifting')?.reason === reason,
+  );
+const retrainings = async () => {
+  const { items } = await (await platform.client()).list<PipelineRun>(kinds.PipelineRun, {
+    namespace: 'demo',
+    labelSelector: `${runLabels.kind}=retrain`,
+  });
+  return items.map(({ metadata }) => metadata.annotations?.[runAnnotations.requested] ?? '');
+};
+const report = async (): Promise<DriftReport> =>
+  JSON.parse((await platform.cli(['drift', 'tiny', '-o', 'json'])).stdout) as DriftReport;
+
+test('inputs like those of training are steady, over a restart', { timeout: 120_000 }, async () => {
+  await ask(100, 80);
+  await drifting('InputsSteady');
+  await platform.kill();
+  await platform.start();
+  await serving(await platform.client(), { namespace: 'demo-staging', model: 'tiny', tag: 'v1.0.0' });
+  await drifting('InputsSteady');
+  const [staging] = (await report()).environments;
+  expect(staging).toMatchObject({ state: 'steady', inputs: 80, referenceInputs: 400 });
+  expect(staging!.features.map(({ name }) => name).sort()).toEqual(['kind', 'x']);
+  expect(await retrainings()).toEqual([]);
+});
+
+test('others drift, and are told of; hostile ones fail nothing', { timeout: 120_000 }, async () => {
+  const hostile = ['{"x":"12","kind":{"a":[1]}}', '{"x":NaN}', '[]', '"x"', `{"x":${'9'.repeat(400)}}`];
+  for (const body of [
+    ...hostile,
+    JSON.stringify({ x: 1, ...Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [at, at])) }),
+  ]) {
+    const response = await fetch(`${platform.appsUrl}/demo-staging/tiny/predict`, { method: 'POST', body });
+    expect(response.status).toBe(200);
+  }
+  middle = 300;
+  await ask(300, 300);
+  const model = await drifting('InputsDrift');
+  const condition = findCondition(model.status?.conditions, 'Drifting');
+  expect(condition?.message).toMatch(/^staging: x psi \d.* \(threshold 0\.2\); 1 of 2 features drift$/);
+  expect((await platform.cli(['status'])).stdout).toMatch(/drifting: demo\/tiny: staging: x psi/);
+  expect((await platform.cli(['drift', 'tiny'])).stdout).toMatch(/x +number +\d+\.\d{3} +yes +> /);
+  const metrics = await (
+    await fetch(`${platform.url}/metrics`, {
+      headers: { authorization: `Bearer ${await platform.token()}` },
+    })
+  ).text();
+  expect(metrics).toMatch(/tagboat_model_input_drift\{namespace="demo-staging",name="tiny",.*feature="x"/);
+});
+
+test('drift retrains once, on the new data, and the new version is what is compared then', {
+  timeout: 120_000,
+}, async () => {
+  const client = await platform.client();
+  await finishedRun(client, 'demo', 'v1.0.1');
+  await serving(client, { namespace: 'demo-staging', model: 'tiny', tag: 'v1.0.1' });
+  await drifting('TooFewRequests');
+  await ask(300, 80);
+  await drifting('InputsSteady');
+  expect(await retrainings()).toEqual([expect.stringMatching(/^drift since /)]);
+});
