@@ -20,14 +20,17 @@ export default defineCommand({
     if (args.output === 'json') return tell('json', report, []);
     if (report.environments.length === 0) say(`${report.model} is deployed nowhere yet`);
     for (const { environment, tag, state, message, inputs, features } of report.environments) {
+      if (state === 'unknown') {
+        say(`${environment} ${tag}: unknown: ${message}`);
+        continue;
+      }
       say(`${environment} ${tag}: ${state}: ${message}; ${inputs} inputs in ${report.window}`);
-      if (features.length === 0 || inputs === 0) continue;
       show(
         features.slice(0, mostFeatures).map(({ name, kind, score, bins }) => ({
           feature: name,
           kind,
           [report.method]: score.toFixed(3),
-          drifts: state !== 'unknown' && score >= report.threshold ? 'yes' : '',
+          drifts: score >= report.threshold ? 'yes' : '',
           'largest change': largestChange(bins),
         })),
         { columns: ['feature', 'kind', report.method, 'drifts', 'largest change'] },

@@ -38,9 +38,13 @@ export default defineCommand({
     if (args.output === 'json') return;
     for (const { project, model, notices } of rows.map(({ facts }) => facts))
       for (const notice of notices) say(`${pc.yellow('note')}: ${project}/${model}: ${notice}`);
-    for (const { project, model, drift } of rows.map(({ facts }) => facts))
-      if (drift?.status === 'True')
-        say(`${pc.yellow('drifting')}: ${project}/${model}: ${drift.message}; see: tagboat drift ${model}`);
+    for (const { project, model, drift, retrained } of rows.map(({ facts }) => facts))
+      if (drift?.status === 'True') {
+        const learnt = retrained?.message.startsWith('drifting, ') ? `; ${retrained.message.slice(10)}` : '';
+        say(
+          `${pc.yellow('drifting')}: ${project}/${model}: ${drift.message}${learnt}; see: tagboat drift ${model}`,
+        );
+      }
   },
 });
 
