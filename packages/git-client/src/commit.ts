@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isReason, safeJoin, TagboatError } from '@tagboat/base';
-import { type Credentials, checkUrl, git } from './git.ts';
+import { type Credentials, checkUrl, git, isBranchMissing } from './git.ts';
 
 /** The files of a branch while a change is made. */
 export interface WorkingTree {
@@ -54,49 +54,64 @@ export async function commitFiles(request: CommitRequest): Promise<CommitResult>
 }
 
 async function commitOnce(request: CommitRequest, directory: string): Promise<CommitResult> {
-  const { url, branch, credentials } = request;
-  const remote = { cwd: directory, ...(credentials ? { credentials } : {}) };
-  await git(['init', '--quiet', '--', directory]);
-  // Links become files that hold where they lead: nothing is read or written through one.
-  await git(['config', 'core.symlinks', 'false'], { cwd: directory });
+  const { url, branch, credentials, author } = request;
   const parent = await checkOut(request, directory);
   await request.change(treeIn(directory, parent));
   await git(['add', '--all'], { cwd: directory });
-  const status = await git(['status', '--porcelain'], { cwd: directory });
-  if (status.stdout.length === 0 && parent !== undefined) return { commit: parent, changed: false };
   const message = typeof request.message === 'string' ? request.message : request.message();
-  const author = request.author;
   const environment: Record<string, string> = author
     ? { GIT_AUTHOR_NAME: author.name, GIT_AUTHOR_EMAIL: author.email }
     : {};
-  await git(['commit', '--quiet', '--allow-empty', '--no-verify', '--no-gpg-sign', '-F', '-'], {
-    cwd: directory,
-    stdin: message,
-    environment,
-  });
-  const commit = (await git(['rev-parse', 'HEAD'], { cwd: directory })).stdout.toString('utf8').trim();
+  // git refuses a commit that changes nothing: only then is it asked whether that is why.
+  const empty = parent === undefined ? ['--allow-empty'] : [];
+  try {
+    await git(['commit', '--quiet', ...empty, '--no-verify', '--no-gpg-sign', '-F', '-'], {
+      cwd: directory,
+      stdin: message,
+      environment,
+    });
+  } catch (error) {
+    const { stdout } = await git(['status', '--porcelain'], { cwd: directory });
+    if (stdout.length === 0 && parent !== undefined) return { commit: parent, changed: false };
+    throw error;
+  }
   const targets = [`HEAD:refs/heads/${branch}`, ...(request.alsoTo ? [`HEAD:${request.alsoTo}`] : [])];
-  await git(['push', '--quiet', '--atomic', '--', checkUrl(url), ...targets], remote);
+  const [commit] = await Promise.all([
+    headOf(directory),
+    git(['push', '--quiet', '--atomic', '--', checkUrl(url), ...targets], {
+      cwd: directory,
+      ...(credentials ? { credentials } : {}),
+    }),
+  ]);
   return { commit, changed: true };
 }
 
+async function headOf(directory: string): Promise<string> {
+  return (await git(['rev-parse', 'HEAD'], { cwd: directory })).stdout.toString('utf8').trim();
+}
+
+// Links become files that hold where they lead: nothing is read or written through one.
+const withoutLinks = ['core.symlinks', 'false'] as const;
+
+/** @returns the newest commit of the branch, whose files are then there; undefined where there is no such branch */
 async function checkOut(
   { url, branch, credentials }: CommitRequest,
   directory: string,
 ): Promise<string | undefined> {
-  const remote = { cwd: directory, ...(credentials ? { credentials } : {}) };
+  const only = ['--no-local', '--depth=50', '--single-branch', '--no-tags', `--branch=${branch}`];
+  const settings = `--config=${withoutLinks.join('=')}`;
   try {
-    await git(
-      ['fetch', '--quiet', '--depth=50', '--no-tags', '--', checkUrl(url), `refs/heads/${branch}`],
-      remote,
-    );
+    await git(['clone', '--quiet', ...only, settings, '--', checkUrl(url), directory], {
+      ...(credentials ? { credentials } : {}),
+    });
   } catch (error) {
-    if (!(error instanceof TagboatError) || !/couldn't find remote ref/.test(error.message)) throw error;
+    if (!isBranchMissing(error)) throw error;
+    await git(['init', '--quiet', '--', directory]);
+    await git(['config', ...withoutLinks], { cwd: directory });
     await git(['symbolic-ref', 'HEAD', `refs/heads/${branch}`], { cwd: directory });
     return undefined;
   }
-  await git(['checkout', '--quiet', '-B', branch, 'FETCH_HEAD'], { cwd: directory });
-  return (await git(['rev-parse', 'HEAD'], { cwd: directory })).stdout.toString('utf8').trim();
+  return headOf(directory);
 }
 
 function treeIn(directory: string, parent: string | undefined): WorkingTree {
@@ -156,8 +171,7 @@ export async function revertCommit(request: RevertRequest): Promise<CommitResult
       });
     }
     await git(['push', '--quiet', '--', url, `HEAD:refs/heads/${branch}`], remote);
-    const head = (await git(['rev-parse', 'HEAD'], { cwd: directory })).stdout.toString('utf8').trim();
-    return { commit: head, changed: true };
+    return { commit: await headOf(directory), changed: true };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -2,7 +2,17 @@ import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Commit, checkUrl, commitFiles, fetchMirror, git, lsRemote, readLog, revertCommit } from './index.ts';
+import {
+  Commit,
+  checkUrl,
+  commitFiles,
+  fetchMirror,
+  git,
+  lsRemote,
+  readBranch,
+  readLog,
+  revertCommit,
+} from './index.ts';
 
 let directory: string;
 let url: string;
@@ -98,6 +108,31 @@ describe('reading', () => {
         }),
       );
     }
+  });
+
+  it('reads files ahead, by any name of the commit, and tells those that are not there', async () => {
+    const { commit: id } = await put('dir/a.txt', 'one\ntwo\n');
+    await git(['tag', '-a', '-m', 'a tag', 'v1', id], { cwd: url });
+    const commit = await Commit.at(url, 'v1', ['dir/a.txt', 'none', 'dir', 'two\nlines']);
+    expect(commit.id).toBe(id);
+    // What was read ahead needs no repository any more.
+    await rm(url, { recursive: true });
+    expect(await commit.readText('dir/a.txt')).toBe('one\ntwo\n');
+    for (const path of ['none', 'dir', 'two\nlines']) expect(await commit.read(path)).toBeUndefined();
+  });
+
+  it('reads a branch of a given depth, and none where there is no such branch', async () => {
+    const source = { url, branch: 'main', depth: 1 };
+    expect(await readBranch(source, (head) => head.message())).toBeUndefined();
+    await put('a', '1', 'first');
+    await put('a', '2', 'second');
+    const subjects = await readBranch(source, async ({ repository }) =>
+      (await readLog(repository, { revision: 'main' })).map(({ subject }) => subject),
+    );
+    expect(subjects).toEqual(['second']);
+    expect(await readBranch({ url, branch: 'other' }, (head) => head.message())).toBeUndefined();
+    const none = readBranch({ url: join(directory, 'none'), branch: 'main' }, (head) => head.message());
+    await expect(none).rejects.toMatchObject({ reason: 'NotFound' });
   });
 
   it('reverts a commit', async () => {

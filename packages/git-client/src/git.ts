@@ -125,6 +125,10 @@ function explain(args: readonly string[], stderr: string): TagboatError {
   });
 }
 
+/** True where `git clone --branch` found no such branch. */
+export const isBranchMissing = (error: unknown): boolean =>
+  error instanceof TagboatError && /Remote branch .* not found in upstream/.test(error.message);
+
 /** Refuses what git would take for an option or a command. @throws `Invalid` */
 export function checkUrl(url: string): string {
   if (url.startsWith('-') || /^ext::|\0|\n/.test(url))

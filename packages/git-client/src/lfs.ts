@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { TagboatError } from '@tagboat/base';
-import { type Credentials, git } from './git.ts';
+import type { Credentials } from './git.ts';
 import type { Commit, TreeFile } from './tree.ts';
 
 /** A Git LFS pointer is small, and says so in its first line (git-lfs docs/spec.md). */
@@ -36,20 +36,11 @@ const mayPoint = ({ mode, size }: TreeFile) =>
 export async function lfsPointers(commit: Commit): Promise<(LfsPointer & { readonly path: string })[]> {
   const files = (await commit.files()).filter(mayPoint);
   if (files.length === 0) return [];
-  const { stdout } = await git(['cat-file', '--batch'], {
-    cwd: commit.repository,
-    stdin: files.map(({ id }) => `${id}\n`).join(''),
+  const texts = await commit.readTexts(files);
+  return files.flatMap(({ path }, index) => {
+    const pointer = parseLfsPointer(texts[index]!);
+    return pointer ? [{ ...pointer, path }] : [];
   });
-  const found: (LfsPointer & { path: string })[] = [];
-  let at = 0;
-  for (const { path } of files) {
-    const end = stdout.indexOf(10, at);
-    const size = Number(stdout.subarray(at, end).toString('latin1').split(' ')[2]);
-    const pointer = parseLfsPointer(stdout.subarray(end + 1, end + 1 + size).toString('utf8'));
-    if (pointer) found.push({ ...pointer, path });
-    at = end + 1 + size + 1;
-  }
-  return found;
 }
 
 /** Puts the content of Git LFS files in place of their pointers, where it is in the repository. */

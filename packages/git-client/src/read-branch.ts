@@ -1,9 +1,18 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TagboatError } from '@tagboat/base';
-import { type Credentials, checkUrl, git } from './git.ts';
+import { type Credentials, checkUrl, git, isBranchMissing } from './git.ts';
 import { Commit } from './tree.ts';
+
+export interface BranchSource {
+  readonly url: string;
+  readonly branch: string;
+  readonly credentials?: Credentials;
+  /** How many commits to fetch; default: all. */
+  readonly depth?: number;
+  /** Paths of files that will be read. */
+  readonly ahead?: readonly string[];
+}
 
 /**
  * Reads the newest commit of a branch of any git URL, in a clone that is there for as long as `read` runs.
@@ -11,25 +20,21 @@ import { Commit } from './tree.ts';
  * @throws `Unauthorized`, `NotFound`, `Unavailable`
  */
 export async function readBranch<T>(
-  source: { readonly url: string; readonly branch: string; readonly credentials?: Credentials },
+  source: BranchSource,
   read: (head: Commit) => Promise<T>,
 ): Promise<T | undefined> {
-  const { url, branch } = source;
-  const ref = `refs/heads/${branch}`;
+  const { url, branch, credentials, depth } = source;
   const directory = await mkdtemp(join(tmpdir(), 'tagboat-branch-'));
+  const only = ['--bare', '--no-local', '--single-branch', '--no-tags', `--branch=${branch}`];
   try {
-    const options = {
-      cwd: directory,
-      ...(source.credentials ? { credentials: source.credentials } : {}),
-    };
-    await git(['init', '--quiet', '--bare', '--', directory]);
-    try {
-      await git(['fetch', '--quiet', '--no-tags', '--', checkUrl(url), `+${ref}:${ref}`], options);
-    } catch (error) {
-      if (error instanceof TagboatError && /couldn't find remote ref/.test(error.message)) return undefined;
-      throw error;
-    }
-    return await read(await Commit.at(directory, ref));
+    await git(
+      ['clone', '--quiet', ...only, ...(depth ? [`--depth=${depth}`] : []), '--', checkUrl(url), directory],
+      credentials ? { credentials } : {},
+    );
+    return await read(await Commit.at(directory, `refs/heads/${branch}`, source.ahead));
+  } catch (error) {
+    if (isBranchMissing(error)) return undefined;
+    throw error;
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

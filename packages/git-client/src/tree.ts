@@ -4,6 +4,7 @@ import { invalid, notFound, safeJoin, TagboatError } from '@tagboat/base';
 import { runCommand } from '@tagboat/process';
 import { git, gitEnvironment } from './git.ts';
 import { replacePointers } from './lfs.ts';
+import { readObjects } from './objects.ts';
 
 export interface TreeFile {
   readonly path: string;
@@ -26,15 +27,21 @@ export class Commit {
     this.id = id;
   }
 
-  /** @throws `NotFound` when the revision names no commit */
-  static async at(repository: string, revision: string): Promise<Commit> {
-    const { code, stdout } = await runCommand(
-      'git',
-      ['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`],
-      { cwd: repository, env: gitEnvironment() },
-    );
-    if (code !== 0) throw notFound(`there is no commit "${revision}" in this repository`);
-    return new Commit(repository, stdout.toString('utf8').trim());
+  /**
+   * @param ahead paths of files that will be read: they come with the commit, at no cost of their own
+   * @throws `NotFound` when the revision names no commit
+   */
+  static async at(repository: string, revision: string, ahead: readonly string[] = []): Promise<Commit> {
+    const name = `${revision}^{commit}`;
+    const names = [name, ...ahead.map((path) => `${name}:${path}`)];
+    const [found, ...files] = await readObjects(repository, names);
+    if (found?.type !== 'commit') throw notFound(`there is no commit "${revision}" in this repository`);
+    const commit = new Commit(repository, found.id);
+    for (const [index, path] of ahead.entries()) {
+      const content = files[index]?.type === 'blob' ? files[index].content : undefined;
+      commit.#known.set(`content ${path}`, Promise.resolve(content));
+    }
+    return commit;
   }
 
   #once<T>(what: string, read: () => Promise<T>): Promise<T> {
@@ -97,6 +104,8 @@ export class Commit {
 
   /** The content of a file, or undefined where there is none. */
   async read(path: string): Promise<Buffer | undefined> {
+    const known = `content ${path}`;
+    if (this.#known.has(known)) return this.#known.get(known) as Promise<Buffer | undefined>;
     const { code, stdout } = await runCommand('git', ['cat-file', 'blob', `${this.id}:${path}`], {
       cwd: this.repository,
       env: gitEnvironment(),
@@ -116,18 +125,14 @@ export class Commit {
 
   async #readTexts(files: readonly TreeFile[]): Promise<string[]> {
     if (files.length === 0) return [];
-    const { stdout } = await git(['cat-file', '--batch'], {
-      cwd: this.repository,
-      stdin: files.map(({ id }) => `${id}\n`).join(''),
+    const objects = await readObjects(
+      this.repository,
+      files.map(({ id }) => id),
+    );
+    return objects.map((object, index) => {
+      if (!object) throw notFound(`${files[index]!.path} of commit ${this.id.slice(0, 10)} cannot be read`);
+      return object.content.toString('utf8');
     });
-    const texts: string[] = [];
-    for (let at = 0; at < stdout.length; ) {
-      const end = stdout.indexOf(10, at);
-      const size = Number(stdout.toString('latin1', at, end).split(' ')[2]);
-      texts.push(stdout.toString('utf8', end + 1, end + 1 + size));
-      at = end + size + 2;
-    }
-    return texts;
   }
 
   /**

@@ -189,16 +189,21 @@ function releasePatch(release: Release): string {
   );
 }
 
+const filesOfRelease = (environment: string) =>
+  ['kustomization.yaml', 'release.yaml'].map((name) => `${overlayPath(environment)}/${name}`);
+
+/** The files that tell what is released in a model's environments. */
+export const releaseFiles = ({ deploy }: Pick<ModelSpec, 'deploy'>): string[] =>
+  deploy.flatMap(({ environment }) => filesOfRelease(environment));
+
 /** What is released in an environment's overlay, or undefined where nothing is. */
 export async function readRelease(
   files: Pick<DeploymentFiles, 'read'>,
   environment: string,
 ): Promise<Release | undefined> {
-  const directory = overlayPath(environment);
-  const [kustomization, patch] = await Promise.all([
-    files.read(`${directory}/kustomization.yaml`),
-    files.read(`${directory}/release.yaml`),
-  ]);
+  const [kustomization, patch] = await Promise.all(
+    filesOfRelease(environment).map((path) => files.read(path)),
+  );
   if (!kustomization || !patch) return undefined;
   const metadata = (parseDocument(patch).toJS() as KubernetesObject | null)?.metadata;
   const note = metadata?.annotations ?? {};

@@ -5,6 +5,7 @@ import { invalid, notFound, TagboatError } from '@tagboat/base';
 import { Commit, type Credentials } from '@tagboat/git-client';
 import { RegistryClient } from '@tagboat/oci';
 import { type ModelFile, modelFileName, readModelFile } from '@tagboat/render';
+import { lockFileName } from './lock-file.ts';
 
 /** The version of what steps do: a part of every reuse key, raised when the same inputs could give something else. */
 export const stepsVersion = '1';
@@ -71,7 +72,7 @@ export class StepContext {
   }
 
   commit(): Promise<Commit> {
-    return Commit.at(this.repository, this.get('TAGBOAT_COMMIT'));
+    return Commit.at(this.repository, this.get('TAGBOAT_COMMIT'), [modelFileName, lockFileName]);
   }
 
   /** The model this step is about, as its commit declares it. */

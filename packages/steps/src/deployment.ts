@@ -1,13 +1,19 @@
 import { isReason } from '@tagboat/base';
 import { readBranch } from '@tagboat/git-client';
-import { deploymentBranch, type ModelFile, type Release, readReleases } from '@tagboat/render';
+import { deploymentBranch, type ModelFile, type Release, readReleases, releaseFiles } from '@tagboat/render';
 import type { StepContext } from './context.ts';
 
 /** What is deployed now: production's release, else that of the first environment that has one. */
 export async function deployedRelease(context: StepContext, model: ModelFile): Promise<Release | undefined> {
   const url = context.optional('TAGBOAT_DEPLOYMENT_URL');
   if (!url) return undefined;
-  const source = { url, branch: deploymentBranch, ...(await context.credentialsFor(url)) };
+  const source = {
+    url,
+    branch: deploymentBranch,
+    depth: 1,
+    ahead: releaseFiles(model.spec),
+    ...(await context.credentialsFor(url)),
+  };
   const releases = await readBranch(source, (head) =>
     readReleases({ read: (path) => head.readText(path) }, model.spec),
   ).catch((error: unknown) => {

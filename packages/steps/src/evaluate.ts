@@ -18,6 +18,8 @@ interface Evaluation {
   readonly commit: Commit;
   readonly model: ModelFile;
   readonly data: readonly PinnedData[];
+  /** Called when the user's code is started. */
+  readonly onBegin?: () => void;
 }
 
 /** Measures the model, compares it with the deployed one on the same data, and holds both against the gates. */
@@ -31,10 +33,13 @@ export async function evaluate(context: StepContext): Promise<void> {
     return;
   }
   const evaluation = { commit, model, data: await pinData(context, commit, model) };
-  // Looked up while the new model is evaluated.
-  const release = deployedIfCompared(context, model);
+  // Looked up while the model is evaluated, not while that waits for what it needs to begin.
+  const begun = Promise.withResolvers<void>();
+  const release = begun.promise.then(() => deployedIfCompared(context, model));
   release.catch(() => undefined);
-  const metrics = await measure(context, evaluation, digest);
+  const metrics = await measure(context, { ...evaluation, onBegin: begun.resolve }, digest).finally(
+    begun.resolve,
+  );
   for (const [name, value] of Object.entries(metrics)) context.say(`${name}: ${value}`);
   const deployed = await measureDeployed(context, evaluation, { digest, metrics, release: await release });
   const verdict = judge(metrics, model.spec.evaluate.gates, deployed.metrics);
@@ -107,14 +112,11 @@ async function measure(context: StepContext, evaluation: Evaluation, digest: str
     context.say('the same model was evaluated on the same data before: its metrics are taken from then');
     return readMetrics(await readFile(join(kept, 'metrics.json'), 'utf8'), file);
   }
-  const workdir = await materialise(context, { commit, model, files, data, name: 'evaluate' });
+  const [workdir, pulled] = await Promise.all([
+    materialise(context, { commit, model, files, data, name: 'evaluate' }),
+    pullModel(context, digest),
+  ]);
   const artifact = join(workdir, model.spec.artifact.path);
-  const pulled = await context.directory('pulled');
-  await pullArtifact(
-    await context.registry(),
-    { repository: context.artifacts('model'), reference: digest },
-    pulled,
-  );
   await mkdir(dirname(artifact), { recursive: true });
   await rm(artifact, { force: true });
   await copyFile(join(pulled, basename(artifact)), artifact);
@@ -123,12 +125,13 @@ async function measure(context: StepContext, evaluation: Evaluation, digest: str
   await mkdir(dirname(target), { recursive: true });
   await rm(target, { force: true });
   const seen = new Set(files.map(({ path }) => path));
-  await execute(context, {
+  const undeclared = (await commit.files()).map(({ path }) => path).filter((path) => !seen.has(path));
+  const executed = execute(context, {
     step,
     workdir,
     python: pythonOf(context),
     notebooks: join(kept, 'notebooks'),
-    undeclared: new Set((await commit.files()).map(({ path }) => path).filter((path) => !seen.has(path))),
+    undeclared: new Set(undeclared),
     variables: {
       ...dataVariables(data, workdir),
       TAGBOAT_MODEL: artifact,
@@ -136,6 +139,8 @@ async function measure(context: StepContext, evaluation: Evaluation, digest: str
       TAGBOAT_PARAMETERS: JSON.stringify(step.parameters),
     },
   });
+  evaluation.onBegin?.();
+  await executed;
   const text = await readFile(target, 'utf8').catch(() => {
     throw notFound(`the evaluation ended without writing its metrics to ${file}`, {
       hint: 'write them there as JSON, or correct evaluate.metrics in tagboat.yaml; the full path is in the variable TAGBOAT_METRICS',
@@ -145,6 +150,14 @@ async function measure(context: StepContext, evaluation: Evaluation, digest: str
   await copyFile(target, join(kept, 'metrics.json'));
   await remember(context, key, { directory: kept, files: ['metrics.json'], values: {} });
   return metrics;
+}
+
+/** @returns the directory that the model's file is then in */
+async function pullModel(context: StepContext, digest: string): Promise<string> {
+  const pulled = await context.directory('pulled');
+  const source = { repository: context.artifacts('model'), reference: digest };
+  await pullArtifact(await context.registry(), source, pulled);
+  return pulled;
 }
 
 /** What training declared as outputs besides the model is there for the evaluation too. */

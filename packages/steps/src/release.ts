@@ -35,14 +35,17 @@ export async function release(context: StepContext): Promise<void> {
     metrics: context.optional('TAGBOAT_METRICS_JSON') ?? '{}',
     data: context.optional('TAGBOAT_DATA_DIGESTS') ?? '{}',
   };
-  await tagImage(context, pinned.imageDigest, pinned.tag);
+  // Beside the fetch of the deployment repository; nothing is committed before it is done.
+  const tagged = tagImage(context, pinned.imageDigest, pinned.tag);
+  tagged.catch(() => undefined);
   const targets = model.spec.deploy.filter(({ via }) => via === 'commit');
   const outcomes: Outcome[] = [];
   for (const target of targets) {
-    const done = await releaseTo(context, { model, target, pinned });
+    const done = await releaseTo(context, { model, target, pinned, tagged });
     context.say(`${target.environment}: ${sentence(done, pinned.tag)}`);
     outcomes.push(done);
   }
+  await tagged;
   const first = outcomes.find(({ outcome }) => outcome === 'Released') ?? outcomes[0];
   await context.result('outcome', first?.outcome ?? 'Unchanged');
   await context.result('commit', first?.commit ?? '');
@@ -54,9 +57,17 @@ function sentence({ outcome, commit }: Outcome, tag: string): string {
   return `${tag} released by commit ${commit.slice(0, 10)} of the deployment repository`;
 }
 
+interface ReleaseTarget {
+  readonly model: ModelFile;
+  readonly target: Deploy;
+  readonly pinned: Release;
+  /** Resolves when the image has its tag. */
+  readonly tagged: Promise<void>;
+}
+
 async function releaseTo(
   context: StepContext,
-  { model, target, pinned }: { model: ModelFile; target: Deploy; pinned: Release },
+  { model, target, pinned, tagged }: ReleaseTarget,
 ): Promise<Outcome> {
   const url = context.get('TAGBOAT_DEPLOYMENT_URL');
   const sequence = Number(context.optional('TAGBOAT_SEQUENCE') ?? '0');
@@ -68,6 +79,7 @@ async function releaseTo(
     message: () => releaseMessage(target.environment, pinned, sequence),
     change: async (tree) => {
       outcome = await standing(tree, { target, pinned, sequence });
+      await tagged;
       if (outcome !== 'Released') return;
       if (tree.parent === undefined) await scaffoldDeployment(tree, model.name, model.spec);
       else await writeBase(tree, model.name, model.spec);
