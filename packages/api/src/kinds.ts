@@ -175,6 +175,8 @@ export const kinds = {
   PullRequest: define('tagboat.dev/v1alpha1', 'PullRequest'),
   /** What one check says of one commit, for the console, for pull requests and for outside forges. */
   CommitStatus: define('tagboat.dev/v1alpha1', 'CommitStatus', { plural: 'commitstatuses' }),
+  /** What somebody said of a commit, which may ask for runs of it. */
+  CommitComment: define('tagboat.dev/v1alpha1', 'CommitComment'),
   /** What was done about one ref at one commit; outlives the run, so that a tag is never handled twice. */
   HandledRef: define('tagboat.dev/v1alpha1', 'HandledRef', { subresources: [] }),
   /** One finished training or evaluation: parameters, metrics and digests; outlives the run. */

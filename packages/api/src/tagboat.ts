@@ -55,8 +55,13 @@ export interface IncomingWebhook {
 export interface RepositorySettings {
   /** Whose `.tekton/` counts: that of the commit (default) or that of the default branch. */
   pipelinerun_provenance?: 'source' | 'default_branch';
-  /** Names of people: who may ask for runs of a stranger's pull request, and whose own pull requests run. */
+  /**
+   * Names of teams, else of people: who may ask for runs of a stranger's pull request, and whose own pull requests run.
+   * Where it is there, an empty or missing list is nobody.
+   */
   policy?: { ok_to_test?: string[]; pull_request?: string[] };
+  /** Teams of the policy where no forge knows any: name -> people. */
+  groups?: Record<string, string[]>;
   [other: string]: unknown;
 }
 
@@ -85,6 +90,8 @@ export interface RepositoryStatus {
   refs?: Record<string, string>;
   /** Refs that were there when an outside repository was first seen, and so are recorded but not run. */
   observedAt?: string;
+  /** The members of the teams that the policy names, as the forge last told. */
+  teams?: Record<string, string[]>;
   conditions?: Condition[];
 }
 
@@ -233,6 +240,29 @@ export interface CommitStatusSpec {
   creator?: string;
   updatedAt: string;
 }
+
+/** What somebody said of a commit; a line `/test`, `/retest` or `/cancel` asks for runs of a branch or tag that names it. */
+export interface CommitCommentSpec {
+  repository: string;
+  /** Full object id. */
+  commit: string;
+  author: string;
+  body: string;
+  createdAt: string;
+  /** False: not from somebody who may ask for runs. */
+  trusted?: boolean;
+}
+
+export interface CommitCommentStatus {
+  /** Counts what was asked of the commit, from 1; it is what tells the runs of several comments apart. */
+  attempt?: number;
+  handledAt?: string;
+  pipelineRuns?: string[];
+  /** Why nothing was done. */
+  reason?: string;
+}
+
+export type CommitComment = KubernetesObject<CommitCommentSpec, CommitCommentStatus>;
 
 export type CommitState = 'pending' | 'success' | 'failure' | 'error' | 'warning';
 

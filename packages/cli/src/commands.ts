@@ -16,6 +16,7 @@ export const commands = {
   rollback: () => import('./commands/rollback.ts'),
   retrain: () => import('./commands/retrain.ts'),
   predict: () => import('./commands/predict.ts'),
+  comment: () => import('./commands/comment.ts'),
   pr: () => import('./commands/pr.ts'),
   share: () => import('./commands/share.ts'),
   drift: () => import('./commands/drift.ts'),

@@ -7,6 +7,7 @@ import { engineProblem } from '@tagboat/node';
 import { createPipelineControllers } from '@tagboat/pipelines';
 import { inferenceServiceController } from '@tagboat/serving';
 import {
+  commitCommentController,
   nativeRepositoryController,
   pullTriggerController,
   retentionController,
@@ -40,6 +41,7 @@ export function startControllers(core: Core, around: Surroundings, stack: AsyncD
     code.forges,
     pullTriggerController(triggers),
     triggerController(triggers),
+    commitCommentController(triggers),
     retentionController(triggers),
     nativeRepositoryController({ ...triggers, hostedAt: (url) => repositories.hostedAt(url) }),
     statusReporter({ store, clock, log: log('status-reporter') }),

@@ -1,5 +1,6 @@
 export { type AicoeConfiguration, readAicoe } from './aicoe.ts';
 export { type Command, commandOf } from './commands.ts';
+export { commitCommentController } from './commit-comment-controller.ts';
 export { incomingReceiver } from './incoming.ts';
 export { nativeRepositoryController } from './native-repository-controller.ts';
 export { refsToHandle } from './plan-triggers.ts';

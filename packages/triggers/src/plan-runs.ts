@@ -138,7 +138,9 @@ export function runsForModels(
         .filter(({ name }) => only === undefined || only === name)
         .map((model) => plan(model, 'pull')),
     };
-  if (ref.kind === 'branch') return { runs: models.slice(0, 1).map((model) => plan(model, 'check')) };
+  const named = models.filter(({ name }) => only === undefined || only === name);
+  if (named.length === 0 && only !== undefined) return { runs: [], reason: `no model is called "${only}"` };
+  if (ref.kind === 'branch') return { runs: named.slice(0, 1).map((model) => plan(model, 'check')) };
   if (ref.kind === 'candidate') {
     const [name] = ref.short.split('/');
     const model = models.find((candidate) => candidate.name === name);
@@ -146,7 +148,7 @@ export function runsForModels(
       ? { runs: [plan(model, 'candidate')] }
       : { runs: [], reason: `the candidate names no model: ${name}` };
   }
-  const wanted = models.filter((model) => matchesTag(ref.short, model.spec.tags));
+  const wanted = named.filter((model) => matchesTag(ref.short, model.spec.tags));
   if (wanted.length === 0)
     return {
       runs: [],

@@ -1,5 +1,5 @@
 import { type CommitStatus, kinds, type PullRequest, type Repository } from '@tagboat/api';
-import { mutate } from '@tagboat/store';
+import { mutate, mutateStatus } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type PullWorld, pullWorld, tektonRun } from './pull-world.testing.ts';
 
@@ -89,5 +89,30 @@ describe('comments on pull requests', () => {
       ),
     );
     expect(await runs()).toHaveLength(1);
+  });
+
+  it('a team of the policy counts with its members, and nobody is a team by their name', async () => {
+    const { repositoryKey, commit, pullOf, status, say, read, runs, handled, store } = world;
+    await mutate<Repository>(store, repositoryKey, (draft) => {
+      draft.spec = { settings: { policy: { ok_to_test: ['admins', 'ops'] }, groups: { ops: ['olga'] } } };
+    });
+    await mutateStatus<Repository>(store, repositoryKey, (draft) => {
+      draft.status = { ...draft.status, teams: { admins: ['Lead'] } };
+    });
+    await commit({ '.tekton/a.yaml': tektonRun('a') }, 'main');
+    const head = await commit({ '.tekton/a.yaml': tektonRun('a'), x: '1' }, 'change');
+    // A policy without pull_request lets nobody's changes run by themselves.
+    await pullOf(head, { author: 'ada' });
+    await status('tagboat/approval', 'pending');
+    await say(`/ok-to-test ${head.slice(0, 10)}`, { author: 'admins', trusted: false });
+    await say(`/ok-to-test ${head.slice(0, 10)}`, { author: 'ops', trusted: true });
+    await read(2);
+    expect(await runs()).toEqual([]);
+    await say(`/ok-to-test ${head.slice(0, 10)}`, { author: 'lead', trusted: false });
+    await handled(head);
+    expect(await runs()).toHaveLength(1);
+    await say('/test a', { author: 'olga', trusted: false });
+    await read(4);
+    expect(await runs()).toHaveLength(2);
   });
 });

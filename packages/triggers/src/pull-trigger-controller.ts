@@ -1,7 +1,5 @@
 import {
-  keyOf,
   kinds,
-  type PipelineRun,
   type PullRequest,
   type PullRequestComment,
   type Repository,
@@ -9,14 +7,14 @@ import {
 } from '@tagboat/api';
 import { isReason, TagboatError, timestamp } from '@tagboat/base';
 import { Controller } from '@tagboat/controller';
-import { runAnnotations, runLabels, stateOfRun } from '@tagboat/render';
-import { mutate, mutateStatus } from '@tagboat/store';
-import { type Command, commandOf, eventTypeOfCommand } from './commands.ts';
+import { mutateStatus } from '@tagboat/store';
+import { cancelRuns, isWanted, runsAt } from './asked-runs.ts';
+import { commandOf, eventTypeOfCommand } from './commands.ts';
 import { commitStatus, writeStatus } from './commit-statuses.ts';
 import type { EventSource } from './event-source.ts';
 import { Ledger } from './ledger.ts';
+import { Permissions } from './permissions.ts';
 import type { RefToHandle } from './plan-triggers.ts';
-import { isAllowed } from './repository-settings.ts';
 import { type Made, RunMaker, type TriggerOptions } from './run-maker.ts';
 import { waitsForLabel } from './tekton/matching.ts';
 import type { CommentEvent } from './trigger-event.ts';
@@ -26,22 +24,25 @@ const initialHeadAnnotation = 'tagboat.dev/initial-head';
 
 /** Makes the checks of pull requests, once per head, and does what comments ask for, once per comment. */
 export function pullTriggerController(options: TriggerOptions): Controller {
+  const permissions = new Permissions(options);
   return new Controller({
     name: 'pull-triggers',
     reader: options.store,
     type: kinds.PullRequest,
     clock: options.clock,
     log: options.log,
-    reconciler: { reconcile: (key) => new PullTrigger(options, key).reconcile() },
+    reconciler: { reconcile: (key) => new PullTrigger(options, permissions, key).reconcile() },
   });
 }
 
 class PullTrigger {
   readonly #options: TriggerOptions;
+  readonly #permissions: Permissions;
   readonly #key: ResourceKey;
 
-  constructor(options: TriggerOptions, key: ResourceKey) {
+  constructor(options: TriggerOptions, permissions: Permissions, key: ResourceKey) {
     this.#options = options;
+    this.#permissions = permissions;
     this.#key = key;
   }
 
@@ -73,8 +74,9 @@ class PullTrigger {
     const added = labels.filter((label) => labelsRead && !labelsRead.includes(label));
     const ref = refOf(pull, headCommit);
     const ledger = new Ledger(this.#options.store, this.#key.namespace, repository.metadata.name);
-    const mayRun = !needsApproval(pull, repository) || approvedCommits.includes(headCommit);
-    if (added.length > 0 && mayRun && (await ledger.has(ref)))
+    const mayRun = async () =>
+      approvedCommits.includes(headCommit) || !(await this.#permissions.needsApproval(pull, repository));
+    if (added.length > 0 && (await mayRun()) && (await ledger.has(ref)))
       await this.#make(
         { repository, ref, pull },
         { sequence: 0, filter: async (run) => waitsForLabel(run.metadata.annotations ?? {}, added) },
@@ -94,10 +96,11 @@ class PullTrigger {
     const head = status?.headCommit;
     if (!head) return;
     const isInitial = pull.metadata.annotations?.[initialHeadAnnotation] === head;
-    if (needsApproval(pull, repository) && !isInitial && !(await this.#isApproved(pull, head))) return;
     const ledger = new Ledger(this.#options.store, this.#key.namespace, repository.metadata.name);
     const ref = refOf(pull, head);
     if (await ledger.has(ref)) return;
+    const waits = !isInitial && (await this.#permissions.needsApproval(pull, repository));
+    if (waits && !(await this.#isApproved(pull, head))) return;
     if (isInitial) {
       await ledger.record(ref, {
         sequence: 0,
@@ -154,18 +157,20 @@ class PullTrigger {
     const read = pull.status?.commandsRead ?? 0;
     for (let index = read; index < comments.length; index++) {
       const comment = comments[index]!;
-      if (comment.trusted !== false && this.#mayAsk(comment, repository))
+      if (await this.#mayAsk(comment, repository))
         await this.#obey(await this.#current(pull), repository, { comment, index });
       await this.#markRead(index + 1);
     }
   }
 
-  #mayAsk({ author, body }: PullRequestComment, repository: Repository): boolean {
-    if (isAllowed(repository.spec?.settings?.policy?.ok_to_test, author)) return true;
-    if (commandOf(body))
-      this.#options.log.warn(`${author} may not ask for runs: spec.settings.policy.ok_to_test names others`, {
-        repository: repository.metadata.name,
-      });
+  async #mayAsk(comment: PullRequestComment, repository: Repository): Promise<boolean> {
+    // What starts a run may be any text: of that nothing is said.
+    if (await this.#permissions.mayAsk(repository, comment)) return true;
+    if (commandOf(comment.body))
+      this.#options.log.warn(
+        `${comment.author} may not ask for runs: neither their rights, nor the policy, nor OWNERS say so`,
+        { repository: repository.metadata.name },
+      );
     return false;
   }
 
@@ -185,9 +190,20 @@ class PullTrigger {
     const { comment, index } = about;
     const command = commandOf(comment.body);
     if (command?.kind === 'ok-to-test') return this.#approve(pull, command.commit, comment);
-    if (command?.kind === 'cancel') return this.#cancel(pull, command.name);
     const head = pull.status!.headCommit!;
-    if (needsApproval(pull, repository) && !pull.status?.approvedCommits?.includes(head)) return;
+    const before = () =>
+      runsAt(this.#options.store, {
+        namespace: this.#key.namespace,
+        repository: pull.spec!.repository,
+        ref: refOf(pull, head).ref,
+        commit: head,
+      });
+    if (command?.kind === 'cancel') {
+      await cancelRuns(this.#options.store, await before(), command.name);
+      return;
+    }
+    const approved = pull.status?.approvedCommits?.includes(head);
+    if (!approved && (await this.#permissions.needsApproval(pull, repository))) return;
     await this.#checkHead(pull, repository);
     const event: CommentEvent = {
       index,
@@ -199,47 +215,10 @@ class PullTrigger {
     };
     const made = await this.#make(
       { repository, ref: refOf(pull, head), pull, comment: event },
-      { sequence: 0, filter: (run) => this.#isWanted(pull, command, run) },
+      { sequence: 0, filter: async (run) => isWanted(command, run, await before()) },
     );
     if (made.runs.length > 0)
       this.#options.log.info(`pull request ${pull.spec!.number}: asked for ${made.runs.join(', ')}`);
-  }
-
-  /** `/retest` leaves alone what passed or still runs. */
-  async #isWanted(pull: PullRequest, command: Command | undefined, run: PipelineRun): Promise<boolean> {
-    if (command?.kind !== 'retest' || command.name !== undefined) return true;
-    const name = run.metadata.annotations?.[runAnnotations.name];
-    const before = (await this.#runsOf(pull))
-      .filter(({ metadata }) => metadata.annotations?.[runAnnotations.name] === name)
-      .filter(({ metadata }) => metadata.name !== run.metadata.name)
-      .map(stateOfRun);
-    return !before.some((state) => state === 'succeeded' || state === 'running' || state === 'pending');
-  }
-
-  /** The runs of the pull request's head. */
-  async #runsOf(pull: PullRequest): Promise<PipelineRun[]> {
-    const { items } = await this.#options.store.list<PipelineRun>(kinds.PipelineRun, {
-      namespace: this.#key.namespace,
-      labels: [
-        { key: runLabels.repository, operator: 'In', values: [pull.spec!.repository] },
-        { key: runLabels.pullRequest, operator: 'In', values: [String(pull.spec!.number)] },
-      ],
-    });
-    return items.filter(
-      ({ metadata }) => metadata.annotations?.[runAnnotations.commit] === pull.status?.headCommit,
-    );
-  }
-
-  async #cancel(pull: PullRequest, name: string | undefined): Promise<void> {
-    for (const run of await this.#runsOf(pull)) {
-      if (run.status?.completionTime) continue;
-      if (name !== undefined && run.metadata.annotations?.[runAnnotations.name] !== name) continue;
-      await mutate<PipelineRun>(this.#options.store, keyOf(kinds.PipelineRun, run), (draft) => {
-        if (draft.spec?.status === 'CancelledRunFinally' || draft.spec?.status === 'Cancelled') return false;
-        draft.spec = { ...draft.spec, status: 'CancelledRunFinally' };
-        return undefined;
-      });
-    }
   }
 
   /**
@@ -262,12 +241,6 @@ class PullTrigger {
       return undefined;
     });
   }
-}
-
-/** Whether somebody must allow each commit: by the repository's policy, else where the change is from outside. */
-function needsApproval({ spec }: PullRequest, repository: Repository): boolean {
-  const policy = repository.spec?.settings?.policy?.pull_request;
-  return policy ? !isAllowed(policy, spec?.author ?? '') : spec?.external === true;
 }
 
 const sameLabels = (a: readonly string[], b: readonly string[]) =>

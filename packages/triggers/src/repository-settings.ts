@@ -5,7 +5,7 @@ import type { Reader } from '@tagboat/store';
 /** Of references that name none. */
 export const defaultSecretKey = 'secret';
 
-const acted: ReadonlySet<string> = new Set(['pipelinerun_provenance', 'policy']);
+const acted: ReadonlySet<string> = new Set(['pipelinerun_provenance', 'policy', 'groups']);
 
 /** The settings of Pipelines-as-Code that a repository has and nothing here acts on. */
 export const settingsNotices = ({ settings = {} }: RepositorySpec): string[] =>
@@ -27,7 +27,3 @@ export async function secretValue(
     });
   return Buffer.from(value, 'base64').toString('utf8');
 }
-
-/** Whether a person may do what the policy is about; without one, whoever may push. */
-export const isAllowed = (policy: readonly string[] | undefined, person: string): boolean =>
-  policy === undefined || policy.some((name) => name.toLowerCase() === person.toLowerCase());

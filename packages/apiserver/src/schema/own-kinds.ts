@@ -173,6 +173,7 @@ export const ownSpecs: Readonly<Record<string, Schema>> = {
   }),
   'tagboat.dev/Model': open('The declared loop of a model: what tagboat.yaml says, with its defaults.'),
   'tagboat.dev/PullRequest': open('A proposed change to a branch of a repository.'),
+  'tagboat.dev/CommitComment': open('What somebody said of a commit: repository, commit, author, body.'),
   'tagboat.dev/HandledRef': open('What was done about one ref at one commit.'),
   'tagboat.dev/Experiment': open('One finished training or evaluation: parameters, metrics and digests.'),
 };

@@ -1,39 +1,16 @@
 import { kinds, type PullRequest, type Repository } from '@tagboat/api';
 import { invalid, notFound, TagboatError } from '@tagboat/base';
-import { type Client, until } from '@tagboat/client';
+import { until } from '@tagboat/client';
 import { git } from '@tagboat/git-client';
 import { runCommand } from '@tagboat/process';
 import { defineCommand } from 'citty';
 import { ago, outputOption, say, show, tell } from '../output.ts';
-import { connect, currentRepository } from '../session.ts';
+import { type Place, placeOf, post, repositoryOption } from '../place.ts';
+import { currentRepository } from '../session.ts';
 
-const repositoryOption = {
-  repository: {
-    type: 'string',
-    alias: 'r',
-    description: 'PROJECT/NAME; default: the one of this directory',
-  },
-} as const;
 const numberArgument = {
   number: { type: 'positional', required: true, description: 'of the pull request' },
 } as const;
-
-interface Place {
-  readonly client: Client;
-  readonly project: string;
-  readonly name: string;
-  /** Path of its REST API. */
-  readonly api: string;
-}
-
-async function placeOf(repository: string | undefined): Promise<Place> {
-  const client = await connect();
-  const here = repository === undefined ? await currentRepository(client) : undefined;
-  const [project, name] = repository?.split('/') ?? [here?.project, here?.name];
-  if (!project || !name)
-    throw invalid('which repository?', { hint: 'say it with -r PROJECT/NAME, or go into a clone of it' });
-  return { client, project, name, api: `/git/api/v1/repos/${project}/${name}` };
-}
 
 async function pullOf({ client, project, name }: Place, number: string): Promise<PullRequest> {
   const found = await client.get<PullRequest>({
@@ -183,11 +160,6 @@ async function pullOfHead({ client, project, name }: Place, into: string): Promi
     ({ spec, status }) =>
       spec?.repository === name && spec.targetBranch === into && status?.headCommit === head,
   );
-}
-
-async function post(place: Place, path: string, body: object): Promise<Record<string, unknown>> {
-  const response = await place.client.request('POST', `${place.api}${path}`, body);
-  return (await response.json()) as Record<string, unknown>;
 }
 
 const comment = defineCommand({

@@ -18,7 +18,9 @@ import {
 import { Controller, type Result } from '@tagboat/controller';
 import { createIfAbsent, mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
 import { PullRequestStore, pullRequestName, repositoryLabel } from '../pulls/pull-request-store.ts';
+import { followCommitComments } from './commit-comments.ts';
 import { type Forge, type ForgeComment, type ForgePull, forgeOf, forgeSpecOf } from './forge.ts';
+import { followTeams } from './teams.ts';
 
 export interface ForgeControllerOptions {
   readonly store: ResourceStore;
@@ -56,7 +58,11 @@ async function follow(options: ForgeControllerOptions, key: ResourceKey): Promis
   if (!repository || !forgeSpecOf(repository) || repository.spec?.url === undefined) return undefined;
   try {
     const forge = await forgeOf(store, repository);
-    if (forge) await look(options, { repository, forge });
+    if (forge) {
+      await look(options, { repository, forge });
+      await followCommitComments(options, { repository, forge });
+      await followTeams(options, { repository, forge });
+    }
     await condition(options, key, undefined);
   } catch (error) {
     if (!(error instanceof TagboatError)) throw error;

@@ -35,6 +35,11 @@ export interface ForgeComment {
   readonly trusted: boolean;
 }
 
+/** What somebody said of a commit, not of a pull request. */
+export interface ForgeCommitComment extends ForgeComment {
+  readonly commit: string;
+}
+
 export interface ForgeStatus {
   readonly commit: string;
   readonly context: string;
@@ -51,6 +56,10 @@ export interface Forge {
   /** Oldest first. */
   comments(number: number): Promise<ForgeComment[]>;
   report(status: ForgeStatus): Promise<void>;
+  /** The people of a team of the owner, or undefined where there is no such team, or none that the token may see. */
+  team(name: string): Promise<string[] | undefined>;
+  /** What was said of these commits, the heads that count; absent where a forge knows no such comments. */
+  readonly commitComments?: (heads: readonly string[]) => Promise<ForgeCommitComment[]>;
 }
 
 export interface ForgeAccess {

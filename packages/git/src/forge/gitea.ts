@@ -44,6 +44,19 @@ class Gitea implements Forge {
     );
   }
 
+  async team(name: string): Promise<string[] | undefined> {
+    const owner = encodeURIComponent(this.#owner);
+    const teams = await this.#client.maybeAll<{ id: number; name: string }>(
+      `/orgs/${owner}/teams`,
+      50,
+      'limit',
+    );
+    const team = teams?.find((item) => item.name.toLowerCase() === name.toLowerCase());
+    if (!team) return undefined;
+    const members = await this.#client.maybeAll<{ login: string }>(`/teams/${team.id}/members`, 50, 'limit');
+    return members?.map(({ login }) => login);
+  }
+
   async report({
     commit,
     context,

@@ -1,5 +1,5 @@
 import type { CommitState } from '@tagboat/api';
-import type { Forge, ForgeAccess, ForgeComment, ForgePull, ForgeType } from './forge.ts';
+import type { Forge, ForgeAccess, ForgeComment, ForgeCommitComment, ForgePull, ForgeType } from './forge.ts';
 import { RestClient, sameText, signatureOf } from './rest-client.ts';
 
 /** The fields of GitHub's answers that are used; Gitea's pull requests have the same ones, without associations. */
@@ -34,6 +34,10 @@ interface GithubComment {
   readonly author_association?: string;
 }
 
+interface GithubCommitComment extends GithubComment {
+  readonly commit_id: string;
+}
+
 const insiders = new Set(['OWNER', 'MEMBER', 'COLLABORATOR']);
 const longestDescription = 140;
 
@@ -61,14 +65,24 @@ export function pullOf(pull: GithubPull, trusted: boolean): ForgePull {
 
 const isInsider = (association: string | undefined) => insiders.has(association ?? '');
 
+const commentOf = ({ id, body, created_at, user, author_association }: GithubComment): ForgeComment => ({
+  id: String(id),
+  author: user?.login ?? '',
+  body: body ?? '',
+  createdAt: created_at,
+  trusted: isInsider(author_association),
+});
+
 /** GitHub's states have no warning. */
 const stateOf = (state: CommitState) => (state === 'warning' ? 'success' : state);
 
 class Github implements Forge {
   readonly #client: RestClient;
   readonly #path: string;
+  readonly #owner: string;
 
   constructor({ api, repository, token }: ForgeAccess) {
+    this.#owner = repository.split('/')[0] ?? '';
     this.#path = `/repos/${repository}`;
     this.#client = new RestClient(api, {
       accept: 'application/vnd.github+json',
@@ -89,13 +103,21 @@ class Github implements Forge {
 
   async comments(number: number): Promise<ForgeComment[]> {
     const items = await this.#client.all<GithubComment>(`${this.#path}/issues/${number}/comments`, 100);
-    return items.map(({ id, body, created_at, user, author_association }) => ({
-      id: String(id),
-      author: user?.login ?? '',
-      body: body ?? '',
-      createdAt: created_at,
-      trusted: isInsider(author_association),
-    }));
+    return items.map(commentOf);
+  }
+
+  /** Oldest first over all commits of the repository: the newest two hundred. */
+  readonly commitComments = async (heads: readonly string[]): Promise<ForgeCommitComment[]> => {
+    const items = await this.#client.newest<GithubCommitComment>(`${this.#path}/comments`, 100);
+    return items
+      .filter(({ commit_id }) => heads.includes(commit_id))
+      .map((item) => ({ ...commentOf(item), commit: item.commit_id }));
+  };
+
+  async team(name: string): Promise<string[] | undefined> {
+    const team = `/orgs/${encodeURIComponent(this.#owner)}/teams/${encodeURIComponent(name)}`;
+    const members = await this.#client.maybeAll<{ login: string }>(`${team}/members`, 100);
+    return members?.map(({ login }) => login);
   }
 
   async report({

@@ -1,6 +1,6 @@
 import type { CommitState } from '@tagboat/api';
-import { isReason } from '@tagboat/base';
-import type { Forge, ForgeAccess, ForgeComment, ForgePull, ForgeType } from './forge.ts';
+import { isReason, sha256 } from '@tagboat/base';
+import type { Forge, ForgeAccess, ForgeComment, ForgeCommitComment, ForgePull, ForgeType } from './forge.ts';
 import { RestClient, sameText } from './rest-client.ts';
 
 interface MergeRequest {
@@ -27,6 +27,15 @@ interface Note {
   readonly created_at: string;
   readonly author: { readonly id: number; readonly username: string };
 }
+
+interface CommitNote {
+  readonly note: string;
+  readonly created_at: string;
+  readonly author: { readonly id: number; readonly username: string };
+}
+
+/** So many heads are asked about at each look. */
+const mostHeads = 20;
 
 /** GitLab's access level of a developer, who may push. */
 const developer = 30;
@@ -71,6 +80,31 @@ class Gitlab implements Forge {
       })),
     );
   }
+
+  /** A group by its path, with those that inherit their membership. */
+  async team(name: string): Promise<string[] | undefined> {
+    const path = `/groups/${encodeURIComponent(name)}/members/all`;
+    const members = await this.#client.maybeAll<{ username: string }>(path, 100);
+    return members?.map(({ username }) => username);
+  }
+
+  /** GitLab lists them by commit alone, and without an id. */
+  readonly commitComments = async (heads: readonly string[]): Promise<ForgeCommitComment[]> => {
+    const found: ForgeCommitComment[] = [];
+    for (const commit of heads.slice(0, mostHeads)) {
+      const path = `${this.#path}/repository/commits/${commit}/comments`;
+      for (const { note, author, created_at } of await this.#client.all<CommitNote>(path, 100))
+        found.push({
+          id: sha256(`${author.id} ${created_at} ${note}`),
+          commit,
+          author: author.username,
+          body: note,
+          createdAt: created_at,
+          trusted: await this.#isDeveloper(author.id),
+        });
+    }
+    return found;
+  };
 
   async report({
     commit,

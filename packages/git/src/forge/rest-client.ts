@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { TagboatError } from '@tagboat/base';
+import { isReason, TagboatError } from '@tagboat/base';
 
 const timeout = 20_000;
 /** Pages of one list that are read. */
@@ -26,6 +26,28 @@ export class RestClient {
     if ([401, 403, 404].includes(response.status)) return false;
     if (!response.ok) throw this.#problem('GET', path, response.status, '');
     return true;
+  }
+
+  /** Like `all`, or undefined where there is no such thing, or it is not for this token. */
+  async maybeAll<T>(path: string, size: number, sizeName?: string): Promise<T[] | undefined> {
+    try {
+      return await this.all<T>(path, size, sizeName);
+    } catch (error) {
+      if (isReason(error, 'Refused') || isReason(error, 'Unauthorized')) return undefined;
+      throw error;
+    }
+  }
+
+  /** The items on the last page of a list whose pages cannot be sorted, and on the one before it. */
+  async newest<T>(path: string, size: number): Promise<T[]> {
+    const joint = path.includes('?') ? '&' : '?';
+    const page = (number: number) => `${path}${joint}per_page=${size}&page=${number}`;
+    const response = await this.#ask('GET', page(1));
+    const first = (await response.json()) as T[];
+    const last = lastPage(response.headers.get('link'));
+    if (last <= 1) return first;
+    const before = last === 2 ? first : await this.get<T[]>(page(last - 1));
+    return [...before, ...(await this.get<T[]>(page(last)))];
   }
 
   async post(path: string, body: object): Promise<void> {
@@ -81,6 +103,10 @@ export class RestClient {
     return new TagboatError(about, { reason: final ? 'Refused' : 'Unavailable', retryable: !final });
   }
 }
+
+/** The number of the last page, as the header `link` of a list tells it (RFC 8288). */
+const lastPage = (link: string | null): number =>
+  Number(/[?&]page=(\d+)[^>]*>;\s*rel="last"/.exec(link ?? '')?.[1] ?? 1);
 
 /** The HMAC-SHA256 of a body in hexadecimal digits, as forges sign webhooks. */
 export const signatureOf = (body: Buffer, secret: string): string =>

@@ -1,6 +1,7 @@
 import { kinds, type Repository } from '@tagboat/api';
 import { describeError, httpStatusOf, notFound, TagboatError } from '@tagboat/base';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { commitCommentRoutes } from './commit-comment-routes.ts';
 import { contentRoutes } from './content-routes.ts';
 import { GitReader } from './git-reader.ts';
 import { historyRoutes } from './history-routes.ts';
@@ -28,6 +29,7 @@ export async function restApi(app: FastifyInstance, options: RestApiOptions): Pr
   contentRoutes(app, context);
   writeRoutes(app, context);
   statusRoutes(app, context);
+  commitCommentRoutes(app, context);
   pullRoutes(app, context);
 }
 
