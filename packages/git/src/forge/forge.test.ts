@@ -1,221 +1,18 @@
-import { type CommitStatus, kinds, type PullRequest, type Repository, type ResourceType } from '@tagboat/api';
-import { silentLogger, systemClock } from '@tagboat/base';
-import { mutate, ObjectStore } from '@tagboat/store';
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { type CommitStatus, kinds, type Repository } from '@tagboat/api';
+import { mutate } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { forgeController, statusReporter, webhookReceiver } from '../index.ts';
 import { type ForgeName, forgeNameOf, forgeSpecOf } from './forge.ts';
-import { signatureOf } from './rest-client.ts';
-
-const head = 'a'.repeat(40);
-const next = 'b'.repeat(40);
-const token = 'the-token';
-const secret = 'the-secret';
-
-/** What the fake forges have: one change from inside, one from outside, and comments on it. */
-interface World {
-  head: string;
-  outsideState: 'open' | 'closed' | 'merged';
-  comments: { author: string; body: string; at: string }[];
-  updated: number;
-  readonly statuses: Record<string, unknown>[];
-  readonly asked: string[];
-}
-
-const stamp = (world: World) => `2026-01-01T00:00:${String(world.updated).padStart(2, '0')}Z`;
-
-/** GitHub and Gitea: the same pull requests, told apart by how they say who is an insider. */
-function hubRoutes(app: FastifyInstance, world: World, kind: 'github' | 'gitea'): void {
-  const side = (ref: string, sha: string, repo: string) => ({
-    ref,
-    sha,
-    repo: { full_name: repo, clone_url: `http://h/${repo}.git` },
-  });
-  const pull = (number: number) => ({
-    number,
-    title: number === 1 ? 'inside' : 'outside',
-    body: null,
-    state: number === 2 && world.outsideState !== 'open' ? 'closed' : 'open',
-    merged: number === 2 && world.outsideState === 'merged',
-    merge_commit_sha: 'c'.repeat(40),
-    html_url: `http://h/team/app/pull/${number}`,
-    updated_at: stamp(world),
-    user: { login: number === 1 ? 'member' : 'stranger' },
-    ...(kind === 'github' ? { author_association: number === 1 ? 'MEMBER' : 'NONE' } : {}),
-    labels: [{ name: 'bug' }],
-    head: number === 1 ? side('x', world.head, 'team/app') : side('y', world.head, 'stranger/app'),
-    base: side('main', '0'.repeat(40), 'team/app'),
-  });
-  const path = kind === 'github' ? '/repos/team/app' : '/api/v1/repos/team/app';
-  app.get(`${path}/pulls`, async () => (world.outsideState === 'open' ? [pull(2), pull(1)] : [pull(1)]));
-  app.get<{ Params: { number: string } }>(`${path}/pulls/:number`, async ({ params }) =>
-    pull(Number(params.number)),
-  );
-  app.get<{ Params: { number: string } }>(`${path}/issues/:number/comments`, async ({ params }) =>
-    params.number === '1'
-      ? []
-      : world.comments.map(({ author, body, at }, id) => ({
-          id,
-          body,
-          created_at: at,
-          user: { login: author },
-          ...(kind === 'github' ? { author_association: author === 'member' ? 'MEMBER' : 'NONE' } : {}),
-        })),
-  );
-  app.get<{ Params: { login: string } }>(`${path}/collaborators/:login`, async ({ params }, reply) =>
-    reply.code(params.login === 'member' ? 204 : 404).send(),
-  );
-  app.post<{ Params: { sha: string }; Body: Record<string, unknown> }>(
-    `${path}/statuses/:sha`,
-    async ({ params, body }, reply) => {
-      world.statuses.push({ ...body, sha: params.sha });
-      return reply.code(201).send({});
-    },
-  );
-}
-
-function labRoutes(app: FastifyInstance, world: World): void {
-  const path = '/api/v4/projects/team%2Fapp';
-  const request = (iid: number) => ({
-    iid,
-    title: iid === 1 ? 'inside' : 'outside',
-    description: null,
-    state: iid === 1 ? 'opened' : { open: 'opened', closed: 'closed', merged: 'merged' }[world.outsideState],
-    sha: world.head,
-    author: { id: iid, username: iid === 1 ? 'member' : 'stranger' },
-    source_branch: iid === 1 ? 'x' : 'y',
-    target_branch: 'main',
-    source_project_id: iid === 1 ? 10 : 11,
-    target_project_id: 10,
-    labels: ['bug'],
-    web_url: `http://h/team/app/-/merge_requests/${iid}`,
-    updated_at: stamp(world),
-    merge_commit_sha: world.outsideState === 'merged' ? 'c'.repeat(40) : null,
-  });
-  // The path of a project is one segment with an encoded slash, which the router decodes.
-  app.route({
-    method: ['GET', 'POST'],
-    url: '/api/v4/*',
-    handler: async (asked, reply) => {
-      const [where] = asked.url.split('?');
-      const rest = where!.slice(path.length);
-      if (rest === '/merge_requests')
-        return world.outsideState === 'open' ? [request(2), request(1)] : [request(1)];
-      const one = /^\/merge_requests\/(\d+)$/.exec(rest);
-      if (one) return request(Number(one[1]));
-      if (rest === '/merge_requests/1/notes') return [];
-      if (rest === '/merge_requests/2/notes')
-        return world.comments.map(({ author, body, at }, id) => ({
-          id,
-          body,
-          system: false,
-          created_at: at,
-          author: { id: author === 'member' ? 1 : 2, username: author },
-        }));
-      const member = /^\/members\/all\/(\d+)$/.exec(rest);
-      if (member)
-        return member[1] === '1' ? { access_level: 40 } : reply.code(404).send({ message: 'not found' });
-      const status = /^\/statuses\/(\w+)$/.exec(rest);
-      if (status) {
-        world.statuses.push({ ...(asked.body as object), sha: status[1] });
-        return reply.code(201).send({});
-      }
-      return reply.code(404).send({ message: `nothing at ${rest}` });
-    },
-  });
-}
-
-const authorized: Record<ForgeName, (request: FastifyRequest) => boolean> = {
-  github: ({ headers }) => headers.authorization === `Bearer ${token}`,
-  gitea: ({ headers }) => headers.authorization === `token ${token}`,
-  gitlab: ({ headers }) => headers['private-token'] === token,
-};
+import { type ForgeWorld, forgeWorld, head, next } from './forge-world.testing.ts';
 
 describe.each<ForgeName>(['github', 'gitlab', 'gitea'])('%s', (type) => {
-  let store: ObjectStore;
-  let fake: FastifyInstance;
-  let world: World;
-  let controller: ReturnType<typeof forgeController>;
-  let looked: string[];
-  let receiver: FastifyInstance;
-  const running: AsyncDisposable[] = [];
-  const key = { type: kinds.Repository, namespace: 'demo', name: 'app' };
+  let here: ForgeWorld;
   beforeEach(async () => {
-    world = { head, outsideState: 'open', comments: [], updated: 1, statuses: [], asked: [] };
-    fake = Fastify();
-    fake.addHook('onRequest', async (request, reply) => {
-      world.asked.push(`${request.method} ${request.url}`);
-      if (!authorized[type](request)) return reply.code(401).send({ message: 'who?' });
-      return undefined;
-    });
-    if (type === 'gitlab') labRoutes(fake, world);
-    else hubRoutes(fake, world, type);
-    const url = await fake.listen({ port: 0, host: '127.0.0.1' });
-    store = new ObjectStore({});
-    const encoded = (text: string) => Buffer.from(text).toString('base64');
-    await store.create({
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { name: 'forge', namespace: 'demo' },
-      data: { token: encoded(token), 'webhook-secret': encoded(secret) },
-    } as never);
-    await store.create<Repository>({
-      apiVersion: 'tagboat.dev/v1alpha1',
-      kind: 'Repository',
-      metadata: { name: 'app', namespace: 'demo' },
-      spec: {
-        url: `${url}/team/app.git`,
-        intervalSeconds: 3600,
-        credentialsFrom: { secretName: 'forge' },
-        forge: { type, webhookSecret: { secretName: 'forge' }, ...(type === 'github' ? { url } : {}) },
-      },
-    });
-    const common = { store, clock: systemClock, log: silentLogger };
-    controller = forgeController(common).start();
-    running.push(controller, statusReporter(common).start());
-    looked = [];
-    receiver = Fastify();
-    await receiver.register(
-      (scope) =>
-        webhookReceiver(scope, {
-          reader: store,
-          log: silentLogger,
-          look: (...what) => void looked.push(what.join('/')),
-        }),
-      { prefix: '/webhooks' },
-    );
+    here = await forgeWorld(type);
   });
-  afterEach(async () => {
-    for (const item of running.splice(0)) await item[Symbol.asyncDispose]();
-    await fake.close();
-    await receiver.close();
-    await store[Symbol.asyncDispose]();
-  });
-  async function until<T>(type: ResourceType, holds: () => Promise<T | undefined | false>): Promise<T> {
-    const { resourceVersion } = await store.list(type);
-    const first = await holds();
-    if (first) return first;
-    for await (const _ of store.watch(type, {}, { from: resourceVersion })) {
-      const found = await holds();
-      if (found) return found;
-    }
-    throw new Error('the watch ended');
-  }
-  const pull = (number: number, holds: (pull: PullRequest) => boolean) =>
-    until(kinds.PullRequest, async () => {
-      const found = await store.get<PullRequest>({
-        type: kinds.PullRequest,
-        namespace: 'demo',
-        name: `app-${number}`,
-      });
-      return found && holds(found) && found;
-    });
-  const change = (what: Partial<World>) => {
-    Object.assign(world, what, { updated: world.updated + 1 });
-    controller.enqueue(key);
-  };
+  afterEach(() => here[Symbol.asyncDispose]());
 
   it('follows pull requests: who is from outside, what was there before, heads, comments and their end', async () => {
+    const { store, world, key, until, pull, change } = here;
     world.comments = [{ author: 'member', body: '/test', at: '2025-01-01T00:00:00.123Z' }];
     const inside = await pull(1, ({ status }) => status?.headCommit === head);
     expect(inside).toMatchObject({
@@ -263,6 +60,7 @@ describe.each<ForgeName>(['github', 'gitlab', 'gitea'])('%s', (type) => {
   });
 
   it('tells the forge of statuses, each once', async () => {
+    const { store, world, until } = here;
     const spec = {
       repository: 'app',
       commit: head,
@@ -305,32 +103,8 @@ describe.each<ForgeName>(['github', 'gitlab', 'gitea'])('%s', (type) => {
     ]);
   });
 
-  it('takes a webhook with the right signature alone', async () => {
-    const payload = JSON.stringify({ any: 'thing' });
-    const signed = (with_: string): Record<string, string> => {
-      const signature = signatureOf(Buffer.from(payload), with_);
-      return {
-        github: { 'x-hub-signature-256': `sha256=${signature}` },
-        gitea: { 'x-gitea-signature': signature },
-        gitlab: { 'x-gitlab-token': with_ },
-      }[type];
-    };
-    const send = (headers: Record<string, string>, path = '/webhooks/demo/app') =>
-      receiver.inject({
-        method: 'POST',
-        url: path,
-        headers: { 'content-type': 'application/json', ...headers },
-        payload,
-      });
-    expect((await send(signed('wrong'))).statusCode).toBe(403);
-    expect((await send({})).statusCode).toBe(403);
-    expect((await send(signed(secret), '/webhooks/demo/other')).statusCode).toBe(403);
-    expect(looked).toEqual([]);
-    expect((await send(signed(secret))).statusCode).toBe(202);
-    expect(looked).toEqual(['demo/app']);
-  });
-
   it('says beside the repository what is wrong with the forge, and hides the token', async () => {
+    const { store, key, controller, until } = here;
     await mutate(store, { type: kinds.Secret, namespace: 'demo', name: 'forge' }, (draft) => {
       (draft as unknown as { data: Record<string, string> }).data.token =
         Buffer.from('old-token').toString('base64');
