@@ -4,7 +4,7 @@ import { appendFile, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { invalid, writeFileAtomic } from '@tagboat/base';
 import { git } from '@tagboat/git-client';
-import { procReceiveHook } from './proc-receive.ts';
+import { postReceiveHook, procReceiveHook } from './proc-receive.ts';
 
 const nameForm = /^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/;
 
@@ -25,7 +25,7 @@ const settings = `[core]
 /** The bare repositories that are hosted here, one directory each. */
 export class Hosting {
   readonly #directory: string;
-  #hooks: Promise<void> | undefined;
+  #hooks: Promise<unknown> | undefined;
   readonly #making = new Map<string, Promise<string>>();
 
   constructor(directory: string) {
@@ -63,11 +63,15 @@ export class Hosting {
     return path;
   }
 
-  /** The directory of the only hook that runs here: the one that hands proposed changes over to this process. */
+  /** The directory of the only hooks that run here: they hand proposed changes over to this process, and say where to look. */
   async hooks(): Promise<string> {
-    this.#hooks ??= writeFileAtomic(join(this.#directory, '.hooks', 'proc-receive'), procReceiveHook, 0o755);
+    const directory = join(this.#directory, '.hooks');
+    this.#hooks ??= Promise.all([
+      writeFileAtomic(join(directory, 'proc-receive'), procReceiveHook, 0o755),
+      writeFileAtomic(join(directory, 'post-receive'), postReceiveHook, 0o755),
+    ]);
     await this.#hooks;
-    return join(this.#directory, '.hooks');
+    return directory;
   }
 
   /** Renamed first, so that one of the same name can be made while this one goes. */

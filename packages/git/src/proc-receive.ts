@@ -7,6 +7,19 @@ import { describeError, invalid } from '@tagboat/base';
  */
 export const procReceiveHook = '#!/bin/sh\ncat <&5 >&2 &\ncat <&4 &\ncat >&3\nexec 3>&-\nwait\n';
 
+/** What the `post-receive` hook tells the person, from the environment of git. */
+export const pushNoteVariable = 'TAGBOAT_PUSH_NOTE';
+
+/** git's `post-receive` hook: says where to look, when a branch or tag was moved, and not only deleted. */
+export const postReceiveHook = `#!/bin/sh
+told=
+while read -r before after ref; do
+  case $ref in refs/heads/*|refs/tags/*) ;; *) continue ;; esac
+  case $after in *[!0]*) told=yes ;; esac
+done
+[ -z "$told" ] || [ -z "$${pushNoteVariable}" ] || printf '\\n%s\\n\\n' "$${pushNoteVariable}" >&2
+`;
+
 /** One command of a push to a ref that is not simply moved. */
 export interface ProposedRef {
   readonly ref: string;

@@ -8,7 +8,7 @@ import { gitEnvironment } from '@tagboat/git-client';
 import { signalGroup, tiedToParent } from '@tagboat/process';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type LfsObject, lfsRoutes } from './lfs.ts';
-import { answerProposals, type Proposal, type ProposalOutcome } from './proc-receive.ts';
+import { answerProposals, type Proposal, type ProposalOutcome, pushNoteVariable } from './proc-receive.ts';
 
 export interface SmartHttpOptions {
   /** The bare repository on disk, or undefined where there is none. `push`: somebody wants to push to it. */
@@ -19,7 +19,9 @@ export interface SmartHttpOptions {
   ) => Promise<string | undefined>;
   /** Pushes to `refs/for/...`: changes that are proposed, not made. Absent: they are refused. */
   readonly proposals?: {
-    /** The directory with the `proc-receive` hook. */
+    /** What a person is told who pushed a branch or tag. */
+    readonly note?: (namespace: string, name: string) => string;
+    /** The directory with the hooks. */
     readonly hooks: () => Promise<string>;
     readonly propose: (about: ProposedTo, proposal: Proposal) => Promise<readonly ProposalOutcome[]>;
   };
@@ -101,6 +103,11 @@ function start(reply: FastifyReply, type: string): void {
   reply.raw.writeHead(200, { 'content-type': type, 'cache-control': 'no-cache' });
 }
 
+const noteFor = (request: FastifyRequest, { proposals }: SmartHttpOptions): string => {
+  const { namespace, repository } = request.params as Params;
+  return proposals?.note?.(namespace, plain(repository)) ?? '';
+};
+
 interface Exchange {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
@@ -130,7 +137,12 @@ async function serve(
   const settings = await settingsFor(exchange, options);
   const [file, words] = tiedToParent('git', [...settings, service, '--stateless-rpc', ...args, directory]);
   const child = spawn(file, words, {
-    env: gitEnvironment({ environment: typeof protocol === 'string' ? { GIT_PROTOCOL: protocol } : {} }),
+    env: gitEnvironment({
+      environment: {
+        ...(typeof protocol === 'string' ? { GIT_PROTOCOL: protocol } : {}),
+        [pushNoteVariable]: noteFor(request, options),
+      },
+    }),
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
   }) as ChildProcessWithoutNullStreams;

@@ -53,7 +53,7 @@ export function accessHook(signIn: SignIn, hosts: ReadonlySet<string>, shares?: 
 /** What needs no token: pages that sign in, and what checks a signature of its own. */
 const isOpen = (request: FastifyRequest, path: string) =>
   open.has(path) ||
-  (request.method === 'POST' && (path.startsWith('/webhooks/') || path === '/incoming')) ||
+  (request.method === 'POST' && (/^\/webhooks(\/|$)/.test(path) || path === '/incoming')) ||
   isConsolePage(request);
 
 /** Whether who opens a WebSocket to watch is the owner. */

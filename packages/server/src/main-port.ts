@@ -167,6 +167,8 @@ async function gitRoutes(scope: FastifyInstance, options: MainPortOptions): Prom
     fetchLfs: (namespace, name, objects) => options.repositories().fetchLfs(namespace, name, objects),
     proposals: {
       hooks: () => options.hosting().hooks(),
+      note: (namespace, name) =>
+        `What it runs: ${repositoryPage(options, namespace, name)}\ntagboat runs -p ${namespace}`,
       propose: (about, proposal) => proposals.take(about, proposal),
     },
     open: (namespace, name, { push, request }) =>

@@ -143,10 +143,19 @@ async function findOpen(
     if ((await reader.mergeBase(head, id)) === head && !(await isMerged(reader, head, base))) return pull;
     const [first] = (await reader.log([head, `^${base}`], { limit: 250 })).slice(-1);
     const own = commits.at(-1)!;
-    if (first && subjectOf(first) === subjectOf(own) && first.author.email === own.author.email) return pull;
+    if (first && isRewritten(first, own)) return pull;
   }
   return undefined;
 }
+
+/**
+ * By the same author, with the same first line or from the same moment, which `commit --amend` and `rebase` leave alone; a
+ * commit that was never rewritten is committed in the moment it is from.
+ */
+const isRewritten = (before: CommitRecord, after: CommitRecord) =>
+  before.author.email === after.author.email &&
+  (subjectOf(before) === subjectOf(after) ||
+    (before.author.date === after.author.date && after.committer.date !== after.author.date));
 
 const isMerged = async (reader: GitReader, head: string, base: string) =>
   (await reader.mergeBase(head, base)) === head;

@@ -41,7 +41,11 @@ describe('pull requests', () => {
       (scope) =>
         smartHttp(scope, {
           open,
-          proposals: { hooks: () => hosting.hooks(), propose: (about, what) => proposals.take(about, what) },
+          proposals: {
+            hooks: () => hosting.hooks(),
+            note: (namespace, name) => `look at http://h/${namespace}/${name}\nor elsewhere`,
+            propose: (about, what) => proposals.take(about, what),
+          },
           pushed: async (namespace, name) => nudge(namespace, name),
           log: silentLogger,
         }),
@@ -84,10 +88,12 @@ describe('pull requests', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
+  let commits = 0;
   async function commit(message: string, files: Record<string, string>, amend = false): Promise<string> {
     for (const [path, text] of Object.entries(files)) await writeFile(join(work, path), text);
     await git(['add', '-A'], { cwd: work });
-    await git(['commit', '-qm', message, ...(amend ? ['--amend'] : [])], { cwd: work });
+    const date = ['--date', new Date(Date.UTC(2026, 0, 1, 0, 0, commits++)).toISOString()];
+    await git(['commit', '-qm', message, ...(amend ? ['--amend'] : date)], { cwd: work });
     return (await git(['rev-parse', 'HEAD'], { cwd: work })).stdout.toString().trim();
   }
   /** As a person pushes, with what git tells them. */
@@ -146,6 +152,9 @@ describe('pull requests', () => {
     const amended = await commit('a better one', { 'a.txt': 'best\n' }, true);
     expect((await push('HEAD:refs/for/main')).stderr).toMatch(/Pull request 1 updated/);
     await until(1, ({ status }) => status?.headCommit === amended);
+    const reworded = await commit('another title', { 'a.txt': 'best of all\n' }, true);
+    expect((await push('HEAD:refs/for/main')).stderr).toMatch(/Pull request 1 updated/);
+    await until(1, ({ status }) => status?.headCommit === reworded);
     const more = await commit('more', { b: 'b' });
     expect((await push('HEAD:refs/for/main', 'title=Two things')).stderr).toMatch(/1 updated: Two things/);
     await until(1, ({ status }) => status?.headCommit === more);
@@ -156,6 +165,15 @@ describe('pull requests', () => {
     await git(['fetch', '-q', 'origin', 'refs/pull/1/head'], { cwd: work });
     const listed = await store.get<Repository>({ type: kinds.Repository, namespace: 'demo', name: 'app' });
     expect(Object.keys(listed?.status?.refs ?? {})).toEqual(['refs/heads/main']);
+  });
+
+  it('tells who pushes a branch or a tag where to look, and not who deletes one', async () => {
+    await commit('x', { x: '1' });
+    const note = /remote: look at http:\/\/h\/demo\/app\s*\nremote: or elsewhere/;
+    expect((await push('HEAD:refs/heads/side')).stderr).toMatch(note);
+    expect((await push('HEAD:refs/tags/v1')).stderr).toMatch(note);
+    expect((await push(':refs/heads/side')).stderr).not.toMatch(/look at/);
+    expect((await push('HEAD:refs/for/main')).stderr).not.toMatch(/look at/);
   });
 
   it('keeps topics apart, and refuses what cannot be proposed', async () => {
