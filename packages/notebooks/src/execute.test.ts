@@ -116,6 +116,18 @@ describe.skipIf(missing)(`executeNotebook with a real kernel${missing ? ` (${mis
     expect(broken.error).toMatchObject({ reason: 'KernelDied' });
   });
 
+  it('says that a kernel was killed by its memory limit, and what that is', async () => {
+    let kills = 4;
+    const memory = async () => ({ limit: 2 ** 29, kills: kills++ });
+    const died = notebook(code('x = 1'), code('import os, signal; os.kill(os.getpid(), signal.SIGKILL)'));
+    expect((await run(died, {}, { memory })).error).toMatchObject({
+      reason: 'OutOfMemory',
+      message: 'n.ipynb: killed: used more than its limit of 512Mi in cell 2',
+    });
+    const same = async () => ({ limit: 2 ** 29, kills });
+    expect((await run(died, {}, { memory: same })).error).toMatchObject({ reason: 'KernelDied' });
+  });
+
   it('answers no question, ends well at sys.exit(), and runs what a kernel registered for its end', async () => {
     const asked = await run(notebook(code('input("name? ")')));
     expect(asked.error).toMatchObject({ exceptionName: 'StdinNotImplementedError' });

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { type Clock, systemClock } from '@tagboat/base';
 import { Kernel } from './kernel.ts';
 import { kernelCommand } from './kernelspecs.ts';
+import { type GroupMemory, groupMemory } from './memory-limit.ts';
 import { parseNotebook, upgraded } from './notebook-file.ts';
 import { declaredParameters, injectParameters, withoutErrorMarkers } from './parameters.ts';
 import { NotebookRun } from './run.ts';
@@ -51,6 +52,8 @@ export interface ExecuteOptions {
   readonly startTimeout?: number;
   readonly limits?: OutputLimits;
   readonly clock?: Clock;
+  /** What the kernel's control group says of its memory; default: that of this process. */
+  readonly memory?: () => Promise<GroupMemory | undefined>;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: NotebookEvent) => void;
 }
@@ -62,7 +65,7 @@ export interface NotebookResult {
 
 /**
  * Executes a notebook cell by cell in a kernel of its own, with papermill's parameters and metadata.
- * @throws `CellFailed` naming notebook, cell and exception; `KernelDied`; `Timeout`; `Cancelled`
+ * @throws `CellFailed` naming notebook, cell and exception; `KernelDied`; `OutOfMemory`; `Timeout`; `Cancelled`
  */
 export async function executeNotebook(options: ExecuteOptions): Promise<NotebookResult> {
   const name = options.name ?? basename(options.path);
@@ -78,13 +81,15 @@ export async function executeNotebook(options: ExecuteOptions): Promise<Notebook
           : `the notebook has no cell tagged "parameters"; "${parameter}" is set before its first cell`,
       });
   const notebook = upgraded(injectParameters(withoutErrorMarkers(source), parameters));
-  const { startTimeout, signal, limits = defaultLimits, clock = systemClock } = options;
+  const { startTimeout, signal, limits = defaultLimits, clock = systemClock, memory = groupMemory } = options;
+  const memoryBefore = await memory();
   const command = await kernelCommand(notebook, options);
   await using kernel = await Kernel.start({
     ...command,
     ...(startTimeout === undefined ? {} : { startTimeout }),
     ...(signal ? { signal } : {}),
   });
-  using run = new NotebookRun({ ...options, name, parameters, limits, clock }, notebook, kernel);
+  const more = { name, parameters, limits, clock, memory, memoryBefore };
+  using run = new NotebookRun({ ...options, ...more }, notebook, kernel);
   return await run.all();
 }

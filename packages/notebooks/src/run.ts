@@ -1,8 +1,10 @@
 import { basename } from 'node:path';
-import { type Clock, TagboatError } from '@tagboat/base';
+import { type Clock, isReason, TagboatError } from '@tagboat/base';
 import { CellFailed } from './cell-failed.ts';
 import type { ExecuteOptions, NotebookEvent, NotebookResult } from './execute.ts';
 import { type Kernel, lastLine } from './kernel.ts';
+import { kernelDied } from './kernel-died.ts';
+import type { GroupMemory } from './memory-limit.ts';
 import { type Cell, hasTag, type Notebook, serialiseNotebook, sourceOf } from './notebook-file.ts';
 import { OutputCollector } from './outputs.ts';
 import { Saver } from './saver.ts';
@@ -15,6 +17,9 @@ export interface RunOptions extends ExecuteOptions {
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly limits: OutputLimits;
   readonly clock: Clock;
+  readonly memory: () => Promise<GroupMemory | undefined>;
+  /** As it was before the kernel started. */
+  readonly memoryBefore: GroupMemory | undefined;
 }
 
 const progressInterval = 3000;
@@ -173,13 +178,14 @@ export class NotebookRun implements Disposable {
         }),
       );
     using _timer = cellTimeout === undefined ? undefined : clock.after(cellTimeout, late);
-    const died = this.#kernel.exited.then((exit) => {
-      throw kernelDied(where, exit);
+    const died = this.#kernel.exited.then(async (exit) => {
+      const { name: notebook, memoryBefore: before, memory } = this.#options;
+      throw kernelDied({ notebook, cell: index, ...exit, before, now: await memory() });
     });
     try {
       return await Promise.race([wanted, stop.promise, died]);
     } catch (error) {
-      if (error instanceof TagboatError && error.reason !== 'KernelDied') await this.#interrupt(wanted);
+      if (isReason(error, 'Cancelled') || isReason(error, 'Timeout')) await this.#interrupt(wanted);
       throw error;
     } finally {
       signal?.removeEventListener('abort', abort);
@@ -271,10 +277,3 @@ const runs = (cell: Cell) =>
 const isExit = ({ ename, evalue }: Record<string, unknown>) =>
   ename === 'SystemExit' && ['', '0', 'None'].includes(String(evalue));
 
-function kernelDied(where: string, { code, stderr }: { code: number; stderr: string }): TagboatError {
-  const why =
-    code === 137
-      ? 'it was killed, as happens when memory runs out'
-      : `it ended with code ${code}: ${lastLine(stderr)}`;
-  return new TagboatError(`${where}: the kernel died; ${why}`, { reason: 'KernelDied', retryable: false });
-}
