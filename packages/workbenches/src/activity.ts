@@ -18,8 +18,12 @@ export interface Judgement {
   readonly verdict: 'active' | 'warn' | 'stop';
   /** When it will be stopped unless it is used; undefined: never. */
   readonly stopsAt: number | undefined;
+  /** When its use is to be looked at again: at the warning and the stop, and each minute before. */
+  readonly lookAt: number;
 }
 
+/** Milliseconds. */
+const lookInterval = 60_000;
 const defaultIdleTimeout = 4 * 3_600_000;
 /** How long before the end a workbench is marked as about to be stopped, at most. */
 const longestWarning = 10 * 60_000;
@@ -48,11 +52,12 @@ export function judgeActivity(activity: Activity, idleTimeout: number | undefine
         activity.lastRequest,
         ...times.filter((time) => !Number.isNaN(time) && time <= now),
       );
-  if (idleTimeout === undefined) return { lastActivity, verdict: 'active', stopsAt: undefined };
+  if (idleTimeout === undefined) return { lastActivity, verdict: 'active', stopsAt: undefined, lookAt: now + lookInterval };
   const stopsAt = lastActivity + idleTimeout;
-  if (now >= stopsAt) return { lastActivity, verdict: 'stop', stopsAt };
-  const warning = Math.min(longestWarning, idleTimeout / 4);
-  return { lastActivity, verdict: now >= stopsAt - warning ? 'warn' : 'active', stopsAt };
+  const warnsAt = stopsAt - Math.min(longestWarning, idleTimeout / 4);
+  const lookAt = Math.min(now + lookInterval, now < warnsAt ? warnsAt : stopsAt);
+  if (now >= stopsAt) return { lastActivity, verdict: 'stop', stopsAt, lookAt: now + lookInterval };
+  return { lastActivity, verdict: now >= warnsAt ? 'warn' : 'active', stopsAt, lookAt };
 }
 
 /** The condition that says whether a workbench is about to be stopped, and when (RFC 3339, in its message). */

@@ -151,6 +151,19 @@ it('passes websockets on for the owner alone, and counts them', async () => {
   expect(seen).toHaveLength(1);
 });
 
+it('counts no page that only listens for news and asks who it is, as a forgotten tab does', async () => {
+  const asked = request(`${base}/notebook/demo/ada/api/events/subscribe`, {
+    headers: { connection: 'Upgrade', upgrade: 'websocket', authorization: 'Bearer owner' },
+  });
+  asked.end();
+  const [, socket] = await once(asked, 'upgrade');
+  expect((await get('/notebook/demo/ada/api/me?1', cookie())).status).toBe(200);
+  expect(gate.traffic('demo', 'ada')).toEqual({ connections: 0, lastRequest: 0 });
+  await get('/notebook/demo/ada/api/contents', cookie());
+  expect(gate.traffic('demo', 'ada').lastRequest).toBeGreaterThan(0);
+  socket.destroy();
+});
+
 it('shows a stopped workbench as stopped, and starts it when asked', async () => {
   const key = { type: kinds.Notebook, namespace: 'demo', name: 'ada' };
   const stopped = structuredClone((await store.get<Notebook>(key))!);

@@ -55,7 +55,8 @@ export interface WorkbenchOptions {
   readonly traffic: (namespace: string, name: string) => { connections: number; lastRequest: number };
 }
 
-const activityInterval = 60_000;
+/** Milliseconds until a server that did not say what it does is asked again. */
+const askAgain = 60_000;
 
 /** Makes what a Notebook declares true: its server's token, its Service, its pod while it is not stopped. */
 export function workbenchController(options: WorkbenchOptions): Controller {
@@ -80,7 +81,7 @@ export function workbenchController(options: WorkbenchOptions): Controller {
 class Reconciliation {
   readonly #options: WorkbenchOptions;
   readonly #key: ResourceKey;
-  /** When each workbench's use was last looked at, by the uid of its pod. */
+  /** When each workbench's use is to be looked at again, by the uid of its pod. */
   readonly #looks: Map<string, number>;
 
   constructor(options: WorkbenchOptions, key: ResourceKey, looks: Map<string, number>) {
@@ -110,11 +111,11 @@ class Reconciliation {
       await createIfAbsent(store, podKey, podOf({ notebook, repositoryUrl }));
     }
     if (plan.phase === 'Deleting' && plan.pod === 'none') return this.#delete(notebook);
-    const looks = plan.phase === 'Running' && this.#isTime(pod!);
-    const activity = looks ? await this.#activity(notebook, pod!) : undefined;
+    const activity = plan.phase === 'Running' ? await this.#look(notebook, pod!) : undefined;
     if (activity?.verdict === 'stop') await this.#stop(notebook);
     await this.#report(notebook, pod, plan, activity);
-    if (plan.phase === 'Running') return { again: activityInterval };
+    if (plan.phase === 'Running')
+      return { again: Math.max(0, this.#looks.get(pod!.metadata.uid ?? '')! - clock.now()) };
     return plan.again === undefined ? undefined : { again: plan.again };
   }
 
@@ -162,13 +163,15 @@ class Reconciliation {
     return { again: step.again };
   }
 
-  /** What is written about a workbench makes it be looked at again: its use is asked for only so often. */
-  #isTime({ metadata }: Pod): boolean {
+  /** What is written about a workbench makes it be looked at again: its use is asked for only when it is time. */
+  async #look(notebook: Notebook, pod: Pod): Promise<Judgement | undefined> {
+    const id = pod.metadata.uid ?? '';
     const now = this.#options.clock.now();
-    const last = this.#looks.get(metadata.uid ?? '');
-    if (last !== undefined && now - last < activityInterval) return false;
-    this.#looks.set(metadata.uid ?? '', now);
-    return true;
+    if (now < (this.#looks.get(id) ?? 0)) return undefined;
+    this.#looks.set(id, now + askAgain);
+    const activity = await this.#activity(notebook, pod);
+    if (activity) this.#looks.set(id, activity.lookAt);
+    return activity;
   }
 
   /** @returns undefined where the server does not answer, which says nothing about its use */

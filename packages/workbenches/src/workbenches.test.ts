@@ -132,6 +132,10 @@ describe('judgeActivity', () => {
       stopsAt: now + 60_000,
     });
     expect(judgeActivity(used, 2 * hour, now).verdict).toBe('stop');
+    const justUsed = { ...used, lastRequest: now - 80_000 };
+    expect(judgeActivity(justUsed, 120_000, now)).toMatchObject({ verdict: 'active', lookAt: now + 10_000 });
+    expect(judgeActivity(justUsed, 100_000, now)).toMatchObject({ verdict: 'warn', lookAt: now + 20_000 });
+    expect(judgeActivity(justUsed, hour, now)).toMatchObject({ verdict: 'active', lookAt: now + 60_000 });
     expect(judgeActivity(used, undefined, now).verdict).toBe('active');
   });
 

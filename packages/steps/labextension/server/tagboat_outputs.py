@@ -13,6 +13,7 @@ from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebso
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from jupyter_server.utils import url_path_join
 from nbformat.v4 import output_from_msg
+from tagboat_memory import SCHEMA, Kills
 from tornado.web import HTTPError, authenticated
 
 MOST_BYTES = 16 * 2**20
@@ -131,18 +132,21 @@ class Executions:
             if execution.session == session:
                 execution.away = False
 
-    def ended(self, kernel):
+    def ended(self, kernel, why=None):
         """The kernel's process is another one, or none: nothing of it runs any more."""
         for execution in self.of(kernel).values():
             if execution.running:
                 execution.running = False
                 execution.changes += 1
+                if why:
+                    execution.take("stream", {"name": "stderr", "text": f"{why}\n"}, len(why))
 
     def forget(self, kernel):
         self._kernels.pop(kernel, None)
 
 
 executions = Executions()
+kills = Kills()
 
 
 class KernelManager(AsyncMappingKernelManager):
@@ -160,7 +164,15 @@ class KernelManager(AsyncMappingKernelManager):
         stream.on_recv(take)
         kernel._tagboat_stream = stream
         for event in ("restart", "dead"):
-            self.add_restart_callback(kernel_id, lambda: executions.ended(kernel_id), event)
+            self.add_restart_callback(kernel_id, lambda: self._died(kernel_id), event)
+
+    def _died(self, kernel_id):
+        process = getattr(self.get_kernel(kernel_id).provisioner, "process", None)
+        why = kills.why(getattr(process, "returncode", None))
+        executions.ended(kernel_id, why)
+        if why:
+            self.log.warning(why)
+            self.event_logger.emit(schema_id=SCHEMA["$id"], data={"kernel_id": kernel_id, "message": why})
 
     def stop_watching_activity(self, kernel_id):
         super().stop_watching_activity(kernel_id)
@@ -236,5 +248,6 @@ def _jupyter_server_extension_points():
 
 
 def _load_jupyter_server_extension(server):
+    server.event_logger.register_event_schema(SCHEMA)
     path = url_path_join(server.web_app.settings["base_url"], r"/tagboat/outputs/([\w-]+)(?:/([\w-]+))?")
     server.web_app.add_handlers(".*$", [(path, OutputsHandler)])

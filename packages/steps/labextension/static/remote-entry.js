@@ -105,6 +105,20 @@
     };
   }
 
+  /** Tells that the memory limit ended a kernel: JupyterLab itself says only that it died and starts again. */
+  function tellOfKills(app) {
+    app.serviceManager.events.stream.connect((_manager, { schema_id: schema, kernel_id: id, message }) => {
+      if (schema !== 'https://tagboat.dev/events/kernel-killed') return;
+      const session = [...app.serviceManager.sessions.running()].find(({ kernel }) => kernel?.id === id);
+      const where = session ? `${session.path}: ` : '';
+      app.commands.execute('apputils:notify', {
+        message: `${where}${message} Read the data in parts, or choose a larger size of the workbench.`,
+        type: 'error',
+        options: { autoClose: false },
+      });
+    });
+  }
+
   const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
   function cellOf(panel, { cell, code }) {
@@ -179,6 +193,7 @@
       addCommands(app);
       warnBeforeStop(app);
       showMissedOutputs(app);
+      tellOfKills(app);
     },
   };
 
