@@ -2,6 +2,7 @@ import { parseYaml } from '@tagboat/api';
 import { invalid } from '@tagboat/base';
 import type { ModelSpec, TrainStep } from './model-spec.ts';
 import { driftMethods, monitorOf, monitorProblem } from './monitor.ts';
+import { quantitiesOf, resourcesProblem } from './resources.ts';
 import { checkShape, list, object, type Shape, text } from './shape.ts';
 
 export const modelFileName = 'tagboat.yaml';
@@ -152,7 +153,10 @@ export function readModelFile(source: string, file = modelFileName): ModelFile[]
         location: found.locate(['metadata', 'name']),
       });
     names.add(value.metadata.name);
-    const problem = contradiction(value.spec);
+    const problem =
+      contradiction(value.spec) ??
+      resourcesProblem('train', value.spec) ??
+      resourcesProblem('serve', value.spec);
     if (problem) throw invalid(problem.message, { location: found.locate(['spec', ...problem.path]) });
     return {
       name: value.metadata.name,
@@ -162,7 +166,12 @@ export function readModelFile(source: string, file = modelFileName): ModelFile[]
   });
 }
 
-function contradiction(raw: Raw): { message: string; path: string[] } | undefined {
+interface Problem {
+  readonly message: string;
+  readonly path: string[];
+}
+
+function contradiction(raw: Raw): Problem | undefined {
   if (!raw.train && !raw.artifact)
     return { message: 'expected one of "train" and "artifact", found neither', path: [] };
   for (const part of ['train', 'evaluate'] as const) {
@@ -189,12 +198,6 @@ function contradiction(raw: Raw): { message: string; path: string[] } | undefine
   const serve = raw.serve as Raw | undefined;
   if (serve?.predictor && serve.format)
     return { message: 'serve: expected one of predictor and format, found both', path: ['serve'] };
-  const resources = (raw.train as Raw | undefined)?.resources as Raw | undefined;
-  if (resources?.gpu && Number(resources.gpu) > 0)
-    return {
-      message: 'train.resources.gpu: this machine gives no GPU to runs',
-      path: ['train', 'resources'],
-    };
   return monitorProblem(raw);
 }
 
@@ -220,7 +223,7 @@ function normalise(modelName: string, raw: Raw, several: boolean): ModelSpec {
             steps: stepsOf(train),
             inputs: train.inputs as string[] | undefined,
             outputs: (train.outputs as string[] | undefined) ?? [],
-            resources: (train.resources ?? {}) as Record<string, string>,
+            resources: quantitiesOf(train),
             timeout: (train.timeout as string | undefined) ?? '1h',
             reuse: (train.reuse as 'auto' | 'never' | undefined) ?? 'auto',
           },

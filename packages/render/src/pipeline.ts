@@ -174,7 +174,22 @@ export const environmentsClaimOf = (project: string): PersistentVolumeClaim => (
 
 /** The spec of a run. */
 export function runSpec(kind: RunKind, spec: ModelSpec, context: RunContext): PipelineRunSpec {
-  return { pipelineSpec: pipelineSpec(kind, spec, true), ...runBindings(context) };
+  return {
+    pipelineSpec: pipelineSpec(kind, spec, true),
+    ...runBindings(context),
+    ...runResources(kind, spec),
+  };
+}
+
+/** What the training of a run may use: asked for and limited alike, as for what is served. */
+export function runResources(kind: RunKind, spec: ModelSpec): Pick<PipelineRunSpec, 'taskRunSpecs'> {
+  const resources = spec.train?.resources ?? {};
+  if (Object.keys(resources).length === 0 || !usesOf(kind, spec).some(({ task }) => task === 'train'))
+    return {};
+  const computeResources = { requests: resources, limits: resources };
+  return {
+    taskRunSpecs: [{ pipelineTaskName: 'train', stepSpecs: [{ name: 'train', computeResources }] }],
+  };
 }
 
 /** Params and workspaces of a run. */

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { compareTags, matchesTag, nextTag, readModelFile, servedFiles, stepInputs } from './index.ts';
+import {
+  compareTags,
+  matchesTag,
+  nextTag,
+  readModelFile,
+  runResources,
+  servedFiles,
+  stepInputs,
+} from './index.ts';
 
 const head = 'apiVersion: tagboat.dev/v1alpha1\nkind: Model\nmetadata: { name: m }\nspec:\n';
 
@@ -23,6 +31,16 @@ describe('readModelFile', () => {
     ['  tags: [v*]\n', /neither/, 5],
     ['  artifact: { path: a }\n  serve: { app: x }\n', /"app" is not supported yet/, 6],
     ['  artifact: { path: a }\n  train: { notebook: a, script: b }\n', /notebook and script/, 6],
+    [
+      '  artifact: { path: a }\n  train:\n    notebook: a\n    resources:\n      memory: much\n',
+      /quantity such as 500m or 2Gi, found "much"/,
+      9,
+    ],
+    [
+      '  artifact: { path: a }\n  train: { notebook: a, resources: { memroy: 2Gi } }\n',
+      /expected cpu, memory/,
+      6,
+    ],
   ])('says what is wrong and where: %s', (spec, message, line) => {
     try {
       readModelFile(head + spec);
@@ -56,6 +74,15 @@ describe('readModelFile', () => {
       expect((error as Error).message).toMatch(message);
       expect((error as { location: object }).location).toMatchObject({ line: 6, column });
     }
+  });
+  it('gives the training what it asks for, in runs that train', () => {
+    const text = `${head}  train: { notebook: a, resources: { cpu: 2, memory: 512Mi, gpu: 0 } }\n  artifact: { path: a }\n`;
+    const { spec } = readModelFile(text)[0]!;
+    const resources = { cpu: '2', memory: '512Mi' };
+    const computeResources = { requests: resources, limits: resources };
+    const stepSpecs = [{ name: 'train', computeResources }];
+    expect(runResources('release', spec).taskRunSpecs).toEqual([{ pipelineTaskName: 'train', stepSpecs }]);
+    expect(runResources('check', spec)).toEqual({});
   });
 });
 

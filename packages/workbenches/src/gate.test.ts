@@ -157,7 +157,8 @@ it('counts no page that only listens for news and asks who it is, as a forgotten
   });
   asked.end();
   const [, socket] = await once(asked, 'upgrade');
-  expect((await get('/notebook/demo/ada/api/me?1', cookie())).status).toBe(200);
+  for (const path of ['api/me?1', 'static/lab/1.js'])
+    expect((await get(`/notebook/demo/ada/${path}`, cookie())).status).toBe(200);
   expect(gate.traffic('demo', 'ada')).toEqual({ connections: 0, lastRequest: 0 });
   await get('/notebook/demo/ada/api/contents', cookie());
   expect(gate.traffic('demo', 'ada').lastRequest).toBeGreaterThan(0);

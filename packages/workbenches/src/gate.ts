@@ -37,8 +37,11 @@ interface Target {
 export const cookieName = 'tagboat-workbench';
 export const ticketParameter = 'tagboat-ticket';
 
-/** What every page of JupyterLab listens to and asks each minute, hidden in a forgotten tab too: no use of the workbench. */
-const unattended = new Set(['api/events/subscribe', 'api/me', 'api/kernelspecs']);
+/**
+ * What every page of JupyterLab listens to and asks each minute, hidden in a forgotten tab too, and what it loads to show
+ * that nobody uses the workbench: no use of it.
+ */
+const unattended = /^(api\/(events\/subscribe|me|kernelspecs)$|static\/)/;
 
 /** True for paths that belong to workbenches on the apps port. */
 export const isWorkbenchPath = (url: string | undefined): boolean => url?.startsWith('/notebook/') ?? false;
@@ -104,7 +107,7 @@ export class WorkbenchGate {
     if (target.rest === 'tagboat/start' && request.method === 'POST') return this.#start(target, response);
     const upstream = this.#options.table.upstream(target.namespace, target.name);
     if (!upstream) return this.#notRunning(request, response, target);
-    if (!unattended.has(target.rest)) this.#seen(target).lastRequest = this.#options.clock.now();
+    if (!unattended.test(target.rest ?? '')) this.#seen(target).lastRequest = this.#options.clock.now();
     await this.#proxy.web(prepared(request), response, { target: upstream.url, headers: tokenOf(upstream) });
   }
 
@@ -114,7 +117,7 @@ export class WorkbenchGate {
     if (!target || !(await this.#allowed(request, target)) || !sameOrigin(request))
       return void socket.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\n\r\n');
     if (!upstream) return void socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\n');
-    if (!unattended.has(target.rest)) this.#count(target, socket);
+    if (!unattended.test(target.rest ?? '')) this.#count(target, socket);
     socket.setNoDelay(true);
     await this.#proxy.ws(
       prepared(request),

@@ -13,6 +13,7 @@ import {
   pipelineObject,
   readModelFile,
   runBindings,
+  runResources,
   taskNames,
   taskText,
 } from '@tagboat/render';
