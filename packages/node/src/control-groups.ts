@@ -16,6 +16,8 @@ export interface ResourceLimits {
 export interface ControlGroup {
   /** A process that writes its pid into these files is in the group, with all it starts. */
   readonly processFiles: readonly string[];
+  /** Its memory controller on the host, and where programs look for that in a container. */
+  readonly memory?: { readonly hostPath: string; readonly mountPath: string };
   /** Whether the kernel ended a process of it for lack of memory. */
   outOfMemory(): Promise<boolean>;
   /** Ends every process of the group, those too that left their session and parent. */
@@ -84,10 +86,11 @@ export class ControlGroups {
       await makeGroup(hierarchy, path);
       for (const [file, value] of settings(hierarchy, limits)) await writeFile(join(directory, file), value);
     }
+    const memory = groups.find(({ hierarchy }) => hierarchy.controllers.includes('memory'));
     return {
+      ...(memory ? { memory: memoryFiles(memory) } : {}),
       processFiles: groups.map(({ directory }) => join(directory, 'cgroup.procs')),
       outOfMemory: async () => {
-        const memory = groups.find(({ hierarchy }) => hierarchy.controllers.includes('memory'));
         if (!memory) return false;
         const file = memory.hierarchy.version === 2 ? 'memory.events' : 'memory.oom_control';
         const text = await readFile(join(memory.directory, file), 'utf8').catch(() => '');
@@ -126,6 +129,11 @@ export class ControlGroups {
     for (const { directory } of this.#hierarchies) await removeTree(directory);
   }
 }
+
+const memoryFiles = ({ hierarchy, directory }: { hierarchy: Hierarchy; directory: string }) => ({
+  hostPath: directory,
+  mountPath: hierarchy.version === 2 ? '/sys/fs/cgroup' : '/sys/fs/cgroup/memory',
+});
 
 /** Kills until nothing is left: what forks meanwhile is met in the next round. */
 async function killAll(file: string | undefined): Promise<void> {

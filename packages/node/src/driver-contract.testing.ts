@@ -167,6 +167,18 @@ export function driverContract(name: string, make: () => Promise<DriverUnderTest
       expect((await exit).exitCode).not.toBe(0);
     });
 
+    it('lets a program read its memory limit where programs look for it', async (context) => {
+      if (!tested.driver.isolatesFiles) return context.skip('a plain process sees the files of the host');
+      if (!tested.driver.appliesLimits && !tested.groups.controllers.includes('memory'))
+        return context.skip('this host lets no control groups be made');
+      const { exit, text } = await sh(
+        'cd /sys/fs/cgroup; cat memory.max 2>/dev/null || cat memory/memory.limit_in_bytes',
+        { limits: { memory: 40 * 2 ** 20 } },
+      );
+      await exit;
+      expect(text.stdout.trim()).toBe(String(40 * 2 ** 20));
+    });
+
     it('makes it wait where its output is taken slowly', async () => {
       const own = join(directory, 'slow');
       await mkdir(own, { recursive: true });

@@ -75,7 +75,8 @@ export class SandboxDriver implements ContainerDriver {
     const abilities = await this.#findAbilities();
     const script = join(directory, 'enter.sh');
     const fstab = join(directory, 'fstab');
-    await writeFile(fstab, makeRoot({ request, tools, root, bin, templates, abilities }));
+    const shown = this.#root ? withMemory(request) : request;
+    await writeFile(fstab, makeRoot({ request: shown, tools, root, bin, templates, abilities }));
     const inside = (command: readonly string[]) => this.#insideRoot(request, command, { root, abilities });
     await writeFile(script, enterScript(request, { root, fstab, inside: inside(request.command) }));
     const environment = { ...this.#environment(request), [podMarker]: request.podUid };
@@ -206,6 +207,12 @@ export class SandboxDriver implements ContainerDriver {
     const identity = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, ...groups] : [];
     return ['--no-new-privs', `--bounding-set=${kept}`, '--inh-caps=-all', '--pdeathsig=KILL', ...identity];
   }
+}
+
+/** A container with a limit sees its own memory controller, as in an engine: programs size themselves by it. */
+function withMemory(request: ContainerRequest): ContainerRequest {
+  const memory = request.limits?.memory === undefined ? undefined : request.group?.memory;
+  return memory ? { ...request, mounts: [...request.mounts, { ...memory, readOnly: true }] } : request;
 }
 
 /** Everything here but mounting is the shell's own work: each program that is started costs a millisecond. */
