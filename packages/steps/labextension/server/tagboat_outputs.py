@@ -172,7 +172,7 @@ class KernelManager(AsyncMappingKernelManager):
         executions.ended(kernel_id, why)
         if why:
             self.log.warning(why)
-            self.event_logger.emit(schema_id=SCHEMA["$id"], data={"kernel_id": kernel_id, "message": why})
+            self.parent.event_logger.emit(schema_id=SCHEMA["$id"], data={"kernel_id": kernel_id, "message": why})
 
     def stop_watching_activity(self, kernel_id):
         super().stop_watching_activity(kernel_id)
