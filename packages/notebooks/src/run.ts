@@ -276,4 +276,3 @@ const runs = (cell: Cell) =>
 /** `sys.exit()` ends a notebook well, as papermill has it. */
 const isExit = ({ ename, evalue }: Record<string, unknown>) =>
   ename === 'SystemExit' && ['', '0', 'None'].includes(String(evalue));
-

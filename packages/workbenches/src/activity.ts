@@ -52,7 +52,8 @@ export function judgeActivity(activity: Activity, idleTimeout: number | undefine
         activity.lastRequest,
         ...times.filter((time) => !Number.isNaN(time) && time <= now),
       );
-  if (idleTimeout === undefined) return { lastActivity, verdict: 'active', stopsAt: undefined, lookAt: now + lookInterval };
+  if (idleTimeout === undefined)
+    return { lastActivity, verdict: 'active', stopsAt: undefined, lookAt: now + lookInterval };
   const stopsAt = lastActivity + idleTimeout;
   const warnsAt = stopsAt - Math.min(longestWarning, idleTimeout / 4);
   const lookAt = Math.min(now + lookInterval, now < warnsAt ? warnsAt : stopsAt);

@@ -60,6 +60,9 @@ export function buildWorkbench(
     spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: request.storage ?? '10Gi' } } },
   };
   const annotations: Record<string, string> = {
+    'openshift.io/display-name': name,
+    // Open Data Hub then puts its sign-in before JupyterLab, which asks for no token of its own.
+    'notebooks.opendatahub.io/inject-auth': 'true',
     [notebookAnnotations.profile]: profile.slug,
     ...override.extra_annotations,
     ...(request.repository ? { [notebookAnnotations.repository]: request.repository } : {}),
@@ -76,7 +79,12 @@ export function buildWorkbench(
     metadata: {
       name,
       namespace,
-      labels: { app: name, 'opendatahub.io/dashboard': 'true', ...override.extra_labels },
+      labels: {
+        app: name,
+        'opendatahub.io/dashboard': 'true',
+        'opendatahub.io/odh-managed': 'true',
+        ...override.extra_labels,
+      },
       annotations,
     },
     spec: {
@@ -122,6 +130,8 @@ function check(request: WorkbenchRequest): void {
 function variables(request: WorkbenchRequest, override: KubespawnerOverride, prefix: string): EnvVar[] {
   const { user } = request;
   const values: Record<string, string> = {
+    // Any user id of a cluster can write there, and what is set up there stays.
+    HOME: home,
     NOTEBOOK_ARGS: `--ServerApp.port=8888 --ServerApp.token='' --ServerApp.password='' --ServerApp.base_url=${prefix} --ServerApp.quit_button=False`,
     ...(user
       ? {

@@ -46,16 +46,17 @@ export function podOf(input: PodInput): Pod {
   const template = notebook.spec!.template;
   const main = mainContainer(notebook)!;
   const managed = environmentOf(notebook);
-  const containers = template.spec.containers.map((container) =>
+  const declared = withoutProxies(template.spec, main);
+  const containers = declared.containers.map((container) =>
     container === main ? server(input, container, managed) : container,
   );
   const volumes = [
-    ...(template.spec.volumes ?? []),
+    ...(declared.volumes ?? []),
     ...(managed
       ? [{ name: environmentsClaim, persistentVolumeClaim: { claimName: environmentsClaim } }]
       : []),
   ];
-  const spec: PodSpec = { terminationGracePeriodSeconds: 10, ...template.spec, containers, volumes };
+  const spec: PodSpec = { terminationGracePeriodSeconds: 10, ...declared, containers, volumes };
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -73,6 +74,22 @@ export function podOf(input: PodInput): Pod {
     },
     spec,
   };
+}
+
+/** What Open Data Hub puts beside JupyterLab for its sign-in. */
+const proxies = new Set(['kube-rbac-proxy', 'oauth-proxy']);
+
+/** Without the sign-in proxies of a Notebook taken from a cluster, nor what they alone mount: the gate does their work. */
+function withoutProxies(spec: PodSpec, main: Container): PodSpec {
+  const [gone, containers] = [true, false].map((wanted) =>
+    spec.containers.filter((container) => (container !== main && proxies.has(container.name)) === wanted),
+  ) as [Container[], Container[]];
+  if (gone.length === 0) return spec;
+  const namesOf = (list: readonly Container[]) =>
+    new Set(list.flatMap(({ volumeMounts = [] }) => volumeMounts.map(({ name }) => name)));
+  const [theirs, kept] = [namesOf(gone), namesOf([...containers, ...(spec.initContainers ?? [])])];
+  const volumes = (spec.volumes ?? []).filter(({ name }) => kept.has(name) || !theirs.has(name));
+  return { ...spec, containers, volumes };
 }
 
 /** Changes when the pod has to be made anew. */

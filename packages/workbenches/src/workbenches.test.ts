@@ -98,6 +98,20 @@ describe('podOf', () => {
     });
   });
 
+  it("leaves out the sign-in proxy that a Notebook of Open Data Hub's dashboard has beside JupyterLab", () => {
+    const from = notebook({ 'notebooks.opendatahub.io/inject-auth': 'true' });
+    const spec = from.spec!.template.spec;
+    const mount = { name: 'tls-certificates', mountPath: '/etc/tls/private' };
+    spec.containers.push({ name: 'kube-rbac-proxy', image: 'proxy', volumeMounts: [mount] });
+    spec.volumes!.push(
+      { name: 'tls-certificates', secret: { secretName: 'ada-tls' } },
+      { name: 'shm', emptyDir: { medium: 'Memory' } },
+    );
+    const pod = podOf({ notebook: from });
+    expect(pod.spec!.containers.map(({ name }) => name)).toEqual(['ada']);
+    expect(pod.spec!.volumes!.map(({ name }) => name)).toEqual(['home', 'shm', 'environments']);
+  });
+
   it('knows the images of both stacks', () => {
     expect(environmentOfImage('quay.io/jupyter/pytorch-notebook:x')).toBe('pytorch');
     expect(environmentOfImage('quay.io/opendatahub/workbench-images:jupyter-datascience-ubi9')).toBe(
