@@ -26,6 +26,11 @@ def as_papermill_begins(notebook):
             cell.execution_count = None
 
 
+def language_of(notebook):
+    named = notebook.metadata.get("kernelspec", {}).get("language")
+    return named or notebook.metadata.get("language_info", {}).get("name", "python")
+
+
 for line in sys.stdin:
     request = json.loads(line)
     if request["do"] == "validate":
@@ -39,7 +44,14 @@ for line in sys.stdin:
     os.chdir(request["cwd"])
     notebook = nbformat.read(request["path"], as_version=4)
     as_papermill_begins(notebook)
-    client = NotebookClient(notebook, timeout=request["timeout"], resources={"metadata": {"path": request["cwd"]}})
+    # As runs do: Python runs in the environment's own kernel, whatever that was called where the notebook was written.
+    python = language_of(notebook) == "python"
+    client = NotebookClient(
+        notebook,
+        timeout=request["timeout"],
+        resources={"metadata": {"path": request["cwd"]}},
+        **({"kernel_name": "python3"} if python else {}),
+    )
     outcome = "done"
     try:
         client.execute()

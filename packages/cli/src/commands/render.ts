@@ -106,7 +106,7 @@ function objectsOf({ name, spec }: ModelFile, places: Places): KubernetesObject[
       apiVersion: 'tekton.dev/v1',
       kind: 'PipelineRun',
       metadata: { name: `${name}-v0.1.0`.replaceAll('.', '-') },
-      spec: { pipelineRef: { name: `${name}-release` }, ...bindings },
+      spec: { pipelineRef: { name: `${name}-release` }, ...bindings, ...runResources('release', spec) },
     },
     ...spec.deploy.map((target) =>
       applicationFor({
