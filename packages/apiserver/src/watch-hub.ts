@@ -1,5 +1,4 @@
 import type { KubernetesObject, ResourceType } from '@tagboat/api';
-import { isReason } from '@tagboat/base';
 import { type Change, eventFor, type ObjectStore, type Query, type Sink } from '@tagboat/store';
 import { statusOf } from './status.ts';
 
@@ -96,8 +95,8 @@ class Channel implements Sink {
     for (const member of [...this.#members]) member.send(bytes, revision);
   }
 
-  close(): void {
-    for (const member of [...this.#members]) member.end();
+  close(error?: unknown): void {
+    for (const member of [...this.#members]) member.end(error);
   }
 
   encode(changes: readonly Change[]): Buffer | undefined {
@@ -155,9 +154,11 @@ class Member implements WatchMember {
     this.#revision = revision;
   }
 
-  end(): void {
+  end(error?: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
+    if (error !== undefined)
+      this.#output.write(Buffer.from(`${JSON.stringify({ type: 'ERROR', object: statusOf(error) })}\n`));
     this.#output.end();
   }
 
@@ -172,9 +173,7 @@ class Member implements WatchMember {
     try {
       this.catchUp();
     } catch (error) {
-      if (!isReason(error, 'Expired')) throw error;
-      this.#output.write(Buffer.from(`${JSON.stringify({ type: 'ERROR', object: statusOf(error) })}\n`));
-      this.end();
+      this.end(error);
     }
   }
 }

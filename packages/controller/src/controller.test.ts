@@ -109,6 +109,29 @@ it('retries errors with a growing delay, but not those that can never work', asy
   expect(seen.filter((name) => name === 'hopeless')).toHaveLength(1);
 });
 
+it('keeps nothing of what it is done with', async () => {
+  const clock = new ManualClock();
+  await using store = new ObjectStore({ clock });
+  const { reconciler, seen, next } = recorder((name) =>
+    name === 'hopeless' ? invalid('never') : name === 'again' ? { again: 1000 } : undefined,
+  );
+  await using controller = new Controller({
+    name: 'test',
+    reader: store,
+    type: kinds.ConfigMap,
+    reconciler,
+    clock,
+  }).start();
+  const names = [...Array.from({ length: 100 }, (_, index) => `run-${index}`), 'hopeless', 'again'];
+  for (const name of names) controller.enqueue(key(name));
+  while (seen.length < names.length) await next();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([controller.idle, controller.size]).toEqual([true, 1]);
+  clock.advance(1000);
+  while (seen.length <= names.length) await next();
+  expect(seen.at(-1)).toBe('again');
+});
+
 it('deletes what lost its last owner, also what was orphaned while nobody looked', async () => {
   await using store = new ObjectStore();
   const owner = await store.create(configMap('owner'));

@@ -95,6 +95,11 @@ export class Controller implements AsyncDisposable {
     this.#queue.add(text);
   }
 
+  /** How many keys wait, run or are due later. */
+  get size(): number {
+    return this.#keys.size;
+  }
+
   /** True when nothing waits or runs. */
   get idle(): boolean {
     return this.#queue.idle;
@@ -128,6 +133,10 @@ export class Controller implements AsyncDisposable {
       if (text === undefined) return;
       await this.#reconcile(text, this.#keys.get(text)!);
       this.#queue.done(text);
+      // Nothing is kept of what may never come again: names are made anew for each run.
+      if (this.#queue.has(text)) continue;
+      this.#keys.delete(text);
+      this.#failures.delete(text);
     }
   }
 

@@ -56,6 +56,11 @@ export class WorkQueue {
     if (this.#again.delete(key)) this.add(key);
   }
 
+  /** True while the key waits, runs or is due later. */
+  has(key: string): boolean {
+    return this.#ready.has(key) || this.#running.has(key) || this.#timers.has(key);
+  }
+
   /** True when nothing waits and nothing runs; what is due later does not count. */
   get idle(): boolean {
     return this.#ready.size === 0 && this.#running.size === 0;

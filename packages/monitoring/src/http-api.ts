@@ -59,12 +59,13 @@ export async function prometheusApi(app: FastifyInstance, options: PrometheusApi
 
 function fail(reply: FastifyReply, error: unknown, log: Logger): FastifyReply {
   const known = error instanceof TagboatError;
-  const code = known ? (error.reason === 'TooLarge' ? 422 : httpStatusOf(error)) : 500;
-  if (!known) log.error('a query failed', { error });
+  const status = httpStatusOf(error);
+  const code = known && error.reason === 'TooLarge' ? 422 : status;
+  if (code >= 500) log.error('a query failed', { error });
   return reply.code(code).send({
     status: 'error',
-    errorType: code === 422 ? 'execution' : code === 500 ? 'internal' : 'bad_data',
-    error: known ? describeError(error) : 'an internal error; see the log',
+    errorType: code === 422 ? 'execution' : code >= 500 ? 'internal' : 'bad_data',
+    error: known || code < 500 ? describeError(error) : 'an internal error; see the log',
   });
 }
 

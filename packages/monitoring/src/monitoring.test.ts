@@ -212,6 +212,13 @@ test.each([
   expect(response.json().error).toContain(message);
 });
 
+test('a query in a form that is none is a bad request, not a failure', async () => {
+  const { app } = await api();
+  const payload = { method: 'POST', payload: 'x', headers: { 'content-type': 'x' } } as const;
+  const response = await app.inject({ url: '/prometheus/api/v1/query', ...payload });
+  expect([response.statusCode, response.json().errorType]).toEqual([415, 'bad_data']);
+});
+
 const served = (name: string, path: string): ServedRequest => ({
   namespace: 'demo-staging',
   name,

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { constants, createReadStream, existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -17,6 +17,8 @@ export class DistributionError extends TagboatError {
     this.code = code;
   }
 }
+
+export const noUpload = () => new DistributionError(404, 'BLOB_UPLOAD_UNKNOWN', 'there is no such upload');
 
 /**
  * Blobs, manifests and tags below one directory. What is acknowledged is on disk: written under a temporary name,
@@ -71,21 +73,42 @@ export class BlobStore {
   }
 
   async append(id: string, data: Readable): Promise<number> {
-    await pipeline(data, createWriteStream(this.#upload(id), { flags: 'a', flush: true }));
-    return (await stat(this.#upload(id))).size;
+    const path = this.#upload(id);
+    try {
+      // Not made where it is missing: it has been ended meanwhile.
+      const file = await open(path, constants.O_WRONLY | constants.O_APPEND);
+      await pipeline(data, file.createWriteStream({ flush: true }));
+      return (await stat(path)).size;
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? noUpload() : error;
+    }
   }
 
   async cancelUpload(id: string): Promise<void> {
     await rm(this.#upload(id), { force: true });
   }
 
+  /** Removes what was begun and not written to since a time in milliseconds: its client will not come back. */
+  async removeAbandoned(before: number): Promise<void> {
+    const uploads = join(this.#root, 'uploads');
+    for (const name of await readdir(uploads).catch(() => [])) {
+      const found = await stat(join(uploads, name)).catch(() => undefined);
+      if (found && found.mtimeMs < before) await rm(join(uploads, name), { force: true });
+    }
+  }
+
   /** Ends an upload. @throws `DIGEST_INVALID` when its bytes are others */
   async finishUpload(repository: string, id: string, digest: Digest): Promise<void> {
+    // Under another name, so that nobody appends or ends it a second time while it is read.
+    const ending = `${this.#upload(id)}.end`;
+    await rename(this.#upload(id), ending).catch((error: NodeJS.ErrnoException) => {
+      throw error.code === 'ENOENT' ? noUpload() : error;
+    });
     const hash = createHash('sha256');
-    for await (const chunk of createReadStream(this.#upload(id))) hash.update(chunk as Buffer);
+    for await (const chunk of createReadStream(ending)) hash.update(chunk as Buffer);
     const found = digestOf(hash);
     if (found !== digest) {
-      await this.cancelUpload(id);
+      await rm(ending, { force: true });
       throw new DistributionError(
         400,
         'DIGEST_INVALID',
@@ -94,7 +117,7 @@ export class BlobStore {
     }
     const path = this.blobPath(digest);
     await mkdir(dirname(path), { recursive: true });
-    await rename(this.#upload(id), path);
+    await rename(ending, path);
     await syncDirectory(dirname(path));
     await this.link(repository, digest);
   }

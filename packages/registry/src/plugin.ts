@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
-import { type Digest, describeError, isDigest, type Logger, sha256 } from '@tagboat/base';
+import { type Digest, describeError, httpStatusOf, isDigest, type Logger, sha256 } from '@tagboat/base';
 import { type Descriptor, type ImageManifest, mediaTypes, repositoryForm, tagForm } from '@tagboat/oci';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type BlobStore, DistributionError } from './blob-store.ts';
+import { type BlobStore, DistributionError, noUpload } from './blob-store.ts';
 
 export interface RegistryOptions {
   readonly store: BlobStore;
@@ -34,9 +34,16 @@ export async function registryPlugin(app: FastifyInstance, options: RegistryOpti
   const { store, log } = options;
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-  app.setErrorHandler((error, _request, reply) => {
+  app.setErrorHandler((error, request, reply) => {
     if (error instanceof DistributionError)
       return reply.code(error.status).send({ errors: [{ code: error.code, message: error.message }] });
+    if (request.raw.destroyed && !request.raw.complete) {
+      log.debug('a client of the registry went away', { error });
+      return reply.code(400).send({ errors: [{ code: 'SIZE_INVALID', message: 'the content broke off' }] });
+    }
+    const status = httpStatusOf(error);
+    if (status < 500)
+      return reply.code(status).send({ errors: [{ code: 'UNSUPPORTED', message: describeError(error) }] });
     log.error('the registry failed', { error });
     return reply.code(500).send({ errors: [{ code: 'UNKNOWN', message: describeError(error) }] });
   });
@@ -56,15 +63,17 @@ export async function registryPlugin(app: FastifyInstance, options: RegistryOpti
 
 /** Repository names hold slashes, so the path is read from its end. */
 function route(handlers: Handlers, request: Call['request'], reply: FastifyReply): Promise<unknown> {
-  const path = decodeURIComponent((request.params as { '*': string })['*']);
+  const path = (request.params as { '*': string })['*'];
   const match = /^(.+)\/(manifests|blobs\/uploads|blobs|tags|referrers)\/([^/]*)$/.exec(path);
   const [, repository = '', kind = '', argument = ''] = match ?? [];
-  if (!match || !repositoryForm.test(repository) || repository.length > 255)
+  if (!match || !isRepository(repository))
     throw new DistributionError(match ? 400 : 404, 'NAME_INVALID', `"${path}" names no repository`);
   const handler: Handler | undefined = handlers.find(request.method, kind);
   if (!handler) throw new DistributionError(405, 'UNSUPPORTED', `${request.method} ${kind} is not supported`);
   return handler({ repository, argument, request, reply });
 }
+
+const isRepository = (name: string) => repositoryForm.test(name) && name.length <= 255;
 
 class Handlers {
   readonly #store: BlobStore;
@@ -111,15 +120,14 @@ class Handlers {
     const digest = sha256(bytes);
     const mediaType = request.headers['content-type']?.split(';')[0] ?? mediaTypes.manifest;
     const manifest = parse(bytes);
+    const parts = partsOf(manifest);
     if (isDigest(argument) && argument !== digest)
       throw new DistributionError(
         400,
         'DIGEST_INVALID',
         `expected the digest ${argument}, the manifest has ${digest}`,
       );
-    for (const { digest: blob } of [manifest.config, ...(manifest.layers ?? [])].filter(
-      (part) => part !== undefined,
-    ))
+    for (const { digest: blob } of parts)
       if ((await this.#store.hasBlob(repository, blob)) === undefined)
         throw new DistributionError(
           404,
@@ -180,7 +188,8 @@ class Handlers {
   async #startUpload(call: Call): Promise<unknown> {
     const { repository, request, reply } = call;
     const { mount, from, digest } = request.query;
-    if (mount && isDigest(mount) && from && (await this.#store.hasBlob(from, mount)) !== undefined) {
+    const other = from !== undefined && isRepository(from) ? from : undefined;
+    if (mount && isDigest(mount) && other && (await this.#store.hasBlob(other, mount)) !== undefined) {
       await this.#store.link(repository, mount);
       return created(reply, repository, mount);
     }
@@ -224,8 +233,7 @@ class Handlers {
 
   async #sizeOf(id: string): Promise<number> {
     const size = await this.#store.uploadSize(id);
-    if (size === undefined)
-      throw new DistributionError(404, 'BLOB_UPLOAD_UNKNOWN', 'there is no such upload');
+    if (size === undefined) throw noUpload();
     return size;
   }
 
@@ -233,6 +241,8 @@ class Handlers {
     if (argument !== 'list' || !this.#store.exists(repository))
       throw new DistributionError(404, 'NAME_UNKNOWN', `there is no repository ${repository}`);
     const { n, last } = request.query;
+    if (n !== undefined && !/^\d{1,9}$/.test(n))
+      throw new DistributionError(400, 'PAGINATION_NUMBER_INVALID', `expected a number as n, found "${n}"`);
     const all = (await this.#store.tags(repository)).filter((tag) => last === undefined || tag > last);
     const tags = n === undefined ? all : all.slice(0, Number(n));
     if (tags.length < all.length && tags.length > 0)
@@ -315,6 +325,24 @@ async function readLimited(stream: Readable | undefined): Promise<Buffer> {
     parts.push(chunk as Buffer);
   }
   return Buffer.concat(parts);
+}
+
+/** Config and layers. @throws `MANIFEST_INVALID` where a descriptor is not what the image spec says */
+function partsOf({ config, layers = [], subject }: Partial<ImageManifest>): Descriptor[] {
+  const parts: unknown[] = [
+    ...(config === undefined ? [] : [config]),
+    ...(Array.isArray(layers) ? layers : [null]),
+  ];
+  for (const part of [...parts, ...(subject === undefined ? [] : [subject])]) {
+    const { digest } = (part ?? {}) as { digest?: unknown };
+    if (typeof digest !== 'string' || !isDigest(digest))
+      throw new DistributionError(
+        400,
+        'MANIFEST_INVALID',
+        'expected config, layers and subject with a digest sha256:... each',
+      );
+  }
+  return parts as Descriptor[];
 }
 
 function parse(bytes: Uint8Array): Partial<ImageManifest> {

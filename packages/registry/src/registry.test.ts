@@ -119,4 +119,60 @@ describe('registry', () => {
     expect((await fetch(`${url}/v2/UPPER/manifests/t`)).status).toBe(400);
     expect(await client.getManifest('one', 'nope')).toBeUndefined();
   });
+
+  const digest = sha256('{}');
+  it.each([
+    ['layers that are no list', { layers: 5 }],
+    ['a layer that is nothing', { layers: [null] }],
+    ['a digest that is a path', { config: { digest: 'sha256:../../../x' } }],
+    ['a config that is nothing', { config: null }],
+    ['a subject without a digest', { subject: { digest: 'a\r\nb' } }],
+    ['nothing at all', null],
+  ])('refuses a manifest with %s, as what it is', async (_, manifest) => {
+    const put = await fetch(`${url}/v2/odd/manifests/t`, { method: 'PUT', body: JSON.stringify(manifest) });
+    expect([put.status, await put.json()]).toMatchObject([400, { errors: [{ code: 'MANIFEST_INVALID' }] }]);
+  });
+
+  it.each([
+    ['GET', '/v2/one/tags/list?n=x', 400],
+    ['GET', '/v2/one/tags/list?n=-1', 400],
+    ['GET', '/v2/%25zz/manifests/t', 400],
+    ['GET', '/v2/one%252f..%252ftwo/manifests/t', 400],
+    ['POST', `/v2/one/blobs/uploads/?mount=${digest}&from=../../one`, 202],
+    ['POST', `/v2/one/blobs/uploads/?mount=${digest}&mount=${digest}&from=a&from=b`, 202],
+    ['PUT', `/v2/one/blobs/uploads/x?digest=${digest}&digest=${digest}`, 404],
+    ['POST', `/v2/one/blobs/uploads/?digest=${digest}&digest=${digest}`, 400],
+  ])('%s %s is %i', async (method, path, status) => {
+    expect((await fetch(url + path, { method })).status).toBe(status);
+  });
+
+  it('says that it is the content type that it does not understand', async () => {
+    const put = await fetch(`${url}/v2/one/manifests/t`, {
+      method: 'PUT',
+      headers: { 'content-type': 'x' },
+      body: '{}',
+    });
+    expect([put.status, await put.json()]).toMatchObject([415, { errors: [{ code: 'UNSUPPORTED' }] }]);
+  });
+
+  it('ends an upload once, however often that is asked', async () => {
+    const start = await fetch(`${url}/v2/a/b/blobs/uploads/`, { method: 'POST', body: '' });
+    const location = url + start.headers.get('location');
+    const data = 'x'.repeat(1e6);
+    await fetch(location, { method: 'PATCH', body: data });
+    const end = () => fetch(`${location}?digest=${sha256(data)}`, { method: 'PUT' });
+    const statuses = (await Promise.all([end(), end(), end()])).map(({ status }) => status);
+    expect(statuses.sort()).toEqual([201, 404, 404]);
+    const blob = await fetch(`${url}/v2/a/b/blobs/${sha256(data)}`);
+    expect(sha256(await blob.text())).toBe(sha256(data));
+  });
+
+  it('forgets uploads that nobody went on with', async () => {
+    const store = new BlobStore(join(directory, 'blobs'));
+    const id = await store.startUpload();
+    await store.removeAbandoned(Date.now() - 3600_000);
+    expect(await store.uploadSize(id)).toBe(0);
+    await store.removeAbandoned(Date.now() + 3600_000);
+    expect(await store.uploadSize(id)).toBeUndefined();
+  });
 });

@@ -86,12 +86,16 @@ export async function openPorts(core: Core, stack: AsyncDisposableStack): Promis
   return { ...parts, url: urls.url, appsUrl: urls.appsUrl, tls };
 }
 
+const day = 24 * 3600_000;
+
 type Parts = Omit<Ports, 'url' | 'appsUrl' | 'tls'> & { readonly ownText: () => string };
 
 async function openMainPort(core: Core, parts: Parts): Promise<FastifyInstance> {
   const { configuration, tools, store, clock, log, home, tokens, types, resources } = core;
   const { rooms, about, hosting, measurements, workbenches, ownText } = parts;
   const startedAt = timestamp(clock);
+  const blobs = new BlobStore(join(home, 'blobs'));
+  await blobs.removeAbandoned(clock.now() - day);
   return mainPort({
     store,
     home,
@@ -99,7 +103,7 @@ async function openMainPort(core: Core, parts: Parts): Promise<FastifyInstance> 
     resources,
     log: log.with({ part: 'http' }),
     signIn: new SignIn(tokens, await Sessions.open(home, clock)),
-    blobs: new BlobStore(join(home, 'blobs')),
+    blobs,
     podAccess: () => started(rooms.node).access,
     repositories: () => started(rooms.repositories),
     hosting: () => hosting,

@@ -26,6 +26,8 @@ export class SqliteJournal implements Journal {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiter>();
   #next = 0;
+  /** Why the thread answers no more. */
+  #ended: Error | undefined;
   #initial: JournalRecord[] | undefined;
   #revision: number;
 
@@ -83,6 +85,7 @@ export class SqliteJournal implements Journal {
       else waiter?.reject(storeError(this.#path, error));
     });
     const fail = (error: Error) => {
+      this.#ended ??= storeError(this.#path, error.message);
       for (const waiter of this.#waiting.values()) waiter.reject(storeError(this.#path, error.message));
       this.#waiting.clear();
     };
@@ -93,6 +96,7 @@ export class SqliteJournal implements Journal {
   }
 
   #call(message: object): Promise<string[] | undefined> {
+    if (this.#ended) return Promise.reject(this.#ended);
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#worker.ref();

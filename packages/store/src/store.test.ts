@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConfigMap, type KubernetesObject, kinds, type Pod } from '@tagboat/api';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Secrets } from './encryption.ts';
 import { mutateStatus, ObjectStore, openDiskStore, type ResourceStore, type WatchEvent } from './index.ts';
+import { SqliteJournal } from './sqlite-journal.ts';
 import { storeContract } from './testing/contract.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -58,7 +60,38 @@ async function take<T extends KubernetesObject>(
 storeContract('memory', async () => new ObjectStore());
 storeContract('disk', openDisk);
 
+it('a follower that cannot take a change harms neither the writer nor the others', async () => {
+  await using store = new ObjectStore({});
+  const told: unknown[] = [];
+  const type = kinds.ConfigMap;
+  const failing = {
+    push: () => {
+      throw new Error('cannot');
+    },
+    close: (error?: unknown) => told.push(error),
+  };
+  const seen: string[] = [];
+  store.follow(type, undefined, failing);
+  store.follow(type, undefined, {
+    push: (changes) => seen.push(...changes.map(({ key }) => key)),
+    close: () => undefined,
+  });
+  await store.create(configMap('a'));
+  await store.create(configMap('b'));
+  expect(seen).toEqual(['demo/a', 'demo/b']);
+  expect(told).toMatchObject([{ message: 'cannot' }]);
+});
+
 describe('the disk store', () => {
+  it('a write after its thread has ended fails, and does not wait for ever', async () => {
+    const path = await directory();
+    const secrets = await Secrets.open(join(path, 'key'));
+    const journal = await SqliteJournal.open(join(path, 'store.sqlite'), secrets);
+    await journal[Symbol.asyncDispose]();
+    const record = { revision: 2, type: '/configmaps', namespace: 'n', name: 'a', json: '{}' };
+    await expect(journal.append([record])).rejects.toMatchObject({ reason: 'StoreFailed' });
+  });
+
   it('has everything that was acknowledged when it opens again, Secrets encrypted', async () => {
     const path = await directory();
     const store = await openAt(path);

@@ -16,7 +16,8 @@ export interface Change {
 /** Who follows changes. Batches are shared: they must not be changed. */
 export interface Sink {
   push(changes: readonly Change[]): void;
-  close(): void;
+  /** @param error why it gets nothing more, where it could not take what it was pushed */
+  close(error?: unknown): void;
 }
 
 export interface HistoryLimits {
@@ -53,7 +54,14 @@ export class History {
     }
     this.#trim();
     for (const [type, changes] of byType)
-      for (const sink of [...(this.#sinks.get(type) ?? [])]) sink.push(changes);
+      for (const sink of [...(this.#sinks.get(type) ?? [])])
+        try {
+          sink.push(changes);
+        } catch (error) {
+          // What is committed stands, and reaches all others; who cannot take it is told, and begins anew.
+          this.#sinks.get(type)?.delete(sink);
+          sink.close(error);
+        }
   }
 
   /** Forgets the changes up to and including this revision. */

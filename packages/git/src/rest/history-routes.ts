@@ -2,7 +2,7 @@ import { kinds, type PullRequest } from '@tagboat/api';
 import { invalid, notFound } from '@tagboat/base';
 import type { FastifyInstance } from 'fastify';
 import { changesBetween, statsOf } from './changes.ts';
-import type { CommitRecord } from './git-reader.ts';
+import { type CommitRecord, checkPath } from './git-reader.ts';
 import { type Opened, pageHeaders, pageOf, queryOf, type RestContext, repo, restOf } from './rest-context.ts';
 import { branchShape, commitShape, fileShape, repositoryShape, tagShape } from './shapes.ts';
 
@@ -57,7 +57,7 @@ function commitRoutes(app: FastifyInstance, context: RestContext): void {
       pageHeaders(reply, page, 0);
       return [];
     }
-    const path = query.path ?? '';
+    const path = checkPath(query.path ?? '');
     const revisions = [head, ...(query.not ? [`^${await reader.resolve(query.not)}`] : [])];
     const found = await reader.log(revisions, { path, skip: page.skip, limit: page.limit });
     pageHeaders(reply, page, await reader.count(revisions, path));

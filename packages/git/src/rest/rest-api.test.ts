@@ -113,6 +113,7 @@ describe('the REST API of repositories', () => {
     expect((await get('/tags')).json()).toMatchObject([{ name: 'v1', commit: { sha: commit } }]);
     expect((await get('/commits/main~1')).status).toBe(404);
     expect((await get('/commits?sha=--all')).status).toBe(404);
+    expect((await get('/commits?path=..')).status).toBe(422);
   });
 
   it('shows files, directories, links and submodules, and never follows them', async () => {
