@@ -118,15 +118,26 @@ describe.skipIf(typeof opened === 'string')(
 
     test('the model answers, is asked in three languages, and its requests are listed', async () => {
       await visit('/models/demo/tiny?tab=try');
+      const asked = {
+        text: `it's  "two  spaces" \\ ''' é\n$HOME \`id\` é \u2028`,
+        deep: { a: { b: { c: { d: [1] } } } },
+      };
+      await page.getByRole('textbox', { name: 'JSON' }).fill(JSON.stringify(asked));
       await page.getByRole('button', { name: 'Ask the model' }).click();
-      await page.getByRole('region', { name: 'Answer', exact: true }).getByText('"mean"').waitFor();
-      for (const language of ['curl', 'Python', 'JavaScript']) {
+      const answer = page.getByRole('region', { name: 'Answer of the model' });
+      await answer.getByText('"mean"').first().waitFor();
+      const said: unknown = JSON.parse((await answer.textContent()) ?? '');
+      expect(said).toMatchObject({ inputs: asked });
+      await session.context.grantPermissions(['clipboard-read', 'clipboard-write']);
+      for (const [language, program] of Object.entries(pastedInto)) {
         await page.getByRole('button', { name: language, exact: true }).click();
-        await page
-          .getByRole('region', { name: `In ${language}` })
-          .getByText('/predict')
-          .first()
-          .waitFor();
+        await page.getByRole('button', { name: `Copy it in ${language}` }).click();
+        const text = (await page.evaluate('navigator.clipboard.readText()')) as string;
+        const shown = await page.getByRole('region', { name: `In ${language}` }).textContent();
+        expect(text.trim()).toBe(shown?.trim());
+        const [command, ...args] = program;
+        const { stdout, stderr } = await runCommand(command, args, { stdin: `${text}\n` });
+        expect(JSON.parse(stdout.toString('utf8')), stderr).toEqual(said);
       }
       await visit('/models/demo/tiny?tab=traffic&environment=staging');
       await page.getByRole('cell', { name: 'POST /predict' }).first().waitFor();
@@ -255,6 +266,13 @@ describe.skipIf(typeof opened === 'string')(
     });
   },
 );
+
+/** What each snippet is pasted into. */
+const pastedInto: Readonly<Record<string, readonly [string, ...string[]]>> = {
+  curl: ['bash', '-s'],
+  Python: ['python3', '-'],
+  JavaScript: [process.execPath, '--input-type=module', '-'],
+};
 
 const pages = [
   '/projects',

@@ -104,7 +104,7 @@ describe.skipIf(typeof opened === 'string')('the console in Chromium', { timeout
   test('leads from a failing run to its failing cell, where nothing of the notebook runs', async () => {
     await copy.ship('v0.2.0', withCell(failing));
     await visit('/');
-    await page.getByText('The run of v0.2.0 failed').waitFor();
+    await page.getByText('The run of flaky-tests v0.2.0 failed').waitFor();
     await page.getByRole('link', { name: 'Look at it' }).first().click();
     await page.getByText('the data is older than the model').first().waitFor();
     await page.getByRole('button', { name: 'Go to the failing cell' }).click();

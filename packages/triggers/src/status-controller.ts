@@ -173,8 +173,7 @@ async function withTasks(
     const waits = condition.reason === 'Pending' && condition.message !== 'Pending' && condition.message;
     return waits ? [`${task} waits: ${waits}`] : [];
   });
-  if (wanted === 'Unknown' && parts.length > 0) return { ...said, description: parts.join('; ') };
-  return { ...said, description: [...parts, said.description].filter(Boolean).join('; ') };
+  return { ...said, description: parts.join('; ') || said.description };
 }
 
 async function taskRunsOf(store: ResourceStore, run: PipelineRun): Promise<readonly TaskRun[]> {

@@ -66,7 +66,10 @@ export function Failed({ error, retry }: { error: TagboatError; retry?: () => vo
       status="danger"
       variant="sm"
     >
-      <EmptyStateBody>{error.message}</EmptyStateBody>
+      <EmptyStateBody>
+        {error.message}
+        {error.hint && <div className="tb-gap">{sentence(error.hint)}</div>}
+      </EmptyStateBody>
       {retry && (
         <EmptyStateFooter>
           <EmptyStateActions>
@@ -79,6 +82,8 @@ export function Failed({ error, retry }: { error: TagboatError; retry?: () => vo
     </EmptyState>
   );
 }
+
+const sentence = (text: string) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 
 export function NotFound({ what }: { what?: string }) {
   return (

@@ -54,7 +54,9 @@ export default function DeploymentPage() {
       }
       subtitle={object && <Subtitle application={object} />}
       actions={object && <Actions application={object} />}
-      tabs={<PageTabs tabs={tabs} label="Parts of this page" />}
+      tabs={
+        application.status === 'missing' ? undefined : <PageTabs tabs={tabs} label="Parts of this page" />
+      }
     >
       <Gate of={[application]} what={`There is no application ${name}.`}>
         {() => <Content application={object!} />}

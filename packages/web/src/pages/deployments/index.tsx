@@ -163,7 +163,11 @@ function Tile({ row: { application, tag } }: { row: Row }) {
         <To page={`/deployments/${metadata.name}`}>
           <strong>{metadata.name}</strong>
         </To>
-        <span className="tb-mono">{tag}</span>
+        {tag ? (
+          <span className="tb-mono">{tag}</span>
+        ) : (
+          <span className="tb-quiet">nothing released yet</span>
+        )}
       </div>
       <div className="tb-row">
         <Status status={health}>{status?.health?.status}</Status>

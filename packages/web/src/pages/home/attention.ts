@@ -42,12 +42,12 @@ function deployed({ model, environments }: Loop): Concern[] {
   });
 }
 
-function released({ newest }: Loop): Concern[] {
+function released({ model, newest }: Loop): Concern[] {
   if (newest?.state !== 'failed') return [];
   return [
     {
       severity: 'danger',
-      title: `The run of ${newest.tag} failed`,
+      title: `The run of ${model} ${newest.tag} failed`,
       body: newest.message ?? newest.reason,
       to: `/runs/${newest.project}/${newest.name}`,
       command: `tagboat logs ${newest.name}`,

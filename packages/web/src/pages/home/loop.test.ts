@@ -108,7 +108,7 @@ test('what users feel comes first, then what stops a release, then what waits fo
   ];
   expect(concernsOf(loops).map(({ severity, title }) => [severity, title])).toEqual([
     ['danger', 'prices is degraded in production'],
-    ['danger', 'The run of v2 failed'],
+    ['danger', 'The run of prices v2 failed'],
     ['info', 'staging runs prices v2, production still v1'],
   ]);
 });

@@ -56,30 +56,32 @@ export default function ModelPage() {
       }
       crumbs={[{ label: 'Models', to: '/models' }]}
       badge={model.object && <Notices model={model.object} />}
-      tabs={<PageTabs tabs={tabs} label="Parts of this page" />}
+      tabs={model.status === 'missing' ? undefined : <PageTabs tabs={tabs} label="Parts of this page" />}
       actions={
-        <>
-          <Button variant="secondary" icon={<ShareAltIcon />} onClick={() => setSharing(true)}>
-            Share
-          </Button>
-          <ActionButton
-            label="Retrain"
-            command={`tagboat retrain ${name}`}
-            compact
-            confirm={{
-              title: `Retrain ${name}?`,
-              body: 'A candidate is trained on the present data and evaluated beside what is deployed, on the same data. Only if it passes the gates and is not worse does it become a commit and a tag.',
-            }}
-            act={() =>
-              client.patch(
-                { type: kinds.Model, namespace: project, name },
-                {
-                  metadata: { annotations: { [retrainAnnotation]: new Date().toISOString() } },
-                },
-              )
-            }
-          />
-        </>
+        model.status === 'missing' ? undefined : (
+          <>
+            <Button variant="secondary" icon={<ShareAltIcon />} onClick={() => setSharing(true)}>
+              Share
+            </Button>
+            <ActionButton
+              label="Retrain"
+              command={`tagboat retrain ${name}`}
+              compact
+              confirm={{
+                title: `Retrain ${name}?`,
+                body: 'A candidate is trained on the present data and evaluated beside what is deployed, on the same data. Only if it passes the gates and is not worse does it become a commit and a tag.',
+              }}
+              act={() =>
+                client.patch(
+                  { type: kinds.Model, namespace: project, name },
+                  {
+                    metadata: { annotations: { [retrainAnnotation]: new Date().toISOString() } },
+                  },
+                )
+              }
+            />
+          </>
+        )
       }
     >
       <Gate of={[model]} what={`There is no model ${project}/${name}.`}>

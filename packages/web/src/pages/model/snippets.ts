@@ -1,6 +1,6 @@
 export type SnippetLanguage = 'curl' | 'Python' | 'JavaScript';
 
-/** Programs that ask the same question. */
+/** Programs that ask the same question and print the answer as it comes; each may be pasted into a shell, `python3` or `node` line by line. */
 export function snippets(url: string, input: unknown): Record<SnippetLanguage, string> {
   const json = JSON.stringify(input);
   const pretty = JSON.stringify(input, null, 2);
@@ -11,14 +11,13 @@ import urllib.request
 
 body = json.dumps(json.loads(r'''${pretty.replaceAll("'''", '\\u0027\\u0027\\u0027')}''')).encode()
 request = urllib.request.Request("${url}", body, {"content-type": "application/json"})
-with urllib.request.urlopen(request) as response:
-    print(json.load(response))`,
+print(urllib.request.urlopen(request).read().decode())`,
     JavaScript: `const response = await fetch("${url}", {
   method: "POST",
   headers: { "content-type": "application/json" },
   body: JSON.stringify(${pretty.replaceAll('\n', '\n  ')}),
 });
-console.log(await response.json());`,
+console.log(await response.text());`,
   };
 }
 

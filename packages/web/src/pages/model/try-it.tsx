@@ -15,7 +15,7 @@ import {
   ToggleGroupItem,
 } from '@patternfly/react-core';
 import { type FormEvent, useMemo, useState } from 'react';
-import { Command, Empty, Failed, Loading } from '../../components/index.ts';
+import { CopyButton, Empty, Failed, Loading } from '../../components/index.ts';
 import { Code } from '../../content/code.tsx';
 import { useAction } from '../../data/actions.ts';
 import { client } from '../../data/client.ts';
@@ -279,7 +279,7 @@ function Snippets({ url, input }: { url: string; input: unknown }) {
       </div>
       <Code text={text} language={endings[language]} label={`In ${language}`} />
       <div className="tb-gap">
-        <Command text={language === 'curl' ? text.replaceAll('\\\n', '').replace(/\s+/g, ' ') : text} />
+        <CopyButton text={text} label={`Copy it in ${language}`} />
       </div>
     </section>
   );

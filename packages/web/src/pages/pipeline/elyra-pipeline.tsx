@@ -59,6 +59,11 @@ function NodeFacts({ node }: { node: ElyraNode }) {
     ['Takes', node.dependencies.join(', ')],
     ['Leaves', node.outputs.join(', ')],
     ['Parameters', node.parameters.join(', ')],
+    [
+      'Secrets',
+      node.secrets.map(({ variable, secret, key }) => `${variable} from ${secret}/${key}`).join(', '),
+    ],
+    ['Volumes', node.volumes.map(({ path, claim }) => `${claim} at ${path}`).join(', ')],
     ['CPU', String(node.resources.cpu ?? '')],
     ['Memory', node.resources.memory === undefined ? '' : `${node.resources.memory} GB`],
   ];
@@ -67,7 +72,12 @@ function NodeFacts({ node }: { node: ElyraNode }) {
     <section className="tb-panel tb-stack" aria-label={`Node ${node.label}`}>
       <h2 className="tb-heading">{node.label}</h2>
       <Facts facts={facts} />
-      {variables && <Code text={variables} language={undefined} label="Environment variables" />}
+      {variables && (
+        <div>
+          <h3 className="tb-quiet tb-small">Environment variables</h3>
+          <Code text={variables} language={undefined} label="Environment variables" />
+        </div>
+      )}
     </section>
   );
 }

@@ -97,7 +97,7 @@ function FileLink({
       >
         {file.path}
       </Link>
-      {file.model && <Label isCompact>model</Label>}
+      <Label isCompact>{file.kind}</Label>
     </li>
   );
 }

@@ -3,8 +3,8 @@ import { useJson } from '../../data/query.ts';
 
 export interface PipelineFile {
   readonly path: string;
-  /** A tagboat.yaml, from which pipelines are made. */
-  readonly model: boolean;
+  /** A tagboat.yaml, from which pipelines are made; Tekton YAML; a pipeline of Elyra. */
+  readonly kind: 'model' | 'Tekton' | 'Elyra';
 }
 
 interface Tree {
@@ -33,5 +33,8 @@ export function pipelineFiles(entries: Tree['tree']): PipelineFile[] {
       ({ type, path }) =>
         type === 'blob' && /(^|\/)(\.tekton\/.*\.ya?ml|tagboat\.yaml|[^/]+\.pipeline)$/.test(path),
     )
-    .map(({ path }) => ({ path, model: path.endsWith('tagboat.yaml') }));
+    .map(({ path }) => ({
+      path,
+      kind: path.endsWith('tagboat.yaml') ? 'model' : path.endsWith('.pipeline') ? 'Elyra' : 'Tekton',
+    }));
 }

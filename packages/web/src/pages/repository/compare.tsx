@@ -72,8 +72,8 @@ function Compared({
   return (
     <>
       <p className="tb-quiet">
-        {commits.length} commits, {total} files, +{additions} −{deletions}
-        {behind > 0 && `; ${base} has ${behind} commits that ${head} lacks`}
+        {counted(commits.length, 'commit')}, {counted(total, 'file')}, +{additions} −{deletions}
+        {behind > 0 && `; ${base} has ${counted(behind, 'commit')} that ${head} lacks`}
       </p>
       <MetricChanges
         project={repository.project}
@@ -85,6 +85,8 @@ function Compared({
     </>
   );
 }
+
+const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 interface Side {
   readonly ref: string;

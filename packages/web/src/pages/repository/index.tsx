@@ -67,7 +67,11 @@ export default function RepositoryPage() {
           </span>
         )
       }
-      tabs={<PageTabs tabs={tabs} label="Parts of this page" current={impliedTab(search)} />}
+      tabs={
+        object.status === 'missing' ? undefined : (
+          <PageTabs tabs={tabs} label="Parts of this page" current={impliedTab(search)} />
+        )
+      }
     >
       <Gate of={[object]} what={`There is no repository ${project}/${name}.`}>
         {() => <Opened object={object.object!} tab={<Part tabs={tabs} />} />}
@@ -164,7 +168,16 @@ export function RefSelect({
       value={chosen}
       onChange={(_event, next) => change(next)}
     >
-      {!known.includes(chosen) && <FormSelectOption value={chosen} label={chosen.slice(0, 12)} />}
+      {!known.includes(chosen) && (
+        <FormSelectOption
+          value={chosen}
+          label={
+            /^[0-9a-f]{40}$/.test(chosen)
+              ? chosen.slice(0, 10)
+              : chosen.replace(/^refs\/pull\/(\d+)\/head$/, 'pull request $1')
+          }
+        />
+      )}
       <FormSelectOptionGroup label="Branches">
         {of('refs/heads/').map((name) => (
           <FormSelectOption key={name} value={name} label={name} />

@@ -63,7 +63,7 @@ export function PullDetail({ pull }: { pull: PullRequest }) {
             />
             <ActionButton
               label="Close"
-              command={`kubectl patch pullrequest ${pull.metadata.name} -n ${repository.project} --type merge -p '{"spec":{"state":"closed"}}'`}
+              command={`tagboat pr close ${number}`}
               compact
               confirm={{
                 title: `Close #${number} without merging?`,

@@ -91,7 +91,9 @@ function RefTable({ label, rows, more }: RefTableProps) {
         </To>
       ),
     },
-    { title: 'Message', grows: true, cell: ({ message }) => message },
+    ...(rows.some(({ message }) => message)
+      ? [{ title: 'Message', grows: true, cell: ({ message }: Row) => message }]
+      : []),
     {
       title: 'Triggered',
       cell: ({ commit, full }) => (

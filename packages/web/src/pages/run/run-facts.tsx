@@ -2,6 +2,9 @@ import type { RunSummary } from '@tagboat/render/run-summary';
 import { Link } from '@tanstack/react-router';
 import { Ago, Duration, type Fact, Facts } from '../../components/index.ts';
 
+/** What the ref of a run is, where it is no tag. */
+const refWords: Readonly<Record<string, string>> = { check: 'Branch', pull: 'Pull request' };
+
 /** What a run is about, on one line. */
 export function RunFacts({ summary }: { summary: RunSummary }) {
   const { project, model, repository, tag, commit, kind, by, started, completed, created } = summary;
@@ -23,7 +26,7 @@ export function RunFacts({ summary }: { summary: RunSummary }) {
       ),
     ],
     ['Kind', kind],
-    ['Tag', tag && <span className="tb-mono">{tag}</span>],
+    [refWords[kind ?? ''] ?? 'Tag', tag && <span className="tb-mono">{tag}</span>],
     [
       'Commit',
       commit && (

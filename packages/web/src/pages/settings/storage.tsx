@@ -10,6 +10,7 @@ const meanings: Readonly<Record<string, string>> = {
   environments: 'Python environments',
   config: 'Settings and keys',
   series: 'Metrics',
+  metrics: 'Measurements',
   pods: 'Files of pods',
 };
 
