@@ -189,6 +189,22 @@ describe.skipIf(typeof opened === 'string')('the console in Chromium', { timeout
     await page.getByText('Connection to Tagboat lost').waitFor({ state: 'detached' });
   });
 
+  test('an open console goes on with the new one after an upgrade', async () => {
+    await visit('/runs');
+    await page.getByRole('cell', { name: 'Succeeded' }).first().waitFor();
+    // The files of the old build are gone until the page is loaded anew.
+    let upgraded = true;
+    await page.route('**/*', (route) => {
+      if (route.request().isNavigationRequest()) upgraded = false;
+      const gone = upgraded && route.request().url().includes('/assets/');
+      return gone ? route.fulfill({ status: 404, body: 'there is no such file' }) : route.continue();
+    });
+    await page.getByRole('link', { name: 'Settings' }).click();
+    await page.getByRole('heading', { name: 'Settings and health' }).waitFor();
+    expect(upgraded).toBe(false);
+    await page.unroute('**/*');
+  });
+
   test.each(['light', 'dark'] as const)('axe finds nothing serious on any page, %s', async (theme) => {
     expect(await session.audit(await pages(), theme)).toEqual([]);
   });

@@ -8,6 +8,7 @@ import {
 } from '@tanstack/react-router';
 import { Failed, Loading, NotFound } from './components/states.tsx';
 import { asError } from './data/actions.ts';
+import { loadPart } from './data/part.ts';
 import { Shell } from './shell/shell.tsx';
 
 /** A share link's page stands alone: whoever has it sees nothing of the console. */
@@ -24,11 +25,14 @@ export type Search = Readonly<Record<string, string | undefined>>;
 const texts = (search: Record<string, unknown>): Search =>
   Object.fromEntries(Object.entries(search).map(([name, value]) => [name, String(value)]));
 
+const isGoing = (): boolean => router.state.isLoading;
+
 function page<Path extends string>(path: Path, load: () => Promise<{ default: () => React.ReactNode }>) {
   return createRoute({
     getParentRoute: () => root,
     path,
-    component: lazyRouteComponent(load),
+    // What is loaded ahead, where the pointer rests on a link, may fail; what is gone to may not.
+    component: lazyRouteComponent(() => (isGoing() ? loadPart(load) : load())),
     validateSearch: texts,
   });
 }

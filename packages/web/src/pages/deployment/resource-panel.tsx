@@ -1,6 +1,6 @@
 import { FormSelect, FormSelectOption, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
 import { type Condition, type KubernetesObject, kinds } from '@tagboat/api';
-import { lazy, Suspense, useState } from 'react';
+import { Suspense, useState } from 'react';
 import { stringify } from 'yaml';
 import {
   Ago,
@@ -13,16 +13,13 @@ import {
   statusNamed,
 } from '../../components/index.ts';
 import { Code } from '../../content/code.tsx';
+import { lazyPart } from '../../data/part.ts';
 import { useList } from '../../data/use-list.ts';
 import '../../content/content.css';
 import type { TreeNode } from './resource-tree.ts';
 
-const LogView = lazy(() =>
-  import('../../log/log-view.tsx').then(({ LogView: component }) => ({ default: component })),
-);
-const Terminal = lazy(() =>
-  import('./terminal.tsx').then(({ Terminal: component }) => ({ default: component })),
-);
+const LogView = lazyPart(() => import('../../log/log-view.tsx'), 'LogView');
+const Terminal = lazyPart(() => import('./terminal.tsx'), 'Terminal');
 
 type Part = 'conditions' | 'yaml' | 'events' | 'log' | 'terminal';
 

@@ -4,7 +4,7 @@ import { type Experiment, kinds } from '@tagboat/api';
 import type { Model } from '@tagboat/render/model-spec';
 import { recordInputsAnnotation, retrainAnnotation, runLabels } from '@tagboat/render/run-labels';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { lazy, Suspense, useMemo, useState } from 'react';
+import { Suspense, useMemo, useState } from 'react';
 import {
   ActionButton,
   Empty,
@@ -18,6 +18,7 @@ import {
 } from '../../components/index.ts';
 import { useAbout } from '../../data/about.ts';
 import { client } from '../../data/client.ts';
+import { lazyPart } from '../../data/part.ts';
 import { useList, useObject } from '../../data/use-list.ts';
 import { LineageTab } from './lineage-tab.tsx';
 import { type Environment, environmentsOf, type Service, type Version, versionsOf } from './model-data.ts';
@@ -26,13 +27,9 @@ import { ShareDialog } from './share-dialog.tsx';
 import { useRecentRequests } from './use-traffic.ts';
 import './model.css';
 
-const Versions = lazy(() =>
-  import('./versions.tsx').then(({ Versions: component }) => ({ default: component })),
-);
-const Traffic = lazy(() =>
-  import('./traffic.tsx').then(({ Traffic: component }) => ({ default: component })),
-);
-const TryIt = lazy(() => import('./try-it.tsx').then(({ TryIt: component }) => ({ default: component })));
+const Versions = lazyPart(() => import('./versions.tsx'), 'Versions');
+const Traffic = lazyPart(() => import('./traffic.tsx'), 'Traffic');
+const TryIt = lazyPart(() => import('./try-it.tsx'), 'TryIt');
 
 const tabs = [
   { key: 'overview', title: 'Overview' },

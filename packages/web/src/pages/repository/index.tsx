@@ -1,7 +1,7 @@
 import { FormSelect, FormSelectOption, FormSelectOptionGroup, Label } from '@patternfly/react-core';
 import { kinds, type PullRequest, type Repository } from '@tagboat/api';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { lazy, Suspense, useMemo } from 'react';
+import { Suspense, useMemo } from 'react';
 import {
   Command,
   Empty,
@@ -12,20 +12,17 @@ import {
   PageTabs,
   useTab,
 } from '../../components/index.ts';
+import { lazyPart } from '../../data/part.ts';
 import { useList, useObject } from '../../data/use-list.ts';
 import { useRuns } from '../../data/use-runs.ts';
 import { byCommit, Context, type RepositoryContext, useRepository } from './context.ts';
 import './repository.css';
 
-const Files = lazy(() => import('./files.tsx').then(({ Files: component }) => ({ default: component })));
-const Commits = lazy(() =>
-  import('./commits.tsx').then(({ Commits: component }) => ({ default: component })),
-);
-const Refs = lazy(() => import('./refs.tsx').then(({ Refs: component }) => ({ default: component })));
-const Compare = lazy(() =>
-  import('./compare.tsx').then(({ Compare: component }) => ({ default: component })),
-);
-const Pulls = lazy(() => import('./pulls.tsx').then(({ Pulls: component }) => ({ default: component })));
+const Files = lazyPart(() => import('./files.tsx'), 'Files');
+const Commits = lazyPart(() => import('./commits.tsx'), 'Commits');
+const Refs = lazyPart(() => import('./refs.tsx'), 'Refs');
+const Compare = lazyPart(() => import('./compare.tsx'), 'Compare');
+const Pulls = lazyPart(() => import('./pulls.tsx'), 'Pulls');
 
 interface Search {
   readonly tab?: string;
