@@ -6,6 +6,7 @@ import { outputOption } from './output.ts';
 /** Commands that have no outcome for `-o json` to tell, and why. */
 const withoutOutput: Readonly<Record<string, string>> = {
   up: 'it ends with the platform; what it started is told by: tagboat status -o json',
+  demo: 'it tells what happens as it happens; what it made is told by: tagboat status -o json',
   'git-credential': 'its input and output are those of git-credential(1)',
 };
 

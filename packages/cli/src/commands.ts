@@ -1,6 +1,7 @@
 /** Every command, loaded when it is asked for. */
 export const commands = {
   up: () => import('./commands/up.ts'),
+  demo: () => import('./commands/demo.ts'),
   init: () => import('./commands/init.ts'),
   connect: () => import('./commands/connect.ts'),
   try: () => import('./commands/try.ts'),

@@ -9,10 +9,9 @@ import {
   type PipelineRun,
 } from '@tagboat/api';
 import { delay, describeError, formatDuration, notFound, systemClock, TagboatError } from '@tagboat/base';
-import { Client, until } from '@tagboat/client';
+import { type Client, until } from '@tagboat/client';
 import { commitFiles, lsRemote, type WorkingTree } from '@tagboat/git-client';
 import { compareTags, nextTag, releaseAnnotations, runAnnotations, runLabels } from '@tagboat/render';
-import type { Platform } from '@tagboat/server';
 import pc from 'picocolors';
 import { failureOf, followRun, standardOutput } from './live.ts';
 import { say } from './output.ts';
@@ -35,10 +34,9 @@ type Service = KubernetesObject<
 
 /** Takes the demo project from a pushed tag to an answer of the served model. @returns whether it answered */
 export async function runDemo(
-  platform: Platform,
-  { data, signal }: { data?: string | undefined; signal: AbortSignal },
+  client: Client,
+  { data, signal, appsUrl }: { data?: string | undefined; signal: AbortSignal; appsUrl: string },
 ): Promise<boolean> {
-  const client = new Client(platform);
   const started = systemClock.monotonic();
   try {
     const { tag, commit } = await pushDemo(client, data);
@@ -52,7 +50,7 @@ export async function runDemo(
         reason: 'RunFailed',
         hint: `see: tagboat logs ${run.metadata.name}`,
       });
-    await answer(client, platform, { tag, signal });
+    await answer(client, { appsUrl, tag, signal });
     say(pc.dim(`from start to answer: ${formatDuration(systemClock.monotonic() - started)}`));
     return true;
   } catch (error) {
@@ -126,12 +124,11 @@ function runOf(client: Client, commit: string, signal: AbortSignal): Promise<Pip
 
 async function answer(
   client: Client,
-  platform: Platform,
-  { tag, signal }: { tag: string; signal: AbortSignal },
+  { appsUrl, tag, signal }: { appsUrl: string; tag: string; signal: AbortSignal },
 ): Promise<void> {
   const namespace = `${project}-staging`;
   await ready(client, { namespace, tag, signal });
-  const url = `${platform.appsUrl}/${namespace}/${name}`;
+  const url = `${appsUrl}/${namespace}/${name}`;
   const body = JSON.stringify(question);
   const response = await fetch(`${url}/predict`, { method: 'POST', body, signal });
   const text = await response.text();

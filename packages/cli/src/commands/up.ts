@@ -1,4 +1,5 @@
 import { createLogger, type Logger } from '@tagboat/base';
+import { Client } from '@tagboat/client';
 import { type Platform, readConfiguration, startPlatform } from '@tagboat/server';
 import { defineCommand } from 'citty';
 import { runDemo } from '../demo.ts';
@@ -31,7 +32,11 @@ export default defineCommand({
     });
     greet(platform, configuration.home);
     if (args.demo || args.data) {
-      const live = await runDemo(platform, { data: args.data, signal: stopping.signal });
+      const live = await runDemo(new Client(platform), {
+        data: args.data,
+        signal: stopping.signal,
+        appsUrl: platform.appsUrl,
+      });
       if (args['exit-when-live']) {
         process.exitCode = live ? 0 : 1;
         return;

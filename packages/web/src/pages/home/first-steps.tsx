@@ -8,8 +8,8 @@ export function FirstSteps() {
   const ways = [
     {
       title: 'See the demo',
-      text: 'Flaky tests, found in OpenShift’s own test results: a notebook becomes a served model in half a minute. Ends the platform and starts it with the demo.',
-      commands: ['npm start'],
+      text: 'Flaky tests, found in OpenShift’s own test results: a notebook becomes a served model in a minute or two.',
+      commands: ['tagboat demo'],
     },
     {
       title: 'Push your own project',
@@ -47,7 +47,8 @@ export function FirstSteps() {
         ))}
       </div>
       <p className="tb-quiet tb-gap">
-        This Tagboat is at {url}. No model is declared in it yet; this page changes when one is.
+        This Tagboat is at {url}. No model is declared in it yet; this page changes when one is.{' '}
+        <code>tagboat</code> is in <code>bin</code> of its checkout; put that on your PATH.
       </p>
     </section>
   );

@@ -105,7 +105,7 @@ export function gatesOf(model: ModelLike, metrics: Readonly<Record<string, numbe
       gate.max === undefined ? '' : `at most ${gate.max}`,
       gate.notWorseThanDeployedBy === undefined
         ? ''
-        : `not worse than deployed by ${gate.notWorseThanDeployedBy}`,
+        : `at most ${gate.notWorseThanDeployedBy} worse than what is deployed`,
     ];
     return { gate, value, passed, wanted: bounds.filter(Boolean).join(', ') || 'present' };
   });

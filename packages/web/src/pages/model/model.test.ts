@@ -90,7 +90,7 @@ describe('a model', () => {
     expect(states({ error: 0.21, rows: 9 })).toEqual([false, false]);
     expect(states({ error: null })).toEqual([false, false]);
     expect(states({ error: Number.NaN, rows: 10 })).toEqual([false, true]);
-    expect(gatesOf(model, {})[0]?.wanted).toBe('at most 0.2, not worse than deployed by 0.01');
+    expect(gatesOf(model, {})[0]?.wanted).toBe('at most 0.2, at most 0.01 worse than what is deployed');
   });
 
   test.each([

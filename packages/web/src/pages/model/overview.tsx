@@ -31,7 +31,7 @@ export function Overview({ model, environments, versions, appsUrl, shared }: Ove
         ))}
       </div>
       <div className="tb-columns">
-        <Gates model={model} newest={newest} />
+        <Gates model={model} newest={newest} shared={shared} />
         <Metrics newest={newest} before={before} />
       </div>
     </div>
@@ -75,7 +75,7 @@ function EnvironmentPanel(props: Omit<OverviewProps, 'environments'> & { environ
       {appsUrl !== undefined && (
         <p>
           <a href={`${appsUrl}/${namespace}/${modelName}/`} target="_blank" rel="noopener noreferrer">
-            Open its page
+            Open what it shows
           </a>
         </p>
       )}
@@ -83,7 +83,11 @@ function EnvironmentPanel(props: Omit<OverviewProps, 'environments'> & { environ
   );
 }
 
-function Gates({ model, newest }: { model: ModelLike; newest: Version | undefined }) {
+interface GatesProps extends Pick<OverviewProps, 'model' | 'shared'> {
+  readonly newest: Version | undefined;
+}
+
+function Gates({ model, newest, shared }: GatesProps) {
   const gates = gatesOf(model, newest?.spec.metrics ?? {});
   return (
     <section className="tb-panel" aria-label="Gates">
@@ -91,9 +95,16 @@ function Gates({ model, newest }: { model: ModelLike; newest: Version | undefine
         <h2>Gates</h2>
         {newest && <span className="tb-quiet">{newest.name}</span>}
       </div>
+      <p className="tb-quiet">What a version must meet before it is released.</p>
       {gates.length === 0 ? (
         <p className="tb-quiet">
-          None: every version that trains is released. <code>evaluate.gates</code> in tagboat.yaml sets them.
+          None: every version that trains is released.
+          {!shared && (
+            <>
+              {' '}
+              <code>evaluate.gates</code> in tagboat.yaml sets them.
+            </>
+          )}
         </p>
       ) : (
         <div className="tb-gates">

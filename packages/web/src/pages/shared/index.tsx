@@ -4,7 +4,13 @@ import { useParams } from '@tanstack/react-router';
 import { useEffect, useMemo } from 'react';
 import { Ago, Failed, Loading } from '../../components/index.ts';
 import { useJson } from '../../data/query.ts';
-import { environmentsOf, type ModelLike, type Service, versionsOf } from '../model/model-data.ts';
+import {
+  type Environment,
+  environmentsOf,
+  type ModelLike,
+  type Service,
+  versionsOf,
+} from '../model/model-data.ts';
 import { Overview } from '../model/overview.tsx';
 import { TrafficCharts } from '../model/traffic.tsx';
 import type { TrafficData } from '../model/use-traffic.ts';
@@ -46,16 +52,29 @@ function Content({ data }: { data: SharedModel }) {
           {model.metadata.name}
         </Title>
         <p className="tb-quiet">
-          Shared from {model.metadata.namespace}, to be looked at
+          A machine learning model of the project {model.metadata.namespace}, to be looked at.
           {expires && (
             <>
               {' '}
-              until {new Date(expires).toLocaleDateString()} (<Ago at={expires} />)
+              This link works until {day.format(Date.parse(expires))} (<Ago at={expires} />
+              ).
             </>
           )}
         </p>
       </PageSection>
+      <p>{sentenceOf(environments)}</p>
       <Overview {...{ model, environments, versions, appsUrl }} shared />
+      {serving && (
+        <>
+          <h2 className="tb-heading">What the model shows</h2>
+          <iframe
+            className="tb-shared__frame"
+            title={`Page of ${model.metadata.name}`}
+            src={`${appsUrl}/${serving.namespace}/${model.metadata.name}/`}
+            sandbox="allow-scripts allow-same-origin allow-popups"
+          />
+        </>
+      )}
       {traffic
         .filter(({ requests }) => requests.length > 0)
         .map((one) => (
@@ -66,17 +85,22 @@ function Content({ data }: { data: SharedModel }) {
         ))}
       <h2 className="tb-heading">Versions</h2>
       <Versions model={model} versions={versions} shared />
-      {serving && (
-        <>
-          <h2 className="tb-heading">What the model shows in {serving.name}</h2>
-          <iframe
-            className="tb-shared__frame"
-            title={`Page of ${model.metadata.name}`}
-            src={`${appsUrl}/${serving.namespace}/${model.metadata.name}/`}
-            sandbox="allow-scripts allow-same-origin allow-popups"
-          />
-        </>
-      )}
     </div>
   );
+}
+
+const day = new Intl.DateTimeFormat('en', { dateStyle: 'long' });
+
+/** Where the model answers, for somebody who sees it for the first time. */
+function sentenceOf(environments: readonly Environment[]): string {
+  const [serving, others] = [true, false].map((there) =>
+    environments.filter(({ place }) => Boolean(place) === there),
+  );
+  if (serving!.length === 0) return 'No version of it is released yet.';
+  const said = serving!.map(({ name, place, ready }) => {
+    const version = place!.tag || 'A version';
+    return `${version} ${ready ? 'answers' : 'is starting'} in ${name}`;
+  });
+  const missing = others!.map(({ name }) => name).join(' and ');
+  return `${said.join(', ')}${missing ? `; nothing is released to ${missing} yet` : ''}.`;
 }
