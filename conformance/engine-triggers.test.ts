@@ -1,4 +1,5 @@
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { kinds, type Pod, type PullRequest, type Secret } from '@tagboat/api';
@@ -100,6 +101,44 @@ describe.skipIf(why !== undefined)(
       expect(failed.status?.conditions?.[0]?.status).toBe('False');
       expect(await failures(client, failed)).toMatch(/the build failed: .*none/);
     });
+
+    const busybox = existsSync('/bin/busybox') && '/bin/busybox';
+    test.skipIf(!busybox)(
+      `build-source-script assembles the sources in the builder image${busybox ? '' : ' (skipped: no /bin/busybox for one)'}`,
+      { timeout: 240_000 },
+      async () => {
+        const host = new URL(platform.url).host;
+        const builder = `${host}/s2i/builder:1`;
+        const context = join(directory, 'builder');
+        await mkdir(context);
+        await copyFile(String(busybox), join(context, 'busybox'));
+        const script = (text: string) => `#!/bin/sh\nset -e\n${text}\n`;
+        await writeFile(
+          join(context, 'assemble'),
+          script('mkdir /app/made\ncp -r /tmp/src/. /app/made\necho "$SAID" > /app/said'),
+        );
+        await writeFile(join(context, 'run'), script('cat /app/said'));
+        await writeFile(
+          join(context, 'Dockerfile'),
+          'FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\nCOPY assemble run /scripts/\nRUN ["/bin/busybox", "--install", "/bin"]\nRUN chmod 755 /scripts/* && mkdir -p /app /tmp && chown 1001:0 /app\n',
+        );
+        await engine.docker('build', '-q', '-t', builder, context);
+        await engine.docker('push', '-q', builder);
+        await using copy = await WorkingCopy.create(() => platform.gitUrl('s2i', 'app'), {
+          '.aicoe-ci.yaml': `check: []\nbuild: { build-stratergy: Source, registry-project: app, base-image: '${builder}', build-source-script: 'image:///scripts' }\n`,
+          'what.txt': 'of the sources\n',
+          '.s2i/environment': 'SAID=of the environment\n',
+        });
+        await copy.ship('v1');
+        const client = await platform.client();
+        const run = await finishedRun(client, 's2i', 'v1');
+        expect(run.status?.conditions?.[0]?.status, await failures(client, run)).toBe('True');
+        const image = `${host}/s2i/app:v1`;
+        expect(await fileOf(image, '/app/made/what.txt')).toBe('of the sources\n');
+        await expect(fileOf(image, '/app/made/.s2i.Dockerfile')).rejects.toThrow(/Dockerfile/);
+        expect(await engine.docker('run', '--rm', image)).toContain('of the environment');
+      },
+    );
 
     test("an outside contributor's code waits for a member, then is checked in a container and sees no secret", {
       timeout: 240_000,

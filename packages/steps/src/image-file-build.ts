@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { notFound, TagboatError } from '@tagboat/base';
 import { reportImage } from './build.ts';
@@ -8,6 +8,7 @@ import { buildOnPlatform, type EngineBuild } from './engine-build.ts';
 import { runSaying } from './execute.ts';
 import { imageTag } from './image-tag.ts';
 import { exportWithOverlay, imageDirectory, tagsOf } from './source-build.ts';
+import { generatedFile, sourceToImageFile } from './source-to-image.ts';
 
 const engines = ['podman', 'buildah', 'docker'] as const;
 
@@ -15,7 +16,7 @@ const engines = ['podman', 'buildah', 'docker'] as const;
 export async function imageFileBuild(context: StepContext): Promise<void> {
   const commit = await context.commit();
   const root = await exportWithOverlay(context, commit);
-  const given = context.optional('TAGBOAT_IMAGE_FILE');
+  const given = await imageFileOf(context, root);
   const file = [given, 'Dockerfile', 'Containerfile'].find((name) => name && existsSync(join(root, name)));
   if (!file || (given && file !== given))
     throw notFound(
@@ -28,6 +29,22 @@ export async function imageFileBuild(context: StepContext): Promise<void> {
   const pushed = await client.getManifest(context.artifacts(), imageTag(context.get('TAGBOAT_TAG')));
   if (!pushed) throw notFound(`${context.image} is not in the registry after it was pushed`);
   await reportImage(context, { digest: pushed.digest, size: pushed.bytes.length });
+}
+
+/** The Dockerfile that is named; of a builder image with scripts (`build-source-script`) the one that stands for it. */
+async function imageFileOf(context: StepContext, root: string): Promise<string | undefined> {
+  const scripts = context.optional('TAGBOAT_SOURCE_SCRIPT');
+  if (!scripts) return context.optional('TAGBOAT_IMAGE_FILE');
+  const environment = await readFile(join(root, '.s2i', 'environment'), 'utf8').catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+      throw error;
+    },
+  );
+  const builder = context.get('TAGBOAT_BASE_IMAGE');
+  await writeFile(join(root, generatedFile), sourceToImageFile({ builder, scripts, environment }));
+  context.say(`the sources are assembled in ${builder} by the scripts at ${scripts}`);
+  return generatedFile;
 }
 
 /** The run's token for the platform's own registry, else the task's or the host's login. */

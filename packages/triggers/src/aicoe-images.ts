@@ -44,6 +44,7 @@ export function registryNotices({ configuration, event, settings, secrets }: Pla
   );
   const source = builds.filter(({ strategy }) => (strategy ?? 'Source') === 'Source');
   const byFile = settings.noEngine !== undefined && builds.some(isByFile);
+  const byScript = source.filter(({ sourceScript }) => sourceScript);
   return [
     ...(elsewhere
       ? [
@@ -57,19 +58,31 @@ export function registryNotices({ configuration, event, settings, secrets }: Pla
     ...(byFile
       ? [`images of a Dockerfile are not built: they need a container engine, and ${settings.noEngine}`]
       : []),
-    ...(source.some(({ baseImage }) => baseImage)
+    ...(source.some((build) => build.baseImage && !assembles(settings, build))
       ? [
           "base-image is used where its registry has it with the environment's version of Python, else the platform's Python; the build's log says which",
         ]
       : []),
-    ...(source.some(({ sourceScript }) => sourceScript)
-      ? ['build-source-script is for s2i and does not run here: images are built without it']
+    ...(byScript.some(({ baseImage }) => !baseImage)
+      ? ['build-source-script is not run without a base-image to run it in: that image is built without it']
+      : []),
+    ...(settings.noEngine !== undefined && byScript.some(({ baseImage }) => baseImage)
+      ? [
+          `build-source-script runs in its base-image, which needs a container engine, and ${settings.noEngine}: images are built without it`,
+        ]
       : []),
     ...(configuration.checks.some((name) => /coala|tox/.test(name))
       ? ['thoth-coala and thoth-tox are no longer run by anybody; thoth-pytest and thoth-precommit are']
       : []),
   ];
 }
+
+/** Source-to-image: the scripts of a builder image assemble the sources, which takes a container engine. */
+const assembles = ({ noEngine }: RunSettings, { strategy, sourceScript, baseImage }: AicoeBuild): boolean =>
+  (strategy ?? 'Source') === 'Source' &&
+  sourceScript !== undefined &&
+  baseImage !== undefined &&
+  noEngine === undefined;
 
 const isByFile = ({ strategy }: AicoeBuild) => strategy === 'Dockerfile' || strategy === 'Containerfile';
 
@@ -87,10 +100,13 @@ export function buildTask(
   about: { build: AicoeBuild; values?: Readonly<Record<string, string>> },
 ): PipelineTask {
   const { build, values = {} } = about;
-  const task = builtIn(isByFile(build) ? 'image-file-build' : 'source-build', name, ['configuration'], {
+  const byScripts = assembles(planning.settings, build);
+  const byEngine = byScripts || isByFile(build);
+  const task = builtIn(byEngine ? 'image-file-build' : 'source-build', name, ['configuration'], {
     'custom-tag': build.customTag ?? '',
     'image-file': build.dockerfilePath ?? '',
     'base-image': build.baseImage ?? '',
+    'source-script': byScripts ? (build.sourceScript ?? '') : '',
     overlay: '',
     ...values,
     ...placeOf(planning, build),

@@ -159,6 +159,22 @@ describe('the runs of an .aicoe-ci.yaml', () => {
     expect(param(planned, 'overlays-pipeline-run-train-gpu', 'model')).toBe('gpu');
   });
 
+  it('assembles sources by the scripts of a builder image where there is an engine, else says that it does not', async () => {
+    const text =
+      "build: { build-stratergy: Source, base-image: 'quay.io/b:1', build-source-script: 'image:///s2i' }\n";
+    const planned = await plan(text);
+    expect(param(planned, 'tag-release-run', 'source-script')).toBe('image:///s2i');
+    expect(param(planned, 'tag-release-run', 'base-image')).toBe('quay.io/b:1');
+    expect(planned.notices).toEqual([]);
+    const without = await plan(text, {}, new Set(), 'there is none here');
+    expect(param(without, 'tag-release-run', 'source-script')).toBeUndefined();
+    expect(without.notices?.join()).toMatch(
+      /needs a container engine, and there is none here: images are built without it/,
+    );
+    const baseless = await plan("build: { build-source-script: 'image:///s2i', build-stratergy: Source }\n");
+    expect(baseless.notices?.join()).toMatch(/not run without a base-image/);
+  });
+
   it('without a container engine it skips what a Dockerfile makes and what stands on it, and says why', async () => {
     const pull = {
       ...{ number: 3, title: 't', description: '', targetBranch: 'main', sourceRef: 'refs/heads/x' },

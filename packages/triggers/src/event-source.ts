@@ -52,12 +52,16 @@ export async function eventOf(source: EventSource): Promise<{ event: TriggerEven
     message,
     author: { name, email },
     files: byKind((await memory.changedPaths(mirror, { from, to: commit.id })).slice(0, mostPaths)),
-    ...(pull ? { pull: pullEventOf(pull) } : {}),
+    ...(from ? { before: from } : {}),
+    ...(pull ? { pull: pullEventOf(pull), isFirst: isFirst(source) } : {}),
     ...(comment ? { comment } : {}),
     ...(source.incoming ? { incoming: source.incoming } : {}),
   };
   return { event, commit };
 }
+
+const isFirst = ({ ref, ledger, comment }: EventSource): boolean =>
+  !comment && ledger !== undefined && !ledger.some(({ spec }) => spec?.ref === ref.ref);
 
 /** The commit that an event is compared with: where a pull request parted, what a branch was, else the parent. */
 async function before(

@@ -111,7 +111,8 @@ export function runMetadata(
   };
 }
 
-const labelValue = (text: string) =>
+/** A text as the value of a label. */
+export const labelValue = (text: string) =>
   text
     .replace(/[^A-Za-z0-9._-]/g, '-')
     .slice(0, 63)

@@ -146,9 +146,15 @@ async function fetchText(url: string): Promise<string> {
   if (response.status >= 400 && response.status < 500)
     throw invalid(`${url} cannot be read: HTTP ${response.status}`);
   if (!response.ok) throw problem(`HTTP ${response.status}`);
-  const text = await response.text();
-  if (text.length > largestText) throw invalid(`${url} holds more than ${largestText} bytes`);
-  return text;
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    // Leaving the loop ends the answer, however long it would be.
+    if (size > largestText) throw invalid(`${url} holds more than ${largestText} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** A forge's page of a file as the file itself. */

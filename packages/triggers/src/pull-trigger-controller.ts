@@ -1,5 +1,6 @@
 import {
   kinds,
+  type PipelineRun,
   type PullRequest,
   type PullRequestComment,
   type Repository,
@@ -7,6 +8,7 @@ import {
 } from '@tagboat/api';
 import { isReason, TagboatError, timestamp } from '@tagboat/base';
 import { Controller } from '@tagboat/controller';
+import { runAnnotations, runLabels } from '@tagboat/render';
 import { mutateStatus } from '@tagboat/store';
 import { cancelRuns, isWanted, runsAt } from './asked-runs.ts';
 import { commandOf, eventTypeOfCommand } from './commands.ts';
@@ -52,8 +54,10 @@ class PullTrigger {
     const head = pull?.status?.headCommit;
     if (!pull?.spec || !head) return undefined;
     // What was said about a change that is closed is not done when it is opened again.
-    if (pull.spec.state === 'closed' || pull.status?.mergedAt)
+    if (pull.spec.state === 'closed' || pull.status?.mergedAt) {
+      await this.#endRuns(pull);
       return this.#markRead((pull.spec.comments ?? []).length);
+    }
     const repository = await store.get<Repository>({
       type: kinds.Repository,
       namespace: this.#key.namespace,
@@ -64,6 +68,20 @@ class PullTrigger {
     await this.#checkHead(await this.#current(pull), repository);
     await this.#readLabels(await this.#current(pull), repository);
     return undefined;
+  }
+
+  /** What a newer push would have ended is ended by closing, too: nobody waits for it any more. */
+  async #endRuns({ spec }: PullRequest): Promise<void> {
+    const { store } = this.#options;
+    const { items } = await store.list<PipelineRun>(kinds.PipelineRun, {
+      namespace: this.#key.namespace,
+      labels: [
+        { key: runLabels.repository, operator: 'In', values: [spec!.repository] },
+        { key: runLabels.pullRequest, operator: 'In', values: [String(spec!.number)] },
+      ],
+    });
+    const ended = items.filter(({ metadata }) => metadata.annotations?.[runAnnotations.cancelInProgress]);
+    await cancelRuns(store, ended, undefined);
   }
 
   /** A label that was added starts the runs that wait for it, at the head that is there; no others. */
@@ -109,9 +127,10 @@ class PullTrigger {
       });
       return;
     }
-    const made = await this.#make({ repository, ref, pull }, { sequence: 0 });
+    const entries = await ledger.entries();
+    const made = await this.#make({ repository, ref, pull, ledger: entries }, { sequence: 0 });
     await ledger.record(ref, { sequence: 0, ...made });
-    await ledger.forgetBefore(ref, await ledger.entries());
+    await ledger.forgetBefore(ref, entries);
     this.#options.log.info(
       `pull request ${spec!.number}: ${made.runs.join(', ') || `nothing to do: ${made.reason ?? ''}`}`,
       { repository: repository.metadata.name },

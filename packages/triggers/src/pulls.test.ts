@@ -1,4 +1,4 @@
-import { kinds, type PipelineRun, type PullRequest } from '@tagboat/api';
+import { kinds, type PipelineRun, type PullRequest, type Repository } from '@tagboat/api';
 import { git } from '@tagboat/git-client';
 import { mutate, mutateStatus } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -201,5 +201,65 @@ describe('pull requests', () => {
     await finish(run!.metadata.name, 'False', { skippedTasks: [{ name: 'build-run', reason: 'x' }] });
     expect((await status('aicoe-ci/pytest-check', 'failure')).spec?.description).toBe('two failed');
     await status('aicoe-ci/pre-commit-check', 'success');
+  });
+
+  it('closing one ends what runs for it, and says meanwhile what its pods wait for', async () => {
+    const { commit, pullOf, handled, runs, store, status, until, key } = world;
+    await commit({ 'tagboat.yaml': modelYaml }, 'main');
+    const head = await commit({ 'tagboat.yaml': modelYaml, x: '1' }, 'change');
+    await pullOf(head);
+    await handled(head);
+    const name = (await runs())[0]!.metadata.name;
+    await mutateStatus<PipelineRun>(store, { type: kinds.PipelineRun, namespace: 'demo', name }, (draft) => {
+      draft.status = {
+        startTime: 'x',
+        conditions: [{ type: 'Succeeded', status: 'Unknown', reason: 'Running' }],
+      };
+    });
+    const message = 'it runs in containers alone, and there is no container engine';
+    await store.create({
+      apiVersion: 'tekton.dev/v1',
+      kind: 'TaskRun',
+      metadata: {
+        name: `${name}-clone`,
+        namespace: 'demo',
+        labels: { 'tekton.dev/pipelineRun': name, 'tekton.dev/pipelineTask': 'clone' },
+      },
+      status: { conditions: [{ type: 'Succeeded', status: 'Unknown', reason: 'Pending', message }] },
+    } as never);
+    await until(kinds.CommitStatus, async () => {
+      const said = await status('tagboat/check/m', 'pending');
+      return said.spec?.description === `clone waits: ${message}`;
+    });
+    await mutate<PullRequest>(store, key, (draft) => {
+      draft.spec!.state = 'closed';
+    });
+    await until(kinds.PipelineRun, async () => (await runs())[0]?.spec?.status === 'CancelledRunFinally');
+  });
+
+  it('with definitions of the default branch, what a change does to .tekton counts for nothing', async () => {
+    const { commit, pullOf, handled, runs, store, repositoryKey } = world;
+    const base = await commit(
+      { '.tekton/a.yaml': tektonRun('a').replace('image: bash', 'image: bash, name: "{{ revision }}"') },
+      'main',
+    );
+    await mutate<Repository>(store, repositoryKey, (draft) => {
+      draft.spec = { settings: { pipelinerun_provenance: 'default_branch' } };
+    });
+    await mutateStatus<Repository>(store, repositoryKey, (draft) => {
+      draft.status = { refs: { 'refs/heads/main': base }, defaultBranch: 'main' };
+    });
+    const head = await commit(
+      { '.tekton/a.yaml': tektonRun('a').replace('bash', 'evil'), '.tekton/b.yaml': tektonRun('b') },
+      'change',
+    );
+    await pullOf(head);
+    await handled(head);
+    const made = await runs();
+    expect(made.map(({ metadata }) => metadata.annotations?.['tagboat.dev/run-name'])).toEqual(['a']);
+    expect(made[0]?.spec?.pipelineSpec?.tasks[0]?.taskSpec?.steps[0]).toMatchObject({
+      image: 'bash',
+      name: head,
+    });
   });
 });

@@ -63,6 +63,10 @@ export interface TriggerEvent {
   readonly message: string;
   readonly author: { readonly name: string; readonly email: string };
   readonly files: ChangedFiles;
+  /** The commit that the paths are compared with; absent: there is none. */
+  readonly before?: string;
+  /** The first head of a pull request. */
+  readonly isFirst?: boolean;
   readonly pull?: PullEvent;
   readonly comment?: CommentEvent;
   readonly incoming?: IncomingEvent;

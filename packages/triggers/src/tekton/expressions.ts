@@ -30,12 +30,16 @@ export function bodyOf(event: TriggerEvent): Record<string, unknown> {
     owner: { login: event.project },
   };
   const commit = { id: ref.commit, message: event.message, author: event.author };
-  if (!pull) return { ref: ref.ref, after: ref.commit, head_commit: commit, repository, sender };
+  if (!pull) {
+    const before = event.before ?? '0'.repeat(ref.commit.length);
+    return { ref: ref.ref, before, after: ref.commit, head_commit: commit, repository, sender };
+  }
   return {
-    action: 'synchronize',
+    action: event.isFirst ? 'opened' : 'synchronize',
     number: pull.number,
     pull_request: {
       number: pull.number,
+      state: 'open',
       title: pull.title,
       body: pull.description,
       user: { login: pull.author },
@@ -50,7 +54,11 @@ export function bodyOf(event: TriggerEvent): Record<string, unknown> {
   };
 }
 
-export const headersOf = (event: TriggerEvent): Record<string, string> => ({ 'x-github-event': event.kind });
+/** By their names in small letters, as conditions compare them, and as GitHub writes them, as variables do. */
+export const headersOf = (event: TriggerEvent): Record<string, string> => ({
+  'x-github-event': event.kind,
+  'X-Github-Event': event.kind,
+});
 
 const maps = ['body', 'headers', 'files', 'pac'] as const;
 const texts = [

@@ -31,6 +31,8 @@ export const annotationNames = {
   repository: `${prefix}repository`,
   repositoryUrl: `${prefix}repo-url`,
   sourceUrl: `${prefix}source-repo-url`,
+  owner: `${prefix}url-org`,
+  name: `${prefix}url-repository`,
   logUrl: `${prefix}log-url`,
 } as const;
 

@@ -1,7 +1,7 @@
 import type { KubernetesObject, Pipeline, PipelineRun, SourceDocument, Task } from '@tagboat/api';
 import { describeError, deterministicName, invalid, type Location, type TagboatError } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
-import { type PlannedRuns, runIdentity, runMetadata } from '../plan-runs.ts';
+import { labelValue, type PlannedRuns, runIdentity, runMetadata } from '../plan-runs.ts';
 import { eventTypeOf, senderOf, sourceOf, type TriggerEvent, targetOf } from '../trigger-event.ts';
 import { fromCatalog } from './catalog.ts';
 import { annotationNames, matchesComment, matchesEvent, unknownAnnotations } from './matching.ts';
@@ -169,6 +169,16 @@ function objectOf(document: SourceDocument, file: string): KubernetesObject {
   return value as KubernetesObject;
 }
 
+/** The labels by which Pipelines-as-Code's own tools find runs. */
+const selectableLabels = (event: TriggerEvent): Record<string, string> => ({
+  'app.kubernetes.io/managed-by': 'pipelinesascode.tekton.dev',
+  [annotationNames.owner]: labelValue(event.project),
+  [annotationNames.name]: labelValue(event.repository),
+  [annotationNames.repository]: labelValue(event.repository),
+  [annotationNames.sha]: event.ref.commit.slice(0, 63),
+  [annotationNames.eventType]: labelValue(eventTypeOf(event)),
+});
+
 async function complete(
   run: Found<PipelineRun>,
   { event, sources }: { event: TriggerEvent; sources: Sources },
@@ -193,7 +203,11 @@ async function complete(
         name,
       ]),
       namespace: event.project,
-      labels: { ...strings(object.metadata.labels), ...own.labels },
+      labels: {
+        ...strings(object.metadata.labels),
+        ...own.labels,
+        ...selectableLabels(event),
+      },
       annotations: {
         ...strings(object.metadata.annotations),
         ...own.annotations,
@@ -205,6 +219,9 @@ async function complete(
         [annotationNames.title]: event.message.split('\n')[0]!,
         [annotationNames.repository]: event.repository,
         [annotationNames.repositoryUrl]: event.repositoryUrl,
+        [annotationNames.owner]: event.project,
+        [annotationNames.name]: event.repository,
+        ...(event.pull ? { [annotationNames.pullRequest]: String(event.pull.number) } : {}),
         [annotationNames.sourceUrl]: event.pull?.sourceUrl ?? event.repositoryUrl,
       },
     },
