@@ -1,6 +1,6 @@
-import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   Commit,
@@ -93,6 +93,46 @@ describe('reading', () => {
     expect(await readFile(join(directory, 'out/src/x.py'), 'utf8')).toBe('x');
     const [entry] = await readLog(mirror, { revision: 'main' });
     expect(entry?.trailers).toEqual({ 'Tagboat-Run': 'r-1', 'Tagboat-Tag': 'v1' });
+  });
+
+  it('shows every commit, whatever its message holds', async () => {
+    await put('a.txt', '1', 'first \u0001 and\n\nmore \u0001 of it\n\nTagboat-Run: r1');
+    await put('a.txt', '2', 'second');
+    await fetchMirror(url, join(directory, 'mirror'));
+    const log = await readLog(join(directory, 'mirror'), { revision: 'main' });
+    expect(log.map(({ subject }) => subject)).toEqual(['second', 'first \u0001 and']);
+    expect(log[1]!.trailers).toEqual({ 'Tagboat-Run': 'r1' });
+  });
+
+  it.each([
+    ['an absolute link', { l: '/etc' }],
+    ['a link that climbs', { 'a/l': '../..' }],
+    ['a link that climbs by way of another', { 'x/y/z/s': '../../..', l: 'x/y/z/s/../etc' }],
+    ['a link that climbs by way of two', { 'x/y/s': '../..', t: 'x/y/s', l: 't/../..' }],
+  ])('exports no tree with %s', async (_, links) => {
+    const cwd = join(directory, 'work');
+    await git(['clone', '--quiet', url, cwd]);
+    for (const [path, target] of Object.entries(links)) {
+      await mkdir(dirname(join(cwd, path)), { recursive: true });
+      await symlink(target, join(cwd, path));
+    }
+    await git(['add', '-A'], { cwd });
+    await git(['commit', '--quiet', '-m', 'links'], { cwd });
+    const commit = await Commit.at(cwd, 'HEAD');
+    await expect(commit.export(join(directory, 'out'))).rejects.toThrow('leads outside the repository');
+  });
+
+  it('exports links that stay inside, also those that lead nowhere or in a circle', async () => {
+    const cwd = join(directory, 'work');
+    await git(['clone', '--quiet', url, cwd]);
+    await mkdir(join(cwd, 'a/b'), { recursive: true });
+    await writeFile(join(cwd, 'a/file'), 'text');
+    const links = { 'a/b/up': '..', 'a/b/file': 'up/file', nowhere: 'none/x', one: 'two', two: 'one' };
+    for (const [path, target] of Object.entries(links)) await symlink(target, join(cwd, path));
+    await git(['add', '-A'], { cwd });
+    await git(['commit', '--quiet', '-m', 'links'], { cwd });
+    await (await Commit.at(cwd, 'HEAD')).export(join(directory, 'out'));
+    expect(await readFile(join(directory, 'out/a/b/file'), 'utf8')).toBe('text');
   });
 
   it('one mirror is brought up to date by many at once, and each sees what was there when it asked', async () => {

@@ -4,7 +4,7 @@ import { copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { TagboatError } from '@tagboat/base';
+import { syncDirectory, TagboatError } from '@tagboat/base';
 import type { Credentials } from './git.ts';
 import type { Commit, TreeFile } from './tree.ts';
 
@@ -138,9 +138,14 @@ async function download(
     },
   });
   try {
-    await pipeline(Readable.fromWeb(response.body as never), count, createWriteStream(temporary));
+    await pipeline(
+      Readable.fromWeb(response.body as never),
+      count,
+      createWriteStream(temporary, { flush: true }),
+    );
     if (hash.digest('hex') !== oid) throw fail('other content came');
     await rename(temporary, path);
+    await syncDirectory(dirname(path));
   } finally {
     await rm(temporary, { force: true });
   }

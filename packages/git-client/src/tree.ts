@@ -146,8 +146,8 @@ export class Commit {
     for (const file of files) {
       if (wanted && !wanted.has(file.path)) continue;
       safeJoin(directory, file.path);
-      if (file.mode === '120000') await this.#checkLink(file.path);
     }
+    await this.#checkLinks(files, wanted);
     await mkdir(directory, { recursive: true });
     const index = join(directory, '.export-index');
     const environment = { GIT_INDEX_FILE: index, GIT_WORK_TREE: directory };
@@ -167,10 +167,14 @@ export class Commit {
     await replacePointers(this.repository, directory, written);
   }
 
-  async #checkLink(path: string): Promise<void> {
-    const target = (await this.readText(path)) ?? '';
-    if (target.startsWith('/')) throw invalid(`the link ${path} leads outside the repository, to ${target}`);
-    safeJoin('/r', join(path, '..', target).replace(/^\//, ''));
+  /** Links lead through one another: each is followed as the file system would. */
+  async #checkLinks(files: readonly TreeFile[], wanted: ReadonlySet<string> | undefined): Promise<void> {
+    const links = files.filter(({ mode }) => mode === '120000');
+    const texts = await this.readTexts(links);
+    const targets = new Map(links.map(({ path }, index) => [path, texts[index]!]));
+    for (const [path, target] of targets)
+      if ((!wanted || wanted.has(path)) && leadsOutside(path, targets))
+        throw invalid(`the link ${path} leads outside the repository, to ${target}`);
   }
 
   /** Who wrote it, the commits it follows, and its full message. */
@@ -187,6 +191,32 @@ export class Commit {
   async message(): Promise<string> {
     return (await this.origin()).message;
   }
+}
+
+/** As many links as Linux follows for one path. */
+const mostLinks = 40;
+
+/** Whether a link of a tree leads out of it, by itself or through others. @param targets of all links, by path */
+function leadsOutside(link: string, targets: ReadonlyMap<string, string>): boolean {
+  const place: string[] = [];
+  const left = link.split('/');
+  for (let followed = 0; left.length > 0; ) {
+    const part = left.shift()!;
+    if (part === '' || part === '.') continue;
+    if (part === '..') {
+      if (place.pop() === undefined) return true;
+      continue;
+    }
+    place.push(part);
+    const target = targets.get(place.join('/'));
+    if (target === undefined) continue;
+    if (target.startsWith('/')) return true;
+    // A circle leads nowhere.
+    if (++followed > mostLinks) return false;
+    place.pop();
+    left.unshift(...target.split('/'));
+  }
+  return false;
 }
 
 /** How a path differs between two commits, as `git diff --name-status` tells it. */
@@ -242,24 +272,26 @@ export async function readLog(
   options: { revision: string; path?: string; limit?: number },
 ): Promise<LogEntry[]> {
   const { revision, path, limit = 1000 } = options;
-  const format = '%H%x00%an%x00%cI%x00%s%x00%b%x00%(trailers:only,unfold)%x01';
+  const fields = ['%H', '%an', '%cI', '%s', '%b', '%(trailers:only,unfold)'];
+  const format = `--format=tformat:${fields.join('%x00')}`;
   const { stdout } = await git(
-    ['log', `-n${limit}`, `--format=${format}`, '--end-of-options', revision, ...(path ? ['--', path] : [])],
+    ['log', '-z', `-n${limit}`, format, '--end-of-options', revision, ...(path ? ['--', path] : [])],
     { cwd: repository },
   );
-  return stdout
-    .toString('utf8')
-    .split('\x01')
-    .map((entry) => entry.replace(/^\n/, '').split('\0'))
-    .filter((fields) => fields.length >= 6)
-    .map(([commit, author, date, subject, body, trailers]) => ({
+  const parts = stdout.toString('utf8').split('\0');
+  const entries: LogEntry[] = [];
+  for (let at = 0; at + fields.length <= parts.length; at += fields.length) {
+    const [commit, author, date, subject, body, trailers] = parts.slice(at, at + fields.length);
+    entries.push({
       commit: commit!,
       author: author!,
       date: date!,
       subject: subject!,
       body: body!,
       trailers: parseTrailers(trailers!),
-    }));
+    });
+  }
+  return entries;
 }
 
 function parseTrailers(text: string): Record<string, string> {

@@ -60,7 +60,7 @@ async function observe(options: RepositoryControllerOptions, key: ResourceKey): 
     await record(options, key, { ...seen, url: `${baseUrl}/${key.namespace}/${key.name}.git` });
     return undefined;
   }
-  const interval = (repository.spec?.intervalSeconds ?? defaultInterval) * 1000;
+  const interval = Math.max(1, repository.spec?.intervalSeconds ?? defaultInterval) * 1000;
   try {
     const credentials = await (options.credentials ?? ((of) => credentialsOf(store, of)))(repository);
     const seen = await lsRemote(url, credentials ? { credentials } : {});

@@ -4,8 +4,8 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Digest, digestOf, sha256, TagboatError } from '@tagboat/base';
-import { type Descriptor, mediaTypes } from './types.ts';
+import { type Digest, digestOf, invalid, isDigest, sha256, TagboatError } from '@tagboat/base';
+import { type Descriptor, type ImageIndex, type ImageManifest, mediaTypes } from './types.ts';
 
 export interface RegistryAccess {
   /** Such as `http://127.0.0.1:8080`. */
@@ -46,7 +46,11 @@ export class RegistryClient {
     const response = await this.#request(`${repository}/manifests/${reference}`, {
       headers: { accept: manifestTypes },
     });
-    if (response.status === 404) return undefined;
+    if (response.status === 404) {
+      // Else its connection is held until the answer is collected.
+      await response.body?.cancel();
+      return undefined;
+    }
     await this.#check(response, `read ${repository}:${reference}`);
     const bytes = new Uint8Array(await response.arrayBuffer());
     const digest = sha256(bytes);
@@ -221,7 +225,19 @@ function mismatch(repository: string, digest: Digest): TagboatError {
   });
 }
 
-/** Parses a manifest's JSON. @throws `Invalid` */
-export function parseManifest<T>(manifest: FetchedManifest): T {
-  return JSON.parse(Buffer.from(manifest.bytes).toString('utf8')) as T;
+/** Parses a manifest's JSON; what it names has digests, which become names of files. @throws `Invalid` */
+export function parseManifest<T>({ bytes, digest }: FetchedManifest): T {
+  let manifest: Partial<ImageManifest & ImageIndex> | null;
+  try {
+    manifest = JSON.parse(Buffer.from(bytes).toString('utf8')) as typeof manifest;
+  } catch {
+    throw invalid(`the manifest ${digest} is no JSON`);
+  }
+  const parts = [manifest?.config ?? [], manifest?.layers ?? [], manifest?.manifests ?? []].flat();
+  for (const part of parts as readonly Partial<Descriptor | null>[])
+    if (!isDigest(String(part?.digest)))
+      throw invalid(
+        `the manifest ${digest} names "${String(part?.digest).slice(0, 100)}", which is no digest`,
+      );
+  return manifest as T;
 }

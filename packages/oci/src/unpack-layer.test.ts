@@ -71,6 +71,9 @@ test.each<[string, Entry[]]>([
       { name: 'way/.wh..wh..opq', text: '' },
     ],
   ],
+  ['a whiteout of the directory above', [{ name: '.wh...', text: '' }]],
+  ['a whiteout of the directory itself', [{ name: 'a/.wh..', text: '' }]],
+  ['a whiteout of nothing', [{ name: '.wh.', text: '' }]],
 ])('%s is refused', async (_name, entries) => {
   await expect(unpackLayer(layer(entries), root)).rejects.toMatchObject({ reason: 'Invalid' });
   expect(await readFile(join(directory, 'outside'), 'utf8')).toBe('untouched');
@@ -89,6 +92,12 @@ test('a file replaces a link of its name, and is not written through it', async 
     expect((await lstat(join(root, 'file'))).size).toBe(size);
     expect(await readFile(join(directory, 'outside'), 'utf8')).toBe('untouched');
   }
+});
+
+test.each(['a/..', './.', 'a/../'])('"%s" is the root, which is there', async (name) => {
+  for (const type of ['file', 'directory', 'symlink'] as const)
+    await unpackLayer(layer([{ name, type, ...(type === 'symlink' ? { linkname: '..' } : {}) }]), root);
+  expect(await readdir(root)).toEqual([]);
 });
 
 test('names that begin at the root, and devices, stay inside or are left out', async () => {

@@ -77,6 +77,7 @@ class Unpacker {
   async place(name: string, entry: TarEntry): Promise<void> {
     const path = safeJoin(this.#root, name);
     const { type } = entry.header;
+    if (path === this.#root) return;
     if (basename(name).startsWith('.wh.')) return this.#whiteout(path);
     if (type === 'directory') return this.#directory(path, entry.header.mode ?? 0o755);
     await this.#parents(dirname(path), name);
@@ -97,7 +98,10 @@ class Unpacker {
     await this.settle();
     const directory = dirname(path);
     await this.#parents(directory, path);
-    if (basename(path) !== '.wh..wh..opq') return this.#remove(join(directory, basename(path).slice(4)));
+    const gone = basename(path).slice(4);
+    if (gone === '' || gone === '.' || gone === '..')
+      throw invalid(`the archive takes "${gone}" away, which is the name of no file`);
+    if (basename(path) !== '.wh..wh..opq') return this.#remove(join(directory, gone));
     for (const child of await readdir(directory).catch(() => [])) await this.#remove(join(directory, child));
   }
 

@@ -53,7 +53,7 @@ class CronRun {
     const due = schedule && !cron.spec.suspend ? this.#due(cron, schedule) : undefined;
     const started = due ? await this.#start(cron, kept, due) : undefined;
     await this.#report(cron, started ? [...kept, started] : kept, started ? due : undefined);
-    const next = schedule?.next(new Date(clock.now()));
+    const next = schedule?.next(new Date(clock.now()), due ?? sinceOf(cron));
     return next && !cron.spec.suspend ? { again: next.getTime() - clock.now() } : undefined;
   }
 
@@ -76,10 +76,7 @@ class CronRun {
   #due(cron: CronJob, schedule: Schedule): Date | undefined {
     const now = new Date(this.#options.clock.now());
     const deadline = cron.spec!.startingDeadlineSeconds;
-    const since = new Date(
-      Date.parse(cron.status?.lastScheduleTime ?? cron.metadata.creationTimestamp ?? ''),
-    );
-    const last = schedule.last(since, now);
+    const last = schedule.last(sinceOf(cron), now);
     if (!last) return undefined;
     if (deadline === undefined || now.getTime() - last.getTime() <= deadline * 1000) return last;
     this.#warn(cron, 'MissSchedule', `Missed scheduled time to start a job: ${last.toISOString()}`);
@@ -169,6 +166,10 @@ class CronRun {
     this.#events.record(cron, { type: 'Warning', reason, message });
   }
 }
+
+/** What was handled last, or the beginning. */
+const sinceOf = ({ status, metadata }: CronJob) =>
+  new Date(Date.parse(status?.lastScheduleTime ?? metadata.creationTimestamp ?? ''));
 
 /** Named by its scheduled minute, so that no time is run twice. */
 function jobFor(cron: CronJob, due: Date): Job {

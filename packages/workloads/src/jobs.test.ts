@@ -209,6 +209,17 @@ describe('CronJob', () => {
     expect((await store.list(kinds.Job)).items).toHaveLength(1);
   });
 
+  it.each([
+    ['0s', 1000],
+    ['1ns', 1000],
+    ['90500ms', 90_000],
+  ])('every %s is every %i milliseconds', (text, period) => {
+    const schedule = parseSchedule(`@every ${text}`, undefined);
+    const [since, now] = [new Date(0), new Date(2.5 * period)];
+    expect(schedule.last(since, now)).toEqual(new Date(2 * period));
+    expect(schedule.next(now, since)).toEqual(new Date(3 * period));
+  });
+
   it('says what is wrong with a schedule', async () => {
     await store.create(cron({ schedule: 'every day' }));
     const events = await until<Event>(kinds.Event, (found) => found.length > 0);

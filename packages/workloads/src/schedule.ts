@@ -3,8 +3,8 @@ import { Cron } from 'croner';
 
 /** The times of a CronJob's schedule. */
 export interface Schedule {
-  /** The first time after the given one. */
-  next(after: Date): Date | undefined;
+  /** The first time after the given one. @param since what an interval is counted from */
+  next(after: Date, since?: Date): Date | undefined;
   /** The last time at or before the given one, if it is after `since`. */
   last(since: Date, until: Date): Date | undefined;
 }
@@ -18,9 +18,13 @@ export function parseSchedule(text: string, timeZone: string | undefined): Sched
 }
 
 function interval(text: string): Schedule {
-  const period = parseDuration(text);
+  // Whole seconds, one at least (robfig/cron `Every`): less would leave no time for anything else.
+  const period = Math.max(1000, Math.floor(parseDuration(text) / 1000) * 1000);
   return {
-    next: (after) => new Date(after.getTime() + period),
+    next: (after, since = after) => {
+      const passed = Math.max(0, after.getTime() - since.getTime());
+      return new Date(since.getTime() + (Math.floor(passed / period) + 1) * period);
+    },
     last: (since, until) => {
       const count = Math.floor((until.getTime() - since.getTime()) / period);
       return count > 0 ? new Date(since.getTime() + count * period) : undefined;

@@ -87,12 +87,12 @@ describe('controllers and gateway', () => {
     }
     throw new Error('the watch ended');
   }
-  const markReady = (pod: Pod, ip = '127.0.0.1') =>
+  const markReady = (pod: Pod, ip = '127.0.0.1', since = '2026-01-01T00:00:00Z') =>
     mutateStatus<Pod>(store, { type: kinds.Pod, namespace: 'n', name: pod.metadata.name }, (draft) => {
       draft.status = {
         phase: 'Running',
         podIP: ip,
-        conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }],
+        conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: since }],
       };
     });
 
@@ -116,6 +116,15 @@ describe('controllers and gateway', () => {
         found?.status?.conditions?.some(({ reason }) => reason === 'NewReplicaSetAvailable') ?? false,
     );
     expect(done?.metadata.annotations?.['deployment.kubernetes.io/revision']).toBe('2');
+  });
+
+  it('a pod that is ready is available, also where the clock was set back since', async () => {
+    await store.create(deployment(1));
+    const [pod] = await until<Pod>(kinds.Pod, (pods) => pods.length === 1);
+    await markReady(pod!, '127.0.0.1', '2099-01-01T00:00:00Z');
+    await until<ReplicaSet>(kinds.ReplicaSet, ([found]) => found?.status?.readyReplicas === 1);
+    const { items } = await store.list<ReplicaSet>(kinds.ReplicaSet);
+    expect(items[0]?.status?.availableReplicas).toBe(1);
   });
 
   it('routes to ready pods, hides credentials and says what is missing', async () => {

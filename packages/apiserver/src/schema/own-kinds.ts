@@ -158,7 +158,10 @@ export const ownSpecs: Readonly<Record<string, Schema>> = {
   'tagboat.dev/Repository': object('A git repository: hosted here, or followed elsewhere.', {
     url: text('A git URL to follow. Absent: hosted here, at /git/<namespace>/<name>.git.'),
     role: choice('Whose pushes it holds: those of a source trigger runs.', 'source', 'deployment'),
-    intervalSeconds: count('How often an outside URL is looked at without being nudged (default 60).'),
+    intervalSeconds: {
+      ...count('How often an outside URL is looked at without being nudged (default 60).'),
+      minimum: 1,
+    },
     credentialsFrom: open('The Secret with the credentials of an outside URL: secretName.'),
   }),
   'pipelinesascode.tekton.dev/Repository': object('A git repository whose events start runs.', {

@@ -68,7 +68,7 @@ async function follow(options: ForgeControllerOptions, key: ResourceKey): Promis
     if (!(error instanceof TagboatError)) throw error;
     await condition(options, key, error);
   }
-  return { again: (repository.spec.intervalSeconds ?? defaultInterval) * 1000 };
+  return { again: Math.max(1, repository.spec.intervalSeconds ?? defaultInterval) * 1000 };
 }
 
 async function look(
