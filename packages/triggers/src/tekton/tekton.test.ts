@@ -177,6 +177,27 @@ describe('.tekton', () => {
     });
   });
 
+  it('a run for another namespace does not run, one for this does, and tools find it by its labels', async () => {
+    const target = (name: string) => `    pipelinesascode.tekton.dev/target-namespace: ${name}\n`;
+    const spec = '  pipelineSpec: { tasks: [] }\n';
+    const { runs } = await plan(
+      {
+        '.tekton/a.yaml': run('here', spec, target('demo')),
+        '.tekton/b.yaml': run('there', spec, target('prod')),
+      },
+      push('refs/heads/main'),
+    );
+    expect(runs).toHaveLength(1);
+    expect(runs[0]?.metadata.labels).toMatchObject({
+      'app.kubernetes.io/managed-by': 'pipelinesascode.tekton.dev',
+      'pipelinesascode.tekton.dev/original-prname': 'here',
+      'pipelinesascode.tekton.dev/repository': 'App',
+      'pipelinesascode.tekton.dev/url-org': 'demo',
+      'pipelinesascode.tekton.dev/sha': commit,
+      'pipelinesascode.tekton.dev/event-type': 'push',
+    });
+  });
+
   it('refuses two runs of one name, and names what it does not act on', async () => {
     const event = push('refs/heads/main');
     const spec = '  pipelineSpec: { tasks: [] }\n';
