@@ -1,9 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { kinds, type PipelineRun, parseYaml, type TaskRun } from '@tagboat/api';
 import { runChecked, runCommand } from '@tagboat/process';
+import { startEngine } from '@tagboat/server';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { exampleTools } from './tekton/tools.ts';
+import { playVector, type Vector } from './tekton/vectors.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '..');
@@ -81,6 +85,38 @@ describe.skipIf(why !== undefined)(
           lines.some((line) => line.includes(` ${kind} `)),
           kind,
         ).toBe(true);
+    });
+
+    test('every object that Tekton’s controller would write is of its published types', {
+      timeout: 120_000,
+    }, async () => {
+      const home = await mkdtemp(join(tmpdir(), 'tagboat-go-engine-'));
+      const alive = setInterval(() => undefined, 60_000);
+      try {
+        await using engine = await startEngine({ home, tools: await exampleTools() });
+        const names = ['retries', 'ignored-failure', 'step-timeout', 'finally-after-failure', 'statuses'];
+        for (const name of names) {
+          const file = join(here, 'tekton', 'vectors', `${name}.yaml`);
+          const [head, ...documents] = parseYaml(await readFile(file, 'utf8'), file);
+          const objects = documents.map(({ value }) => value as PipelineRun);
+          await playVector(engine, { vector: head!.value as Vector, objects, namespace: name });
+        }
+        const runs = [
+          ...(await engine.store.list<PipelineRun>(kinds.PipelineRun)).items,
+          ...(await engine.store.list<TaskRun>(kinds.TaskRun)).items,
+        ];
+        expect(runs.length).toBeGreaterThan(10);
+        // What Tagboat adds, and clients of Tekton leave aside.
+        const texts = runs.map((run) =>
+          JSON.stringify({ ...run, status: { ...run.status, timing: undefined } }),
+        );
+        const { lines } = await decode(texts.join('\n---\n'));
+        expect(lines.filter((line) => !line.startsWith('accepted'))).toEqual([]);
+        expect(lines).toHaveLength(runs.length);
+      } finally {
+        clearInterval(alive);
+        await rm(home, { recursive: true, force: true });
+      }
     });
 
     test.each([

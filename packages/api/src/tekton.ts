@@ -238,6 +238,7 @@ export interface TaskRunSpec {
   managedBy?: string;
   status?: 'TaskRunCancelled' | 'TaskRunPending' | '';
   statusMessage?: string;
+  debug?: { breakpoints?: { onFailure?: string; beforeSteps?: string[] } };
 }
 
 export interface StepState {

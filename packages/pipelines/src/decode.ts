@@ -159,7 +159,7 @@ function defaultPipelineTask(task: PipelineTask): PipelineTask {
   return {
     ...task,
     ...(task.params ? { params: decodeParams(task.params) } : {}),
-    ...(task.taskRef && !task.taskRef.kind && !task.taskRef.resolver
+    ...(task.taskRef && !task.taskRef.kind && !task.taskRef.resolver && !isForeign(task.taskRef.apiVersion)
       ? { taskRef: { ...task.taskRef, kind: 'Task' } }
       : {}),
     ...(task.taskSpec
@@ -198,3 +198,7 @@ export function decodedRun<T extends KubernetesObject>(run: T, decode: (spec: T[
   }
   return { ...run, spec: decoded };
 }
+
+/** Whether an API version is that of a custom task, whose kind nobody knows. */
+const isForeign = (apiVersion: string | undefined) =>
+  apiVersion !== undefined && apiVersion !== '' && !apiVersion.startsWith('tekton.dev/v1');

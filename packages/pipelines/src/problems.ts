@@ -15,6 +15,8 @@ export interface Limits {
   readonly mostCombinations: number;
   /** The resolver of references that name neither an object nor a resolver. */
   readonly resolver?: string;
+  /** Variables that pod templates cannot set. */
+  readonly forbiddenEnv?: readonly string[];
 }
 
 const usualLimits: Limits = { mostCombinations: 256 };

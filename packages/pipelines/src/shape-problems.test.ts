@@ -17,3 +17,9 @@ test.each([
   expect(error.message).toBe(`Task t: ${message}`);
   expect(error.location).toMatchObject({ line: 4, column: line.indexOf('^') + 1 });
 });
+
+test('the limits of a run’s parts are times, not lists', () => {
+  const spec = { pipelineRef: { name: 'p' }, timeouts: { pipeline: '1h', tasks: '30m', finally: '30m' } };
+  const run = { apiVersion: 'tekton.dev/v1', kind: 'PipelineRun', metadata: { name: 'r' }, spec };
+  expect(validateTekton(run as KubernetesObject)).toEqual([]);
+});

@@ -11,6 +11,8 @@ const texts = new Set(
     ' ',
   ),
 );
+/** Lists of tasks in a pipeline's spec, times in a run's `timeouts`. */
+const parts = new Set(['tasks', 'finally']);
 /** Deeper than any spec is; the values of aliases may hold one another. */
 const deepest = 40;
 
@@ -42,7 +44,7 @@ function visit(problems: Problems, { path, value, shape, depth }: Visit): void {
         typeof found === 'function' ? (found as () => Shape)() : (found as Shape | null | undefined);
       const place = { path: [...path, key], value: item, depth: depth + 1 };
       if (inner) below(problems, { ...place, shape: inner }, lists.has(name));
-      else if (lists.has(name) && !Array.isArray(item))
+      else if (lists.has(name) && !parts.has(name) && !Array.isArray(item))
         expected(problems, place.path, { wanted: 'a list', value: item });
       else if (texts.has(name) && typeof item !== 'string')
         expected(problems, place.path, { wanted: 'a text', value: item });

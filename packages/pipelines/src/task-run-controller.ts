@@ -148,6 +148,13 @@ export class TaskRunReconciler implements Reconciler {
     // What steps use undeclared is declared here: once variables are replaced, nothing tells of it any more.
     const complete = { ...withActions, ...(workspaces.length > 0 ? { workspaces } : {}) };
     const spec = substitute(complete, taskLookup(taskRun, complete));
+    if (attempt === 0 && taskRun.spec?.debug?.breakpoints)
+      this.#events.emit(
+        taskRun,
+        'Warning',
+        'NotActedOn',
+        'spec.debug: breakpoints do not work here, the steps run through',
+      );
     await this.#propagate(taskRun, resolved, defaults);
     const credentials = await this.#credentials(taskRun);
     const annotated = {

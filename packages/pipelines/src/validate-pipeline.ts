@@ -65,13 +65,21 @@ function validatePipelineTask(problems: Problems, path: Path, task: PipelineTask
   if (there.length > 1) problems.add(path, `expected exactly one, got multiple: ${there.join(', ')}`);
   if (isCustom(task)) validateCustom(problems, path, task);
   else if (task.taskSpec) problems.below([...path, 'taskSpec'], validateTaskSpec(task.taskSpec));
+  if (task.taskSpec?.steps?.length)
+    for (const field of ['apiVersion', 'kind'] as const)
+      if (task.taskSpec[field])
+        problems.add(
+          [...path, 'taskSpec', field],
+          `taskSpec.${field} cannot be specified when using taskSpec.steps`,
+        );
   for (const way of ['taskRef', 'pipelineRef'] as const) {
     const reference = task[way];
-    if (reference && !reference.name && !reference.resolver && !problems.limits.resolver)
-      problems.missing([...path, way, 'name']);
+    const named = reference?.name || reference?.resolver || problems.limits.resolver;
+    if (reference && !named && !isCustom(task)) problems.missing([...path, way, 'name']);
     if (reference?.params && !reference.resolver) problems.missing([...path, way, 'resolver']);
   }
-  if (task.pipelineSpec)
+  // One that is empty is found when it is run, as on a cluster.
+  if (task.pipelineSpec?.tasks?.length)
     problems.below([...path, 'pipelineSpec'], validatePipelineSpec(task.pipelineSpec, problems.limits));
   const { onError, retries = 0 } = task;
   if (onError && !onError.startsWith('$(params') && !['continue', 'stopAndFail'].includes(onError))
@@ -148,15 +156,33 @@ function validateMatrix(problems: Problems, path: Path, task: PipelineTask): voi
 
 const prefixes = new Set(['params', 'tasks', 'finally', 'context', 'workspaces', 'results']);
 
+/** What a pipeline's params and matrices may use of `context`. */
+const pipelineContext = new Set([
+  'context.pipelineRun.name',
+  'context.pipelineRun.namespace',
+  'context.pipelineRun.uid',
+  'context.pipeline.name',
+  'context.pipelineTask.retries',
+]);
+
 function validatePrefixes(problems: Problems, path: Path, task: PipelineTask): void {
-  const fields = { params: task.params ?? [], when: task.when ?? [] };
+  const matrix = task.matrix ? [task.matrix] : [];
+  const fields = { params: task.params ?? [], when: task.when ?? [], matrix };
+  const nameless = /\$\(tasks\.\.[^()]*\)/.exec(JSON.stringify(fields))?.[0];
+  if (nameless)
+    problems.add(
+      path,
+      `invalid value: couldn't add link between ${task.name} and : ${nameless} names no task`,
+    );
   for (const [field, items] of Object.entries(fields))
     for (const [index, item] of items.entries())
       for (const { name, text } of findReferences(item)) {
         const prefix = name.split('.')[0]!;
-        if (!prefixes.has(prefix))
+        if (prefix === 'context' && !pipelineContext.has(name) && field !== 'when')
+          problems.add([...path, field], `non-existent variable in "${text}"`);
+        else if (!prefixes.has(prefix))
           problems.invalid(
-            [...path, field, index],
+            field === 'matrix' ? [...path, field] : [...path, field, index],
             `invalid variable reference "${text}", must start with a valid prefix: params, tasks, finally, context, workspaces, or results; if you meant a shell variable, use \${VAR} instead`,
           );
       }

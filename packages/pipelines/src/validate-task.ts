@@ -1,3 +1,4 @@
+import { normalize } from 'node:path/posix';
 import type { Param, ParamSpec, Sidecar, Step, TaskResult, TaskSpec } from '@tagboat/api';
 import { parseDuration } from '@tagboat/base';
 import { isLabel, type Path, type Problem, Problems } from './problems.ts';
@@ -42,11 +43,14 @@ export function validateTaskSpec(
   return problems.found;
 }
 
+/** A path without `..`, doubled and trailing slashes (Go's `filepath.Clean`). */
+const cleaned = (path = '') => normalize(path).replace(/(.)\/$/, '$1');
+
 function validateWorkspaces(problems: Problems, spec: TaskSpec): void {
   const declared = new Set((spec.workspaces ?? []).map(({ name }) => name));
   const paths = new Set(
     [...spec.steps, spec.stepTemplate ?? {}].flatMap(({ volumeMounts }) =>
-      (volumeMounts ?? []).map(({ mountPath }) => mountPath),
+      (volumeMounts ?? []).map(({ mountPath }) => cleaned(mountPath)),
     ),
   );
   const names = new Set<string>();
@@ -54,7 +58,7 @@ function validateWorkspaces(problems: Problems, spec: TaskSpec): void {
     if (names.has(name))
       problems.add(['workspaces', index, 'name'], `workspace name "${name}" must be unique`);
     names.add(name);
-    const path = mountPath ?? `/workspace/${name}`;
+    const path = cleaned(mountPath || `/workspace/${name}`);
     if (paths.has(path))
       problems.add(['workspaces', index, 'mountPath'], `workspace mount path "${path}" must be unique`);
     paths.add(path);
@@ -103,7 +107,8 @@ function validateStep(problems: Problems, path: Path, { step, spec }: { step: St
       'Task step onError must be either "continue" or "stopAndFail"',
     );
   for (const [index, { name, mountPath }] of (step.volumeMounts ?? []).entries()) {
-    if (/^\/tekton\//.test(mountPath) && !/^\/tekton\/home/.test(mountPath))
+    const place = cleaned(mountPath);
+    if (/^\/tekton\//.test(place) && !/^\/tekton\/home/.test(place))
       problems.add(
         [...path, 'volumeMounts', index, 'mountPath'],
         `volumeMount cannot be mounted under /tekton/ (volumeMount "${name}" mounted at "${mountPath}")`,
@@ -120,15 +125,23 @@ function validateStep(problems: Problems, path: Path, { step, spec }: { step: St
   problems.below(path, validateWhen(step.when));
 }
 
+/** Where the outcomes of earlier steps can be used. */
+const outcomes = [
+  { what: 'stepResult', name: /^steps\.[\w-]+\.results\./, fields: ['env', 'command', 'args'] },
+  { what: 'stepArtifact', name: /^steps\.[\w-]+\.outputs\b/, fields: ['env', 'command', 'args', 'script'] },
+] as const;
+const others = ['image', 'script', 'workingDir', 'envFrom', 'volumeMounts', 'volumeDevices'] as const;
+
 function validateStepReferences(problems: Problems, path: Path, step: Step): void {
-  for (const text of textsOf(step)) {
-    const allowed = ['env', 'command', 'args'].includes(String(text.path[0]));
-    if (!allowed && findReferences(text.text).some(({ name }) => /^steps\.[\w-]+\.results\./.test(name)))
-      problems.add(
-        [...path, ...text.path],
-        'stepResult substitutions are only allowed in env, command and args. Found usage in',
-      );
-  }
+  for (const { what, name, fields } of outcomes)
+    for (const field of others) {
+      const found = findReferences((step as Record<string, unknown>)[field]);
+      if (!(fields as readonly string[]).includes(field) && found.some((used) => name.test(used.name)))
+        problems.add(
+          [...path, field],
+          `${what} substitutions are only allowed in ${fields.slice(0, -1).join(', ')} and ${fields.at(-1)}. Found usage in`,
+        );
+    }
 }
 
 export function validateTimeout(problems: Problems, path: Path, timeout: string): void {
@@ -185,11 +198,12 @@ function validateNames(problems: Problems, spec: TaskSpec): void {
   for (const [index, step] of spec.steps.entries())
     for (const { path, text } of textsOf(step))
       for (const { name } of findReferences(text)) {
-        const result = /^results\.([\w-]+)\.path$/.exec(name)?.[1];
-        const own = (step.results ?? []).some((declared) => declared.name === result);
+        const result = /^(step\.)?results\.([\w-]+)\.path$/.exec(name);
+        const own = (step.results ?? []).some((declared) => declared.name === result?.[2]);
+        const there = own || (!result?.[1] && results.has(result?.[2] ?? ''));
         const wrong =
           (/^context\.task(Run)?\./.test(name) && !taskContext.has(name)) ||
-          (result !== undefined && path[0] === 'script' && !results.has(result) && !own);
+          (result && path[0] === 'script' && !there);
         if (wrong)
           problems.add(['steps', index, ...path], `non-existent variable in "${text.slice(0, 200)}"`);
       }

@@ -63,3 +63,94 @@ test.each([
   const [first] = said(`apiVersion: tekton.dev/v1\nkind: Task\nmetadata: { name: t }\nspec:\n  ${spec}`);
   expect(first).toContain(expected);
 });
+
+const object = (kind: string, spec: string, apiVersion = 'tekton.dev/v1') =>
+  `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: { name: x }\nspec: ${spec}`;
+const action = (spec: string) => object('StepAction', spec, 'tekton.dev/v1beta1');
+const ref = 'pipelineRef: { name: p }';
+const matrix = (value: string) =>
+  object(
+    'Pipeline',
+    `{ tasks: [{ name: a, taskRef: { name: t }, matrix: { params: [{ name: i, value: [${value}] }] } }] }`,
+  );
+
+/** Cases of Tekton's own validation tests, told as theirs. */
+test.each([
+  [
+    object(
+      'Task',
+      '{ steps: [{ image: a, volumeMounts: [{ name: v, mountPath: /tekton/home/../results }] }] }',
+    ),
+    'volumeMount cannot be mounted under /tekton/',
+  ],
+  [
+    object(
+      'Task',
+      '{ workspaces: [{ name: w }], steps: [{ image: a, volumeMounts: [{ name: v, mountPath: /workspace/w/ }] }] }',
+    ),
+    'workspace mount path "/workspace/w" must be unique',
+  ],
+  [
+    object('Task', '{ steps: [{ image: a, envFrom: [{ prefix: $(steps.b.results.r) }] }] }'),
+    'stepResult substitutions are only allowed in env, command and args',
+  ],
+  [
+    object('Task', '{ steps: [{ image: $(steps.b.outputs.o) }] }'),
+    'stepArtifact substitutions are only allowed in env, command, args and script',
+  ],
+  [object('Task', '{ steps: [{ image: a, script: "x $(step.results.no.path)" }] }'), 'non-existent variable'],
+  [matrix('$(wrong)'), 'invalid variable reference "$(wrong)"'],
+  [
+    object(
+      'Pipeline',
+      '{ tasks: [{ name: a, taskRef: { name: t }, params: [{ name: x, value: $(context.pipelineRun.missing) }] }] }',
+    ),
+    'non-existent variable in "$(context.pipelineRun.missing)"',
+  ],
+  [
+    object('Pipeline', '{ tasks: [{ name: a, taskSpec: { kind: Task, steps: [{ image: a }] } }] }'),
+    'taskSpec.kind cannot be specified when using taskSpec.steps',
+  ],
+  [
+    object('Pipeline', '{ tasks: [{ name: a, taskRef: { apiVersion: example.com/v1 } }] }'),
+    'custom task ref must specify kind',
+  ],
+  [
+    object(
+      'PipelineRun',
+      `{ ${ref}, taskRunSpecs: [{ pipelineTaskName: a, timeout: 2h }], timeouts: { pipeline: 1h } }`,
+    ),
+    '2h0m0s should be <= pipeline duration 1h0m0s',
+  ],
+  [
+    object('PipelineRun', `{ ${ref}, taskRunSpecs: [{ pipelineTaskName: a, stepSpecs: [{}] }] }`),
+    'missing field(s): spec.taskRunSpecs[0].stepSpecs[0].name',
+  ],
+  [
+    object('TaskRun', '{ taskRef: { name: t }, params: [{ name: A, value: x }, { name: a, value: x }] }'),
+    'expected exactly one, got both',
+  ],
+  [
+    object('TaskRun', '{ taskRef: { name: t }, debug: { breakpoints: { onFailure: turnOn } } }'),
+    'turnOn is not a valid onFailure breakpoint value',
+  ],
+  [
+    action('{ image: a, script: echo $(params.p), params: [{ name: p }] }'),
+    'param substitution in scripts is not allowed.',
+  ],
+  [action('{ image: a, args: [$(params.no)] }'), 'non-existent variable'],
+  [
+    action('{ image: a, params: [{ name: l, type: array }], args: ["x $(params.l[*])"] }'),
+    'variable is not properly isolated',
+  ],
+  [
+    action('{ image: a, volumeMounts: [{ name: v, mountPath: /v }] }'),
+    'expect the Name to be a single param reference',
+  ],
+  [
+    object('Task', '{ steps: [{ image: a }] }').replace('name: x', `name: ${'x'.repeat(64)}`),
+    'length must be no more than 63 characters',
+  ],
+])('%s', (text, expected) => {
+  expect(said(text).join('\n')).toContain(expected);
+});
