@@ -1,5 +1,5 @@
 import { kinds, type Pod, type PodAccess, type TypeRegistry } from '@tagboat/api';
-import { type Clock, type Logger, systemClock } from '@tagboat/base';
+import { type Clock, isReason, type Logger, systemClock } from '@tagboat/base';
 import type { ObjectStore } from '@tagboat/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { discoveryRoutes } from './discovery-routes.ts';
@@ -233,16 +233,31 @@ async function scale(call: Call): Promise<unknown> {
 async function log(call: Call): Promise<FastifyReply> {
   const { options, path, request, reply, resources, clock } = call;
   if (request.method !== 'GET') throw unsupported(call);
-  const pod = (await resources.get({ type: kinds.Pod, namespace: path.namespace!, name: path.name! })) as Pod;
+  const query = queryOf(request);
+  const pod = { type: kinds.Pod, namespace: path.namespace!, name: path.name! };
   return serveLog({
-    pod,
-    query: queryOf(request),
+    pod: (await resources.get(pod).catch((error: unknown) => leftPod(error, pod, query.container))) as Pod,
+    query,
     reply,
     access: options.podAccess(),
     clock,
     log: options.log,
   });
 }
+
+/** Logs outlive their pods: of one that is gone, what a named container has left can still be read. */
+function leftPod(
+  error: unknown,
+  { namespace, name }: { namespace: string; name: string },
+  container: string | undefined,
+): Pod {
+  if (!isReason(error, 'NotFound') || !container || ![namespace, name, container].every(isName)) throw error;
+  const spec = { containers: [{ name: container }] };
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace }, spec } as Pod;
+}
+
+/** What cannot lead anywhere else as part of a path. */
+const isName = (text: string) => /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(text);
 
 const unsupported = ({ request, path }: Call) =>
   methodNotAllowed(

@@ -24,6 +24,7 @@ import { NodePodAccess } from './pod-access.ts';
 import { PodReconciler } from './pod-controller.ts';
 import { ProcessDriver } from './process-driver.ts';
 import { reapLeftovers } from './reap.ts';
+import { resultsInUse } from './results-in-use.ts';
 import { defaultRetained, type Retained, Retention } from './retention.ts';
 import { probeSandbox, SandboxDriver } from './sandbox-driver.ts';
 import { Slots } from './slots.ts';
@@ -149,17 +150,19 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     log,
   }).start();
   const claims = claimController(context).start();
+  const retained = options.retained ?? defaultRetained;
   const retention = new Retention({
     layout,
     clock,
     log,
-    retained: options.retained ?? defaultRetained,
+    retained,
     inUse: (directory) => context.logs.isWriting(directory),
+    usedResults: () => resultsInUse(store),
   });
   return {
     driver: driver.name,
     driverNote,
-    access: new NodePodAccess({ reader: store, logs: context.logs, pods: reconciler }),
+    access: new NodePodAccess({ reader: store, logs: context.logs, pods: reconciler, kept: retained.logs }),
     async [Symbol.asyncDispose]() {
       await retention[Symbol.asyncDispose]();
       await pods[Symbol.asyncDispose]();

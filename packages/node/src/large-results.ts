@@ -12,7 +12,9 @@ export async function keepLargeResult(bytes: Buffer, type: string, directory: st
   if (bytes.length <= inlineLimit || type !== 'string') return bytes.toString('utf8');
   const digest = sha256(bytes);
   const path = join(directory, digest.slice('sha256:'.length));
-  if (!(await stat(path).catch(() => undefined))) await writeFileAtomic(path, bytes, 0o600);
+  // What is made again is as new: the oldest go first.
+  if (await stat(path).catch(() => undefined)) await touch(path);
+  else await writeFileAtomic(path, bytes, 0o600);
   return `tagboat-result://${digest}`;
 }
 
@@ -28,9 +30,16 @@ export async function readLargeResult(text: string, directory: string): Promise<
         hint: 'run the task again that made it',
       });
     });
-    const now = new Date();
-    await utimes(path, now, now).catch(() => undefined);
+    await touch(path);
     values.set(whole, value);
   }
   return text.replace(token, (whole) => values.get(whole)!);
+}
+
+/** The large results that a text names, by the hex of their digests. */
+export const largeResultsIn = (text: string): string[] => [...text.matchAll(token)].map(([, hex]) => hex!);
+
+async function touch(path: string): Promise<void> {
+  const now = new Date();
+  await utimes(path, now, now).catch(() => undefined);
 }

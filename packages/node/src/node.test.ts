@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -8,12 +8,13 @@ import {
   type PodSteps,
   podStepsAnnotation,
   type Secret,
+  type TaskRun,
 } from '@tagboat/api';
-import { silentLogger, systemClock } from '@tagboat/base';
+import { ManualClock, silentLogger, systemClock } from '@tagboat/base';
 import type { Event } from '@tagboat/controller';
 import { ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { hostTools, type Node, startNode } from './index.ts';
+import { hostTools, type Node, type Retained, startNode } from './index.ts';
 import { closeDescriptor, namedPipes } from './named-pipes.ts';
 import { planRoot } from './plan-root.ts';
 import { rewriter } from './process-driver.ts';
@@ -33,7 +34,10 @@ afterEach(async () => {
   await rm(home, { recursive: true, force: true });
 });
 
-async function start(driver?: 'process'): Promise<Node> {
+async function start(
+  driver?: 'process',
+  more: { clock?: ManualClock; retained?: Retained } = {},
+): Promise<Node> {
   node = await startNode({
     store,
     clock: systemClock,
@@ -44,6 +48,7 @@ async function start(driver?: 'process'): Promise<Node> {
     environment: { TAGBOAT_URL: 'http://127.0.0.1:1' },
     tools: hostTools({ tagboat: ['/bin/echo', 'tagboat'], directories: [], python: async () => undefined }),
     ...(driver ? { driver } : {}),
+    ...more,
   });
   return node;
 }
@@ -264,4 +269,47 @@ it('makes pipes again when somebody removed their directory', async () => {
   const pipe = await namedPipes.take();
   if (process.platform === 'linux') expect(pipe).toBeDefined();
   closeDescriptor(pipe);
+});
+
+describe('what is kept', () => {
+  const keep = { days: 1, bytes: 2 ** 30 };
+  const gone = async (name: string, container: string): Promise<string> => {
+    for (;;)
+      try {
+        await logOf(name, container);
+        await new Promise((resolve) => setImmediate(resolve));
+      } catch (error) {
+        return (error as Error).message;
+      }
+  };
+
+  it('goes by age while the node runs, says so, and what runs and results of open runs stay', async () => {
+    const clock = new ManualClock(Date.now());
+    await start('process', { clock, retained: { logs: keep, artifacts: keep } });
+    await run(stepPod('old', { one: '#!/bin/sh\necho said' }));
+    expect(await logOf('old', 'step-one')).toBe('said\n');
+    const results = join(home, 'artifacts', 'results');
+    const [used, unused] = ['a', 'b'].map((digit) => digit.repeat(64)) as [string, string];
+    await mkdir(results, { recursive: true });
+    for (const name of [used, unused]) await writeFile(join(results, name), 'large');
+    await store.create<TaskRun>({
+      apiVersion: 'tekton.dev/v1',
+      kind: 'TaskRun',
+      metadata: { name: 'open', namespace: 'demo' },
+      spec: { params: [{ name: 'p', value: `tagboat-result://sha256:${used}` }] },
+    });
+    const busy = stepPod('busy', {
+      one: '#!/bin/sh\necho begun; mkfifo /workspace/gate; read line < /workspace/gate',
+    });
+    await store.create(busy);
+    while (!(await logOf('busy', 'step-one').catch(() => '')).includes('begun'))
+      await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(2 * 86_400_000);
+    expect(await gone('old', 'step-one')).toBe(
+      'the log of container "step-one" of pod demo/old is no longer kept: logs stay for 1 days and up to 1024 MB',
+    );
+    expect(await logOf('busy', 'step-one')).toBe('begun\n');
+    while ((await readdir(results)).length > 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(await readdir(results)).toEqual([used]);
+  });
 });

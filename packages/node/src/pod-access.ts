@@ -10,16 +10,19 @@ import {
   type PodAccess,
   type PortConnection,
 } from '@tagboat/api';
-import { notFound, TagboatError } from '@tagboat/base';
+import { isReason, notFound, TagboatError } from '@tagboat/base';
 import type { Reader } from '@tagboat/store';
 import type { ContainerLogs } from './logs.ts';
 import type { PodReconciler } from './pod-controller.ts';
 import { connectPort, listensOn } from './port-connection.ts';
+import { describeKeep, type Keep } from './retention.ts';
 
 export interface NodePodAccessOptions {
   readonly reader: Reader;
   readonly logs: ContainerLogs;
   readonly pods: PodReconciler;
+  /** How long logs stay. */
+  readonly kept: Keep;
 }
 
 /** Waits that end by themselves; a container in any other one is stuck. */
@@ -39,11 +42,24 @@ export class NodePodAccess implements PodAccess {
     try {
       yield* logs.read(request);
     } catch (error) {
-      if (!request.previous || !(error instanceof TagboatError) || error.reason !== 'NotFound') throw error;
+      if (!isReason(error, 'NotFound')) throw error;
+      if (!request.previous) throw await this.#gone(request, error);
       throw badRequest(
         `previous terminated container "${request.container}" in pod "${request.pod}" not found`,
       );
     }
+  }
+
+  /** Why a container that has run has no log any more. */
+  async #gone({ namespace, pod: name, container }: LogRequest, error: Error): Promise<Error> {
+    const { reader, kept } = this.#options;
+    const pod = await reader.get<Pod>({ type: kinds.Pod, namespace, name });
+    if (!pod) return notFound(`pods "${name}" not found`);
+    if (!wasStarted(statusOf(pod, container))) return error;
+    return notFound(
+      `the log of container "${container}" of pod ${namespace}/${name} is no longer kept: logs stay ${describeKeep(kept)}`,
+      { hint: 'keep.logs in tagboat.config.yaml says for how long' },
+    );
   }
 
   async exec(request: ExecRequest): Promise<ExecSession> {

@@ -36,15 +36,17 @@ test('logs in use stay, others and artifacts go by age', async () => {
   await put(layout.containerLog('default', 'new', 'step-a'), 1);
   await put(join(layout.results, 'aa'), 100);
   await put(join(layout.results, 'bb'), 1);
+  await put(join(layout.results, 'cc'), 100);
   await using retention = new Retention({
     layout,
     clock,
     log: silentLogger,
     retained: { logs: { days: 30, bytes: 1e9 }, artifacts: { days: 90, bytes: 1e9 } },
     inUse: (directory) => directory.endsWith('busy'),
+    usedResults: async () => new Set(['cc']),
   });
   await retention.sweep();
   expect((await readdir(join(layout.logs, 'default'))).sort()).toEqual(['busy', 'new']);
-  expect(await readdir(layout.results)).toEqual(['bb']);
+  expect((await readdir(layout.results)).sort()).toEqual(['bb', 'cc']);
   await rm(home, { recursive: true });
 });

@@ -1,5 +1,5 @@
 import { lstat, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Clock, Logger } from '@tagboat/base';
 import type { NodeLayout } from './layout.ts';
 
@@ -45,6 +45,8 @@ interface RetentionOptions {
   readonly retained: Retained;
   /** Whether something below the directory is being written. */
   readonly inUse: (directory: string) => boolean;
+  /** The large results, by name, that runs may still use. */
+  readonly usedResults: () => Promise<ReadonlySet<string>>;
 }
 
 const between = 15 * 60_000;
@@ -62,14 +64,19 @@ export class Retention implements AsyncDisposable {
   }
 
   async sweep(): Promise<void> {
-    const { layout, retained, inUse } = this.#options;
+    const { layout, retained, inUse, usedResults } = this.#options;
     const pods: string[] = [];
     for (const namespace of await children(layout.logs)) pods.push(...(await children(namespace)));
     await this.#remove(
       pods.filter((directory) => !inUse(directory)),
       retained.logs,
     );
-    await this.#remove(await children(layout.results), retained.artifacts);
+    const used = await usedResults();
+    const results = await children(layout.results);
+    await this.#remove(
+      results.filter((path) => !used.has(basename(path))),
+      retained.artifacts,
+    );
     await this.#remove(await children(layout.reuse), retained.artifacts);
   }
 
@@ -120,3 +127,7 @@ async function measured(path: string): Promise<Entry> {
     }
   return { path, bytes, changed };
 }
+
+/** What a limit means, in words. */
+export const describeKeep = ({ days, bytes }: Keep): string =>
+  `for ${days} days and up to ${Math.round(bytes / 2 ** 20)} MB`;

@@ -1,5 +1,5 @@
 import { kinds, type PipelineRun, type Pod, type TaskRun } from '@tagboat/api';
-import { notFound } from '@tagboat/base';
+import { isReason, notFound } from '@tagboat/base';
 import { type Client, splitLines, until } from '@tagboat/client';
 import { defineCommand } from 'citty';
 import pc from 'picocolors';
@@ -47,6 +47,8 @@ interface ShownPod {
   readonly namespace: string;
   readonly name: string;
   readonly title: string;
+  /** What is known of its containers though it is gone: the pod of a run that was cancelled or ran too long is. */
+  readonly steps?: readonly string[];
 }
 
 async function* podsWith(client: Client, wanted: Wanted, scope: Scope): AsyncGenerator<ShownPod> {
@@ -135,21 +137,36 @@ function podOf({ metadata, status }: TaskRun): ShownPod | undefined {
     namespace: metadata.namespace ?? '',
     name: status.podName,
     title: metadata.labels?.['tekton.dev/pipelineTask'] ?? metadata.name,
+    steps: (status.steps ?? []).map(({ container }) => container),
   };
 }
 
-async function containersOf(client: Client, { namespace, name }: ShownPod): Promise<string[]> {
-  const found = await client.get<Pod>({ type: kinds.Pod, namespace, name });
-  return (found?.spec?.containers ?? []).map((container) => container.name);
+async function containersOf(
+  client: Client,
+  { namespace, name, steps = [] }: ShownPod,
+): Promise<readonly string[]> {
+  const found = await client.get<Pod>({ type: kinds.Pod, namespace, name }).catch(absent);
+  return found ? (found.spec?.containers ?? []).map((container) => container.name) : steps;
+}
+
+function absent(error: unknown): undefined {
+  if (!isReason(error, 'NotFound')) throw error;
 }
 
 async function print(client: Client, pod: ShownPod, follow: boolean): Promise<void> {
   process.stdout.write(`${pc.bold(pod.title)}\n`);
   for (const container of await containersOf(client, pod)) {
     let printed = false;
-    for await (const text of client.logs({ ...pod, container }, { follow })) {
+    try {
+      for await (const text of client.logs({ ...pod, container }, { follow })) {
+        printed = true;
+        process.stdout.write(text);
+      }
+    } catch (error) {
+      // One that is no longer kept must not hide the others.
+      if (!isReason(error, 'NotFound')) throw error;
       printed = true;
-      process.stdout.write(text);
+      process.stdout.write(pc.dim(`(${(error as Error).message})\n`));
     }
     if (!printed) process.stdout.write(pc.dim('(nothing)\n'));
   }
@@ -158,11 +175,17 @@ async function print(client: Client, pod: ShownPod, follow: boolean): Promise<vo
 async function printJson(client: Client, pod: ShownPod, follow: boolean): Promise<void> {
   const { namespace, name, title } = pod;
   for (const container of await containersOf(client, pod)) {
-    const text = client.logs({ ...pod, container }, { follow, timestamps: true });
-    for await (const stamped of splitLines(text)) {
-      const at = stamped.indexOf(' ');
-      const [time, line] = [stamped.slice(0, at), stamped.slice(at + 1)];
-      say(JSON.stringify({ namespace, pod: name, task: title, container, time, line }));
+    const about = { namespace, pod: name, task: title, container };
+    try {
+      const text = client.logs({ ...pod, container }, { follow, timestamps: true });
+      for await (const stamped of splitLines(text)) {
+        const at = stamped.indexOf(' ');
+        const [time, line] = [stamped.slice(0, at), stamped.slice(at + 1)];
+        say(JSON.stringify({ ...about, time, line }));
+      }
+    } catch (error) {
+      if (!isReason(error, 'NotFound')) throw error;
+      say(JSON.stringify({ ...about, missing: (error as Error).message }));
     }
   }
 }
