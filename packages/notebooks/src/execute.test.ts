@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -131,14 +131,24 @@ describe.skipIf(missing)(`executeNotebook with a real kernel${missing ? ` (${mis
   it('answers no question, ends well at sys.exit(), and runs what a kernel registered for its end', async () => {
     const asked = await run(notebook(code('input("name? ")')));
     expect(asked.error).toMatchObject({ exceptionName: 'StdinNotImplementedError' });
+    let saved = '';
+    const onRan = () => {
+      saved = readFileSync(join(directory, 'out.ipynb'), 'utf8');
+      writeFileSync(join(directory, 'ran'), '');
+    };
+    const atExit = `import atexit, pathlib, time
+def end():
+    while not pathlib.Path("ran").exists():
+        time.sleep(0.01)
+    pathlib.Path("ended").write_text("yes")
+atexit.register(end)`;
     const ended = await run(
-      notebook(
-        code('import atexit, pathlib; atexit.register(lambda: pathlib.Path("ended").write_text("yes"))'),
-        code('import sys; sys.exit()'),
-        code('1/0'),
-      ),
+      notebook(code(atExit), code('import sys; sys.exit()'), code('1/0')),
+      {},
+      { onRan },
     );
     expect(ended.error).toBeUndefined();
+    expect(saved).toBe(await readFile(join(directory, 'out.ipynb'), 'utf8'));
     expect(ended.output!.cells[2]?.execution_count).toBeNull();
     expect(existsSync(join(directory, 'ended'))).toBe(true);
   });

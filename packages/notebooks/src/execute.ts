@@ -56,6 +56,8 @@ export interface ExecuteOptions {
   readonly memory?: () => Promise<GroupMemory | undefined>;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: NotebookEvent) => void;
+  /** Called when all cells have run and the notebook is saved, while the kernel ends: that may take some time. */
+  readonly onRan?: () => void;
 }
 
 export interface NotebookResult {

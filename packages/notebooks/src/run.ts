@@ -67,15 +67,17 @@ export class NotebookRun implements Disposable {
         ran = position + 1;
         if ((await this.#cell(cell, { index: ran, total: cells.length })) === 'exit') break;
       }
-      await this.#kernel.shutdown();
     } catch (error) {
       this.#papermill({ exception: true });
       await this.#saver.now();
       throw error;
     }
+    const seconds = this.#seconds(this.#started);
     this.#papermill({ exception: false });
-    await this.#saver.now();
-    return { cells: ran, seconds: this.#seconds(this.#started) };
+    const ended = this.#kernel.shutdown();
+    const saved = this.#saver.now().then(() => this.#options.onRan?.());
+    await Promise.all([ended, saved]);
+    return { cells: ran, seconds };
   }
 
   async #cell(cell: Cell, place: { index: number; total: number }): Promise<'exit' | undefined> {

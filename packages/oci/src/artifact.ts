@@ -34,16 +34,11 @@ export async function fileDigest(path: string): Promise<Digest> {
 /** Pushes files as one OCI artifact (image spec 1.1, "Guidelines for Artifact Usage"; titles as ORAS sets them). The same files give the same digest. */
 export async function pushArtifact(client: RegistryClient, artifact: PushArtifact): Promise<Digest> {
   const { repository } = artifact;
-  const layers: Descriptor[] = [];
-  for (const { name, path } of [...artifact.files].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const { size } = await lstat(path);
-    const digest = await fileDigest(path);
-    await client.putBlob(repository, { digest, size }, { path });
-    layers.push({ mediaType: fileType, digest, size, annotations: { [titleAnnotation]: name } });
-  }
+  const blobs = await fileBlobs([...artifact.files].sort((a, b) => (a.name < b.name ? -1 : 1)));
   const empty = new TextEncoder().encode('{}');
   const config: Descriptor = { mediaType: mediaTypes.empty, digest: sha256(empty), size: empty.length };
-  await client.putBlob(repository, config, { bytes: empty });
+  await client.putBlobs(repository, [...blobs, { descriptor: config, source: { bytes: empty } }]);
+  const layers = blobs.map(({ descriptor }) => descriptor);
   const manifest: ImageManifest = {
     schemaVersion: 2,
     mediaType: mediaTypes.manifest,
@@ -57,6 +52,25 @@ export async function pushArtifact(client: RegistryClient, artifact: PushArtifac
   for (const reference of [digest, ...(artifact.tags ?? [])])
     await client.putManifest(repository, reference, { bytes, mediaType: mediaTypes.manifest });
   return digest;
+}
+
+/** Uploads files of an artifact that is pushed later, if they are then still the same. */
+export async function pushAhead(
+  client: RegistryClient,
+  { repository, files }: Pick<PushArtifact, 'repository' | 'files'>,
+): Promise<void> {
+  await client.putBlobs(repository, await fileBlobs(files));
+}
+
+async function fileBlobs(files: readonly ArtifactFile[]) {
+  const blobs: { descriptor: Descriptor; source: { path: string } }[] = [];
+  for (const { name, path } of files) {
+    const { size } = await lstat(path);
+    const digest = await fileDigest(path);
+    const annotations = { [titleAnnotation]: name };
+    blobs.push({ descriptor: { mediaType: fileType, digest, size, annotations }, source: { path } });
+  }
+  return blobs;
 }
 
 export interface PulledArtifact {

@@ -30,6 +30,8 @@ const manifestTypes = [
   mediaTypes.dockerIndex,
 ].join(', ');
 
+const uploadsAtOnce = 4;
+
 /** A client of one OCI registry (distribution spec 1.1). Everything read is verified against its digest. */
 export class RegistryClient {
   readonly host: string;
@@ -105,6 +107,21 @@ export class RegistryClient {
       duplex: 'half',
     } as RequestInit);
     await this.#check(response, `upload a blob to ${repository}`);
+  }
+
+  /** Uploads blobs that are not there, some at a time. */
+  async putBlobs(
+    repository: string,
+    blobs: readonly {
+      readonly descriptor: Pick<Descriptor, 'digest' | 'size'>;
+      readonly source: BlobSource;
+    }[],
+  ): Promise<void> {
+    const left = blobs.values();
+    const upload = async () => {
+      for (const { descriptor, source } of left) await this.putBlob(repository, descriptor, source);
+    };
+    await Promise.all(Array.from({ length: uploadsAtOnce }, upload));
   }
 
   /** The bytes of a small blob. @throws `NotFound`, `DigestMismatch` */

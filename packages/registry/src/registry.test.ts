@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sha256, silentLogger } from '@tagboat/base';
-import { pullArtifact, pushArtifact, RegistryClient } from '@tagboat/oci';
+import { pullArtifact, pushAhead, pushArtifact, RegistryClient } from '@tagboat/oci';
 import Fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BlobStore, describeRepository, listRepositories, registryPlugin } from './index.ts';
@@ -46,6 +46,31 @@ describe('registry', () => {
     expect(pulled).toMatchObject({ digest, annotations: { a: 'b' }, files: ['models/m.bin'] });
     expect(await readFile(join(directory, 'out/models/m.bin'), 'utf8')).toBe('weights');
     expect(await client.tags('demo/m/model')).toEqual(['v1']);
+  });
+
+  it('uploads ahead what an artifact will hold: then nothing of it is uploaded again', async () => {
+    const files = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({
+      name,
+      path: join(directory, `ahead-${name}`),
+    }));
+    for (const { name, path } of files) await writeFile(path, `content of ${name}`);
+    const about = { repository: 'demo/ahead', artifactType: 'application/x.model', files };
+    await pushAhead(client, about);
+    let uploads = 0;
+    const counting = new (class extends RegistryClient {
+      override async putBlob(...blob: Parameters<RegistryClient['putBlob']>) {
+        if (!(await this.hasBlob(blob[0], blob[1].digest))) uploads++;
+        return super.putBlob(...blob);
+      }
+    })({ url });
+    await writeFile(files[0]!.path, 'changed since');
+    const digest = await pushArtifact(counting, about);
+    // The changed file, and the empty configuration.
+    expect(uploads).toBe(2);
+    const source = { repository: about.repository, reference: digest };
+    await pullArtifact(client, source, join(directory, 'out'));
+    expect(await readFile(join(directory, 'out/a'), 'utf8')).toBe('changed since');
+    expect(await readFile(join(directory, 'out/f'), 'utf8')).toBe('content of f');
   });
 
   it('lists manifests newest first with tags, layers and sizes', async () => {

@@ -7,7 +7,7 @@ import { type Environment, ensureEnvironment, findRequirementsFile } from '@tagb
 import type { StepContext } from './context.ts';
 import { environmentFor } from './environment.ts';
 import { execute, runSaying, userEnvironment } from './execute.ts';
-import { pushNotebooks } from './train.ts';
+import { pushNotebooks } from './outcome.ts';
 import { definitions } from './workbench-environments.ts';
 
 /** Runs one node of an Elyra pipeline: its file and dependencies, the outputs of the nodes before it, its variables. */

@@ -19,7 +19,7 @@ interface Evaluation {
   readonly model: ModelFile;
   readonly data: readonly PinnedData[];
   /** Called when the user's code is started. */
-  readonly onBegin?: () => void;
+  readonly onStart?: () => void;
 }
 
 /** Measures the model, compares it with the deployed one on the same data, and holds both against the gates. */
@@ -37,7 +37,7 @@ export async function evaluate(context: StepContext): Promise<void> {
   const begun = Promise.withResolvers<void>();
   const release = begun.promise.then(() => deployedIfCompared(context, model));
   release.catch(() => undefined);
-  const metrics = await measure(context, { ...evaluation, onBegin: begun.resolve }, digest).finally(
+  const metrics = await measure(context, { ...evaluation, onStart: begun.resolve }, digest).finally(
     begun.resolve,
   );
   for (const [name, value] of Object.entries(metrics)) context.say(`${name}: ${value}`);
@@ -126,11 +126,12 @@ async function measure(context: StepContext, evaluation: Evaluation, digest: str
   await rm(target, { force: true });
   const seen = new Set(files.map(({ path }) => path));
   const undeclared = (await commit.files()).map(({ path }) => path).filter((path) => !seen.has(path));
-  const executed = execute(context, {
+  await execute(context, {
     step,
     workdir,
     python: pythonOf(context),
     notebooks: join(kept, 'notebooks'),
+    ...(evaluation.onStart ? { onStart: evaluation.onStart } : {}),
     undeclared: new Set(undeclared),
     variables: {
       ...dataVariables(data, workdir),
@@ -139,8 +140,6 @@ async function measure(context: StepContext, evaluation: Evaluation, digest: str
       TAGBOAT_PARAMETERS: JSON.stringify(step.parameters),
     },
   });
-  evaluation.onBegin?.();
-  await executed;
   const text = await readFile(target, 'utf8').catch(() => {
     throw notFound(`the evaluation ended without writing its metrics to ${file}`, {
       hint: 'write them there as JSON, or correct evaluate.metrics in tagboat.yaml; the full path is in the variable TAGBOAT_METRICS',

@@ -16,6 +16,7 @@ export async function runNotebook(
   const name = step.notebook!;
   const outputPath = join(notebooks, basename(name));
   await mkdir(notebooks, { recursive: true });
+  execution.onStart?.();
   // Notebooks show their pictures: the kernel chooses the backend that does.
   const { MPLBACKEND: _backend, ...variables } = env;
   try {
@@ -29,6 +30,7 @@ export async function runNotebook(
       env: { ...variables, JPY_PARENT_PID: String(process.pid) },
       ...(context.signal ? { signal: context.signal } : {}),
       onEvent: (event) => report(context, name, event),
+      ...(execution.onRan ? { onRan: execution.onRan } : {}),
     });
     context.say(`${name}: ${cells} cells in ${formatDuration(seconds * 1000)}`);
   } catch (error) {

@@ -15,6 +15,10 @@ export interface Execution {
   readonly variables: Readonly<Record<string, string>>;
   /** Where the executed notebook goes. */
   readonly notebooks: string;
+  /** Called when the user's code has been started. */
+  readonly onStart?: () => void;
+  /** Called when a notebook's cells have run, while its kernel ends. */
+  readonly onRan?: () => void;
   /** Tracked files that the step does not see, for the error about a missing one. */
   readonly undeclared: ReadonlySet<string>;
 }
@@ -70,10 +74,9 @@ export async function execute(context: StepContext, execution: Execution): Promi
       : [step.command![0]!, step.command!.slice(1)];
   const name = step.script ?? step.command!.join(' ');
   context.say(`runs ${name}`);
-  const { code, output } = await runSaying(context, resolveCommand(command, python), args, {
-    cwd: workdir,
-    env,
-  });
+  const running = runSaying(context, resolveCommand(command, python), args, { cwd: workdir, env });
+  execution.onStart?.();
+  const { code, output } = await running;
   if (code !== 0) throw scriptFailed(execution, name, { code, output });
 }
 

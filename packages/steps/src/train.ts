@@ -11,10 +11,10 @@ import { pythonOf } from './environment-python.ts';
 import { execute } from './execute.ts';
 import { inputFiles, materialise, reuseKey } from './inputs.ts';
 import { inContext } from './model-paths.ts';
+import { pushNotebooks, pushOutcomeAhead } from './outcome.ts';
 import { makeReference, trainedReference } from './reference.ts';
 
 export const modelType = 'application/vnd.tagboat.model.v1';
-const notebooksType = 'application/vnd.tagboat.notebooks.v1';
 
 /** The variables by which a user's code finds its data. */
 export function dataVariables(data: readonly PinnedData[], workdir: string): Record<string, string> {
@@ -60,6 +60,41 @@ export async function train(context: StepContext, server: string): Promise<void>
   const workdir = await materialise(context, { commit, model, files, data, name: 'work' });
   const all = new Set((await commit.files()).map(({ path }) => path));
   for (const { path } of files) all.delete(path);
+  const notebook = await runSteps(context, {
+    model,
+    workdir,
+    out,
+    outputs,
+    data,
+    reference,
+    undeclared: all,
+  });
+  const kept = (await readdir(out, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(out.length + 1));
+  const values = { notebook, run: context.optional('TAGBOAT_RUN') ?? '' };
+  await Promise.all([
+    reuse !== 'never' && remember(context, key, { directory: out, files: kept, values }),
+    finish({ reused: false, notebook }),
+  ]);
+}
+
+interface Training {
+  readonly model: ModelFile;
+  readonly workdir: string;
+  /** Where what is kept goes. */
+  readonly out: string;
+  /** What the steps leave besides the model. */
+  readonly outputs: readonly string[];
+  readonly data: readonly PinnedData[];
+  readonly reference: string | undefined;
+  readonly undeclared: ReadonlySet<string>;
+}
+
+/** Runs the steps and keeps what they leave. @returns the digest of the executed notebooks */
+async function runSteps(context: StepContext, training: Training): Promise<string> {
+  const { model, workdir, out, outputs, data, reference, undeclared } = training;
+  const { steps } = model.spec.train!;
   const notebooks = join(out, 'notebooks');
   const artifact = join(workdir, model.spec.artifact.path);
   await mkdir(dirname(artifact), { recursive: true });
@@ -74,6 +109,10 @@ export async function train(context: StepContext, server: string): Promise<void>
     await context.result('notebook', digest);
     return digest;
   };
+  let ahead: Promise<void> | undefined;
+  const onRan = () => {
+    ahead = pushOutcomeAhead(context, { artifact, notebooks });
+  };
   try {
     for (const step of steps)
       await execute(context, {
@@ -81,33 +120,25 @@ export async function train(context: StepContext, server: string): Promise<void>
         workdir,
         python: pythonOf(context),
         notebooks,
-        undeclared: all,
+        undeclared,
+        ...(step === steps.at(-1) ? { onRan } : {}),
         variables: { ...variables, TAGBOAT_PARAMETERS: JSON.stringify(step.parameters) },
       });
   } catch (error) {
     await reportNotebooks();
     throw error;
   }
+  await ahead;
   const reported = reportNotebooks();
   reported.catch(() => undefined);
   // The notebooks are there even where the model is not.
-  await keepOutputs(model, { workdir, out, outputs }).finally(() => reported);
-  const notebook = await reported;
-  const kept = (await readdir(out, { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(out.length + 1));
-  if (reuse !== 'never')
-    await remember(context, key, {
-      directory: out,
-      files: kept,
-      values: { notebook, run: context.optional('TAGBOAT_RUN') ?? '' },
-    });
-  await finish({ reused: false, notebook });
+  await keepOutputs(model, training).finally(() => reported);
+  return reported;
 }
 
 async function keepOutputs(
   model: ModelFile,
-  { workdir, out, outputs }: { workdir: string; out: string; outputs: readonly string[] },
+  { workdir, out, outputs }: Pick<Training, 'workdir' | 'out' | 'outputs'>,
 ): Promise<void> {
   const artifact = model.spec.artifact.path;
   const path = join(workdir, artifact);
@@ -164,18 +195,6 @@ async function takeCommitted(
   context.say(`takes the committed model ${path}`);
   await report(context, { ...(await publish(context, { ...taken, out })), reused: false, notebook: '' });
   await context.result('key', '');
-}
-
-export async function pushNotebooks(context: StepContext, directory: string): Promise<string | undefined> {
-  const names = await readdir(directory).catch(() => []);
-  if (names.length === 0) return undefined;
-  const run = context.optional('TAGBOAT_RUN');
-  return pushArtifact(await context.registry(), {
-    repository: context.artifacts('notebooks'),
-    tags: run ? [run] : [],
-    artifactType: notebooksType,
-    files: names.map((name) => ({ name, path: join(directory, name) })),
-  });
 }
 
 /** Makes the reference of the model's inputs, and pushes both as one artifact. */
