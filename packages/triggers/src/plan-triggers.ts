@@ -41,3 +41,21 @@ export function refsToHandle(
 export function nextSequence(ledger: readonly HandledRef[]): number {
   return Math.max(0, ...ledger.map(({ spec }) => spec?.sequence ?? 0)) + 1;
 }
+
+/** So many branches are handled together: what they write is then on disk together, too. */
+const mostTogether = 10;
+
+/**
+ * The refs in their order, those together that may be handled at the same time: branches other than the default one. Tags
+ * and that go one after another, since the models are what the last of them declares.
+ */
+export function inGroups(refs: readonly RefToHandle[], defaultBranch: string): RefToHandle[][] {
+  const groups: RefToHandle[][] = [];
+  const isSide = (ref: RefToHandle | undefined) => ref?.kind === 'branch' && ref.short !== defaultBranch;
+  for (const ref of refs) {
+    const last = groups.at(-1);
+    if (last && last.length < mostTogether && isSide(ref) && isSide(last[0])) last.push(ref);
+    else groups.push([ref]);
+  }
+  return groups;
+}

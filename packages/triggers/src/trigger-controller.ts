@@ -1,9 +1,9 @@
-import { kinds, type Repository, type ResourceKey } from '@tagboat/api';
+import { type HandledRef, kinds, type Repository, type ResourceKey } from '@tagboat/api';
 import { timestamp } from '@tagboat/base';
 import { Controller, type Result } from '@tagboat/controller';
 import { mutate } from '@tagboat/store';
 import { Ledger } from './ledger.ts';
-import { nextSequence, type RefToHandle, refsToHandle } from './plan-triggers.ts';
+import { inGroups, nextSequence, type RefToHandle, refsToHandle } from './plan-triggers.ts';
 import { RunMaker, type TriggerOptions } from './run-maker.ts';
 
 /** So many refs are handled before it is looked again: a tag that was pushed meanwhile then comes first. */
@@ -38,18 +38,29 @@ async function handleRefs(options: TriggerOptions, key: ResourceKey): Promise<Re
     return undefined;
   }
   if (refs.length === 0) return undefined;
+  await handleSome(options, { repository, ledger, entries, refs: refs.slice(0, mostAtOnce) });
+  return refs.length > mostAtOnce ? { again: 0 } : undefined;
+}
+
+async function handleSome(
+  options: TriggerOptions,
+  about: { repository: Repository; ledger: Ledger; entries: HandledRef[]; refs: readonly RefToHandle[] },
+): Promise<void> {
+  const { repository, ledger, entries, refs } = about;
   const mirror = await options.mirrorOf(repository);
   const maker = new RunMaker(options);
   let sequence = nextSequence(entries);
-  for (const ref of refs.slice(0, mostAtOnce)) {
-    const made = await maker.make({ repository, mirror, ref, ledger: entries }, { sequence });
-    await ledger.record(ref, { sequence, ...made });
+  const handle = async (ref: RefToHandle, own: number) => {
+    const made = await maker.make({ repository, mirror, ref, ledger: entries }, { sequence: own });
+    await ledger.record(ref, { sequence: own, ...made });
     await ledger.forgetBefore(ref, entries);
     const what = made.runs.length > 0 ? made.runs.join(', ') : `nothing to do: ${made.reason ?? ''}`;
-    options.log.info(`${ref.kind} ${ref.short}: ${what}`, { repository: key.name });
-    sequence++;
+    options.log.info(`${ref.kind} ${ref.short}: ${what}`, { repository: repository.metadata.name });
+  };
+  for (const group of inGroups(refs, repository.status?.defaultBranch ?? 'main')) {
+    const handled = await Promise.allSettled(group.map((ref) => handle(ref, sequence++)));
+    for (const outcome of handled) if (outcome.status === 'rejected') throw outcome.reason;
   }
-  return refs.length > mostAtOnce ? { again: 0 } : undefined;
 }
 
 /** What an outside repository had when it was connected is known, but not run. */
