@@ -1,9 +1,22 @@
+import { spawnSync } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { type DriftReport, findCondition, kinds, type PipelineRun } from '@tagboat/api';
-import { finishedRun, PlatformProcess, serving, tinyProject, until, WorkingCopy } from '@tagboat/dev-env';
+import {
+  finishedRun,
+  openBrowser,
+  PlatformProcess,
+  serving,
+  tinyProject,
+  until,
+  WorkingCopy,
+} from '@tagboat/dev-env';
 import { type Model, runAnnotations, runLabels } from '@tagboat/render';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const opened = await openBrowser();
+if (typeof opened === 'string' && process.env.CI) throw new Error(opened);
 
 /** Rows of a table whose numbers are spread around a middle. */
 const table = (middle: number) =>
@@ -44,6 +57,7 @@ beforeAll(async () => {
   await serving(await platform.client(), { namespace: 'demo-staging', model: 'tiny', tag: 'v1.0.0' });
 }, 120_000);
 afterAll(async () => {
+  if (typeof opened !== 'string') await opened.close();
   data.close();
   await copy?.[Symbol.asyncDispose]();
   await platform?.[Symbol.asyncDispose]();
@@ -126,3 +140,29 @@ test('drift retrains once, on the new data, and the new version is what is compa
   await drifting('InputsSteady');
   expect(await retrainings()).toEqual([expect.stringMatching(/^drift since /)]);
 });
+
+test.skipIf(typeof opened === 'string')(
+  'the console says what drifts, and that again is not before the window has passed',
+  { timeout: 180_000 },
+  async () => {
+    if (typeof opened === 'string') throw new Error(opened);
+    const root = join(import.meta.dirname, '..');
+    const built = spawnSync(process.execPath, [join(root, 'scripts', 'build-console.mjs')]);
+    expect(built.status, String(built.stderr)).toBe(0);
+    await ask(600, 300);
+    await drifting('InputsDrift');
+    const page = await opened.newPage();
+    page.setDefaultTimeout(30_000);
+    await page.goto(`${platform.url}/?token=${await platform.token()}`);
+    await page.getByText('tiny is asked what it was not trained for').waitFor();
+    await page.getByText(/^x \d.* ago$/).waitFor();
+    await page.goto(`${platform.url}/models/demo/tiny?tab=drift&environment=staging`);
+    const feature = page.getByRole('region', { name: 'x', exact: true });
+    await feature.getByText(/^psi \d/).waitFor();
+    await feature.getByRole('row', { name: /^> \d+/ }).waitFor();
+    await page.getByText(/^380 inputs of 24h beside 400 of training/).waitFor();
+    await page.goto(`${platform.url}/models/demo/tiny?tab=traffic&environment=staging`);
+    await page.getByRole('cell', { name: 'POST /predict' }).first().waitFor();
+    expect(await retrainings()).toHaveLength(1);
+  },
+);

@@ -92,6 +92,14 @@ export interface ModelStatus {
   readonly commit?: string;
   readonly lastRetrain?: { readonly at: string; readonly outcome: string; readonly message: string };
   readonly lastScheduled?: string;
+  /** The feature that is furthest from its reference, of the condition `Drifting`. */
+  readonly drift?: {
+    readonly environment: string;
+    readonly feature: string;
+    readonly method: DriftMethod;
+    /** To two digits. */
+    readonly score: number;
+  };
   /** The newest retraining that drift asked for. */
   readonly driftRetrain?: { readonly at: string; readonly since: string };
 }

@@ -26,7 +26,7 @@ import { driftMetrics } from './drift-metrics.ts';
 import { InputWindow, type ServerInputs } from './input-window.ts';
 import { parseProfile } from './profile.ts';
 import { fetchInputs } from './server-inputs.ts';
-import { driftingCondition, judgeInputs, type Seen } from './verdict.ts';
+import { driftingCondition, furthestOf, judgeInputs, type Seen, worstOf } from './verdict.ts';
 import { WindowFiles } from './window-files.ts';
 
 export interface DriftWatchOptions {
@@ -152,7 +152,8 @@ export class DriftWatch implements AsyncDisposable {
       minSamples,
       environments,
     });
-    await this.#say(model, driftingCondition(environments));
+    const worst = worstOf(environments);
+    await this.#say(model, { condition: driftingCondition(worst), furthest: furthestOf(worst, settings) });
   }
 
   async #seen(place: Place, settings: DriftSettings): Promise<Seen> {
@@ -221,7 +222,8 @@ export class DriftWatch implements AsyncDisposable {
     }
   }
 
-  async #say(model: Model, condition: Condition | undefined): Promise<void> {
+  async #say(model: Model, said: Said | undefined): Promise<void> {
+    const condition = said?.condition;
     const before = findCondition(model.status?.conditions, 'Drifting');
     if (condition ? isSame(before, condition) : !before) return;
     const now = timestamp(this.#options.clock);
@@ -231,7 +233,8 @@ export class DriftWatch implements AsyncDisposable {
         const conditions = condition
           ? withCondition(others, condition, now)
           : others.filter(({ type }) => type !== 'Drifting');
-        draft.status = { ...draft.status, conditions };
+        const { drift: _before, ...status } = draft.status ?? {};
+        draft.status = { ...status, conditions, ...(said?.furthest ? { drift: said.furthest } : {}) };
       });
     } catch (error) {
       if (isReason(error, 'NotFound')) return;
@@ -247,6 +250,11 @@ export class DriftWatch implements AsyncDisposable {
         : (['Normal', status === 'False' ? 'InputsSteady' : 'DriftUnknown'] as const);
     this.#options.events.record(model, { type, reason, message });
   }
+}
+
+interface Said {
+  readonly condition: Condition;
+  readonly furthest: ReturnType<typeof furthestOf>;
 }
 
 const keptFor = 24 * 3600_000;

@@ -215,6 +215,12 @@ describe('watching', () => {
       'InputsDrift',
       'staging: x psi 1.5 (threshold 0.2); 1 of 2 features drift',
     ]);
+    expect((await store.get<Model>(modelKey))?.status?.drift).toEqual({
+      environment: 'staging',
+      feature: 'x',
+      method: 'psi',
+      score: 1.5,
+    });
     expect(watch.metricsText()).toMatch(
       /tagboat_model_input_drift\{namespace="demo-staging",name="tiny",version="m1",feature="x",method="psi"\} 1\.\d+/,
     );

@@ -1,5 +1,5 @@
 import type { Condition, EnvironmentDrift, FeatureDrift } from '@tagboat/api';
-import type { DriftSettings } from '@tagboat/render';
+import type { DriftSettings, Model } from '@tagboat/render';
 import { distanceOf, sharesOf } from './distance.ts';
 import { binLabels, type Profile } from './profile.ts';
 
@@ -81,11 +81,15 @@ function featuresOf(seen: Extract<Seen, { kind: 'inputs' }>, { method }: DriftSe
 
 const rank = { drifting: 0, steady: 1, unknown: 2 } as const;
 
-/** The condition `Drifting` of a model: the worst that is known of any environment. */
-export function driftingCondition(environments: readonly EnvironmentDrift[]): Condition {
-  const [worst] = [...environments].sort(
+/** The environment that is worst off, of those where anything is known. */
+export function worstOf(environments: readonly EnvironmentDrift[]): EnvironmentDrift | undefined {
+  return [...environments].sort(
     (a, b) => rank[a.state] - rank[b.state] || (b.features[0]?.score ?? 0) - (a.features[0]?.score ?? 0),
-  );
+  )[0];
+}
+
+/** The condition `Drifting` of a model. */
+export function driftingCondition(worst: EnvironmentDrift | undefined): Condition {
   if (!worst)
     return { type: 'Drifting', status: 'Unknown', reason: 'NotDeployed', message: 'nothing is deployed yet' };
   const status = { drifting: 'True', steady: 'False', unknown: 'Unknown' } as const;
@@ -95,4 +99,20 @@ export function driftingCondition(environments: readonly EnvironmentDrift[]): Co
     reason: worst.reason,
     message: `${worst.environment}: ${worst.message}`,
   };
+}
+
+/** The furthest feature of an environment whose state is known, for `Model.status.drift`. */
+export function furthestOf(
+  worst: EnvironmentDrift | undefined,
+  { method }: DriftSettings,
+): NonNullable<Model['status']>['drift'] {
+  const feature = worst?.state === 'unknown' ? undefined : worst?.features[0];
+  return (
+    feature && {
+      environment: worst!.environment,
+      feature: feature.name,
+      method,
+      score: Number(shownScore(feature.score)),
+    }
+  );
 }

@@ -56,8 +56,16 @@ function released({ model, newest }: Loop): Concern[] {
   ];
 }
 
-function waiting({ project, model, environments, refused }: Loop): Concern[] {
+function waiting({ project, model, environments, refused, drifting }: Loop): Concern[] {
   const found: Concern[] = [];
+  if (drifting)
+    found.push({
+      severity: 'warning',
+      title: `${model} is asked what it was not trained for`,
+      body: drifting,
+      to: `/models/${project}/${model}?tab=drift`,
+      command: `tagboat drift ${model}`,
+    });
   if (refused)
     found.push({
       severity: 'warning',

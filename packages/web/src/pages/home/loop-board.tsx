@@ -26,7 +26,7 @@ export function LoopBoard({ loops }: { loops: readonly Loop[] }) {
 }
 
 function Station({ stage }: { stage: Stage }) {
-  const { name, status, main, mono, detail, at, to } = stage;
+  const { name, status, main, mono, detail, note, at, to } = stage;
   const content = (
     <>
       <span className="tb-station__dot">
@@ -37,6 +37,7 @@ function Station({ stage }: { stage: Stage }) {
         {main}
       </span>
       <span className="tb-station__detail" title={detail}>
+        {note && `${note} · `}
         {at ? <Ago at={at} /> : (detail ?? '')}
       </span>
     </>

@@ -60,7 +60,11 @@ function deployed(environment: string, tag: string, health = 'Healthy') {
 }
 
 function loop(more: Partial<LoopInputs> = {}, pairs: ReturnType<typeof deployed>[] = []) {
-  return loopOf(model, {
+  return loopOf(model, inputs(more, pairs));
+}
+
+function inputs(more: Partial<LoopInputs> = {}, pairs: ReturnType<typeof deployed>[] = []): LoopInputs {
+  return {
     repositories: [repository],
     runs: [run()],
     applications: pairs.map(({ application }) => application),
@@ -69,7 +73,7 @@ function loop(more: Partial<LoopInputs> = {}, pairs: ReturnType<typeof deployed>
     commits: new Map(),
     now: Date.parse('2026-11-24T12:00:00Z'),
     ...more,
-  });
+  };
 }
 const said = (value: ReturnType<typeof loop>) =>
   Object.fromEntries(value.stages.map(({ name, status, main }) => [name, [status, main]]));
@@ -87,6 +91,43 @@ test('each station of the loop, from commit to the next retraining', () => {
     Drift: [undefined, 'not watched'],
     Retraining: ['pending', 'next'],
   });
+});
+
+test('whether inputs drift, since when, and which feature most', () => {
+  const told = (
+    status: 'True' | 'False' | 'Unknown',
+    reason: string,
+    more: Partial<Model['status']> = {},
+  ) => {
+    const condition = {
+      type: 'Drifting',
+      status,
+      reason,
+      message: 'staging: x psi 1.5 (threshold 0.2)',
+      lastTransitionTime: '2026-11-24T11:00:00Z',
+    };
+    const drifted: Model = { ...model, status: { conditions: [condition], ...more } };
+    return loopOf(drifted, inputs());
+  };
+  const furthest = { environment: 'staging', feature: 'x', method: 'psi', score: 1.5 } as const;
+  const nothing = { at: '', outcome: 'NothingNew', message: 'drifting, nothing new to learn from' };
+  const found = told('True', 'InputsDrift', { drift: furthest, lastRetrain: nothing });
+  expect(found.stages.find(({ name }) => name === 'Drift')).toMatchObject({
+    status: 'warning',
+    main: 'drifting',
+    note: 'x 1.5',
+    at: '2026-11-24T11:00:00Z',
+    to: '/models/demo/prices?tab=drift',
+  });
+  expect(concernsOf([found])[0]).toMatchObject({
+    severity: 'warning',
+    title: 'prices is asked what it was not trained for',
+    body: 'staging: x psi 1.5 (threshold 0.2); drifting, nothing new to learn from',
+    command: 'tagboat drift prices',
+  });
+  expect(said(told('False', 'InputsSteady')).Drift).toEqual(['healthy', 'steady']);
+  expect(said(told('Unknown', 'TooFewRequests')).Drift).toEqual(['unknown', 'too few requests']);
+  expect(said(told('Unknown', 'NoReference')).Drift).toEqual(['unknown', 'no reference']);
 });
 
 test('the next retraining is the schedule’s', () => {

@@ -14,6 +14,8 @@ export interface Stage {
   readonly main: string;
   readonly mono?: boolean;
   readonly detail?: string;
+  /** What is said beside the age. */
+  readonly note?: string;
   /** RFC 3339: when it became so, or when it will. */
   readonly at?: string;
   readonly to?: string;
@@ -26,6 +28,8 @@ export interface Loop {
   readonly environments: readonly Environment[];
   readonly newest?: RunSummary;
   readonly refused?: string;
+  /** What the inputs' drift is, while they drift. */
+  readonly drifting?: string;
 }
 
 export interface Environment {
@@ -74,6 +78,7 @@ export function loopOf(model: Model, inputs: LoopInputs): Loop {
     ...(model.status?.lastRetrain?.outcome === 'Refused'
       ? { refused: model.status.lastRetrain.message }
       : {}),
+    ...driftingOf(model),
     stages: [
       commitStage(model, ofModel, inputs),
       tagStage(model, newest),
@@ -221,23 +226,44 @@ function trafficStage(
   };
 }
 
-/** Conditions of a Model that say whether its inputs drift. */
+/** What the drift is, and what its retraining found. */
+function driftingOf({ status }: Model): Pick<Loop, 'drifting'> {
+  const condition = findCondition(status?.conditions, 'Drifting');
+  if (condition?.status !== 'True') return {};
+  const learnt = status?.lastRetrain?.message ?? '';
+  return {
+    drifting: [condition.message, learnt.startsWith('drifting, ') ? learnt : ''].filter(Boolean).join('; '),
+  };
+}
+
+/** Why it is not known whether inputs drift, by the condition's reason. */
+const unknownWords: Readonly<Record<string, string>> = {
+  NotDeployed: 'nothing deployed',
+  NoReference: 'no reference',
+  TooFewRequests: 'too few requests',
+};
+
+/** Whether the inputs drift, and which feature is furthest from those of training. */
 function driftStage(model: Model): Stage {
-  const to = `/models/${model.metadata.namespace}/${model.metadata.name}`;
-  const drift = findCondition(model.status?.conditions, 'Drifting');
-  if (!drift)
+  const to = `/models/${model.metadata.namespace}/${model.metadata.name}?tab=drift`;
+  const condition = findCondition(model.status?.conditions, 'Drifting');
+  if (!condition)
     return {
       name: 'Drift',
       main: 'not watched',
-      detail: 'inputs are not compared with those of training yet',
+      detail: 'monitor.drift in tagboat.yaml compares inputs with those of training',
       to,
     };
+  const { status, reason = '', message, lastTransitionTime: at } = condition;
+  const furthest = model.status?.drift;
   return {
     name: 'Drift',
-    status: drift.status === 'True' ? 'warning' : drift.status === 'False' ? 'healthy' : 'unknown',
-    main: drift.status === 'True' ? 'drifting' : drift.status === 'False' ? 'steady' : 'not enough data',
-    ...(drift.message ? { detail: drift.message } : {}),
-    ...(drift.lastTransitionTime ? { at: drift.lastTransitionTime } : {}),
+    status: status === 'True' ? 'warning' : status === 'False' ? 'healthy' : 'unknown',
+    main:
+      status === 'True' ? 'drifting' : status === 'False' ? 'steady' : (unknownWords[reason] ?? 'not known'),
+    ...(furthest ? { note: `${furthest.feature} ${furthest.score}` } : {}),
+    ...(message ? { detail: message } : {}),
+    ...(at ? { at } : {}),
     to,
   };
 }

@@ -4,7 +4,7 @@ import { type Experiment, kinds } from '@tagboat/api';
 import type { Model } from '@tagboat/render/model-spec';
 import { recordInputsAnnotation, retrainAnnotation, runLabels } from '@tagboat/render/run-labels';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { Suspense, useMemo, useState } from 'react';
+import { Fragment, type ReactNode, Suspense, useMemo, useState } from 'react';
 import {
   ActionButton,
   Empty,
@@ -29,6 +29,7 @@ import './model.css';
 
 const Versions = lazyPart(() => import('./versions.tsx'), 'Versions');
 const Traffic = lazyPart(() => import('./traffic.tsx'), 'Traffic');
+const Drift = lazyPart(() => import('./drift.tsx'), 'Drift');
 const TryIt = lazyPart(() => import('./try-it.tsx'), 'TryIt');
 
 const tabs = [
@@ -37,6 +38,7 @@ const tabs = [
   { key: 'lineage', title: 'Lineage' },
   { key: 'try', title: 'Try it' },
   { key: 'traffic', title: 'Traffic' },
+  { key: 'drift', title: 'Drift' },
 ];
 
 export default function ModelPage() {
@@ -144,10 +146,20 @@ function Tab({ model, versions, environments }: TabProps) {
       return <TryIt model={name} environments={environments} appsUrl={appsUrl} />;
     case 'traffic':
       return (
-        <TrafficTab
-          {...{ project, model: name, environments }}
-          recordsInputs={model.metadata.annotations?.[recordInputsAnnotation] === 'true'}
-        />
+        <OfEnvironment tab="traffic" environments={environments}>
+          {(environment, chooser) => (
+            <Traffic
+              {...{ project, model: name, environment, chooser }}
+              recordsInputs={model.metadata.annotations?.[recordInputsAnnotation] === 'true'}
+            />
+          )}
+        </OfEnvironment>
+      );
+    case 'drift':
+      return (
+        <OfEnvironment tab="drift" environments={environments}>
+          {(environment, chooser) => <Drift {...{ project, model: name, environment, chooser }} />}
+        </OfEnvironment>
       );
     default:
       return <Overview {...{ model, environments, versions, appsUrl }} />;
@@ -170,24 +182,23 @@ function Lineage(props: Omit<Parameters<typeof LineageTab>[0], 'requests'>) {
   return <LineageTab {...props} requests={requests} />;
 }
 
-interface TrafficTabProps {
-  readonly project: string;
-  readonly model: string;
+interface OfEnvironmentProps {
+  readonly tab: string;
   readonly environments: readonly Environment[];
-  readonly recordsInputs: boolean;
+  readonly children: (environment: Environment, chooser: ReactNode) => ReactNode;
 }
 
-function TrafficTab({ project, model, environments, recordsInputs }: TrafficTabProps) {
+/** What is about one of the environments that serve, with the means to choose another. */
+function OfEnvironment({ tab, environments, children }: OfEnvironmentProps) {
   const search: { environment?: string } = useSearch({ strict: false });
   const navigate = useNavigate();
   const serving = environments.filter(({ place }) => place);
   const environment = serving.find(({ name }) => name === search.environment) ?? serving.at(-1);
   if (!environment) return <Empty title="Nothing is released yet">What is served is measured here.</Empty>;
   return (
-    <Traffic
-      key={environment.namespace}
-      {...{ project, model, environment, recordsInputs }}
-      chooser={
+    <Fragment key={environment.namespace}>
+      {children(
+        environment,
         <ToggleGroup aria-label="Environment">
           {serving.map(({ name }) => (
             <ToggleGroupItem
@@ -195,13 +206,11 @@ function TrafficTab({ project, model, environments, recordsInputs }: TrafficTabP
               text={name}
               buttonId={`environment-${name}`}
               isSelected={name === environment.name}
-              onChange={() =>
-                void navigate({ to: '.', search: { tab: 'traffic', environment: name } as never })
-              }
+              onChange={() => void navigate({ to: '.', search: { tab, environment: name } as never })}
             />
           ))}
-        </ToggleGroup>
-      }
-    />
+        </ToggleGroup>,
+      )}
+    </Fragment>
   );
 }
