@@ -5,6 +5,7 @@ import { Narrator } from './narrator.ts';
 import {
   badDataIsRefused,
   betterDataShipsItself,
+  inputsDrift,
   killedWhileTraining,
   rollBack,
   shipATag,
@@ -27,6 +28,7 @@ async function tour(): Promise<void> {
     badDataIsRefused,
     killedWhileTraining,
     traceAPrediction,
+    inputsDrift,
     rollBack,
   ])
     await scene(stage);

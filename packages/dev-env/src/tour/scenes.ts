@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { kinds, type TaskRun } from '@tagboat/api';
+import { findCondition, kinds, type TaskRun } from '@tagboat/api';
 import { sha256 } from '@tagboat/base';
 import { until } from '@tagboat/client';
+import type { Model } from '@tagboat/render';
 import { leftovers } from '../leftovers.ts';
 import { finishedRun, reasonOf } from '../waits.ts';
 import { model, project, type Stage } from './stage.ts';
@@ -149,6 +150,37 @@ export async function traceAPrediction(stage: Stage): Promise<void> {
     'and its digest is that of the file that was at the URL',
     sha256(stage.grid) === digest,
     digest,
+  );
+}
+
+export async function inputsDrift(stage: Stage): Promise<void> {
+  const { narrator, platform } = stage;
+  narrator.scene(
+    'Inputs drift',
+    `Then somebody asks about tests that fail as no test of the training did. What is asked is compared with what the model
+was trained for, each 15 s.`,
+  );
+  const broken = Array.from({ length: 100 }, (_, at) => ({
+    results: Array.from({ length: 40 }, (_result, run) => ((run * 7 + at) % 5 < 3 ? 'FAIL' : 'PASS')),
+  }));
+  for (const _ of [1, 2, 3]) await stage.ask(broken);
+  const found = await until<Model>(
+    await platform.client(),
+    { type: kinds.Model, namespace: project, what: 'the retraining that drift asks for' },
+    ({ status }) =>
+      status?.driftRetrain !== undefined && status.lastRetrain?.message.startsWith('drifting') === true,
+  );
+  const drifting = findCondition(found.status?.conditions, 'Drifting');
+  narrator.output((await stage.tagboat('drift', model)).stdout);
+  narrator.claim(
+    'the model says that its inputs drift, by which feature and how far',
+    drifting?.status === 'True' && / psi \d/.test(drifting.message ?? ''),
+    drifting,
+  );
+  narrator.claim(
+    'it looked for new data by itself, once, and there was nothing new to learn from',
+    found.status?.lastRetrain?.outcome === 'NothingNew',
+    found.status?.lastRetrain,
   );
 }
 

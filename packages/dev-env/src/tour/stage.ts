@@ -109,10 +109,11 @@ export class Stage implements AsyncDisposable {
     return serving(await this.platform.client(), { namespace, model, tag });
   }
 
-  async ask(): Promise<Answer> {
+  /** Asks staging about one test or several. */
+  async ask(asked: unknown = question): Promise<Answer> {
     const response = await fetch(`${this.platform.appsUrl}/${namespace}/${model}/predict`, {
       method: 'POST',
-      body: JSON.stringify(question),
+      body: JSON.stringify(asked),
     });
     const [body] = [await response.json()].flat() as [Answer['body']];
     return { status: response.status, body, modelDigest: response.headers.get('x-tagboat-model') ?? '' };

@@ -11,6 +11,7 @@ import {
 } from '@tagboat/api';
 import {
   type Clock,
+  canonicalJson,
   delay,
   describeError,
   isReason,
@@ -225,7 +226,8 @@ export class DriftWatch implements AsyncDisposable {
   async #say(model: Model, said: Said | undefined): Promise<void> {
     const condition = said?.condition;
     const before = findCondition(model.status?.conditions, 'Drifting');
-    if (condition ? isSame(before, condition) : !before) return;
+    if (condition ? isSame(before, condition) && isEqual(model.status?.drift, said?.furthest) : !before)
+      return;
     const now = timestamp(this.#options.clock);
     try {
       await mutateStatus<Model>(this.#options.store, keyOf(kinds.Model, model), (draft) => {
@@ -251,6 +253,9 @@ export class DriftWatch implements AsyncDisposable {
     this.#options.events.record(model, { type, reason, message });
   }
 }
+
+const isEqual = (a: object | undefined, b: object | undefined) =>
+  canonicalJson(a ?? {}) === canonicalJson(b ?? {});
 
 interface Said {
   readonly condition: Condition;

@@ -122,7 +122,7 @@ test('whether inputs drift, since when, and which feature most', () => {
   expect(concernsOf([found])[0]).toMatchObject({
     severity: 'warning',
     title: 'prices is asked what it was not trained for',
-    body: 'staging: x psi 1.5 (threshold 0.2); drifting, nothing new to learn from',
+    body: 'staging: x psi 1.5 (threshold 0.2); nothing new to learn from',
     command: 'tagboat drift prices',
   });
   expect(said(told('False', 'InputsSteady')).Drift).toEqual(['healthy', 'steady']);

@@ -231,9 +231,8 @@ function driftingOf({ status }: Model): Pick<Loop, 'drifting'> {
   const condition = findCondition(status?.conditions, 'Drifting');
   if (condition?.status !== 'True') return {};
   const learnt = status?.lastRetrain?.message ?? '';
-  return {
-    drifting: [condition.message, learnt.startsWith('drifting, ') ? learnt : ''].filter(Boolean).join('; '),
-  };
+  const known = learnt.startsWith('drifting, ') ? learnt.slice('drifting, '.length) : '';
+  return { drifting: [condition.message, known].filter(Boolean).join('; ') };
 }
 
 /** Why it is not known whether inputs drift, by the condition's reason. */

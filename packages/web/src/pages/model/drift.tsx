@@ -107,7 +107,7 @@ function Scores({ data }: { data: DriftData }) {
   return (
     <div className="tb-panel">
       <TimeChart
-        label={`${data.report.method} over 24 hours, of the features that are furthest`}
+        label={`${data.report.method} of the features that are furthest`}
         {...chart}
         format={numberText}
         height={220}

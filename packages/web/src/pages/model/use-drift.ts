@@ -12,8 +12,6 @@ export interface DriftData {
   readonly span: TrafficData['span'];
 }
 
-const hours = 24;
-const step = 300;
 /** Lines that a chart can hold apart. */
 export const mostLines = 4;
 
@@ -24,18 +22,24 @@ export function useDrift(project: string, model: string, namespace: string) {
     queryFn: async () => {
       const report = await fetchJson<DriftReport>(`/tagboat/drift/${project}/${model}`);
       const environment = report.environments.find((one) => one.namespace === namespace);
-      const end = Math.floor(Date.now() / 1000 / 15) * 15;
-      const span = { from: end - hours * 3600, to: end, step };
-      const query = `max by (feature) (tagboat_model_input_drift{namespace="${namespace}",name="${model}"})`;
-      const range = { query, start: String(span.from), end: String(span.to), step: String(step) };
-      const answer = await fetchJson<{ data: { result: MatrixSeries[] } }>(
-        withQuery('/prometheus/api/v1/query_range', range),
-      );
+      const day = await scoresOf(namespace, model, { hours: 24, step: 300 });
+      const young = day.result.every(({ values }) => values[0]![0] > day.span.to - 3600);
+      const { result, span } = young ? await scoresOf(namespace, model, { hours: 1, step: 15 }) : day;
       const furthest = (environment?.features ?? []).slice(0, mostLines).map(({ name }) => name);
-      const scores = furthest.flatMap(
-        (name) => answer.data.result.find(({ metric }) => metric.feature === name) ?? [],
-      );
+      const scores = furthest.flatMap((name) => result.find(({ metric }) => metric.feature === name) ?? []);
       return { report, environment, scores, span };
     },
   });
+}
+
+/** The figures of every feature over a span that ends now. */
+async function scoresOf(namespace: string, model: string, { hours, step }: { hours: number; step: number }) {
+  const to = Math.floor(Date.now() / 1000 / step) * step;
+  const span = { from: to - hours * 3600, to, step };
+  const query = `max by (feature) (tagboat_model_input_drift{namespace="${namespace}",name="${model}"})`;
+  const range = { query, start: String(span.from), end: String(span.to), step: String(step) };
+  const { data } = await fetchJson<{ data: { result: MatrixSeries[] } }>(
+    withQuery('/prometheus/api/v1/query_range', range),
+  );
+  return { result: data.result, span };
 }
