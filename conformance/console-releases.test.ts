@@ -296,5 +296,6 @@ const pages = [
   '/models/demo/tiny?tab=lineage',
   '/models/demo/tiny?tab=try',
   '/models/demo/tiny?tab=traffic',
+  '/models/demo/tiny?tab=drift',
   '/insights',
 ];

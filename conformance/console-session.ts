@@ -43,23 +43,9 @@ export class ConsoleSession implements AsyncDisposable {
   }
 
   /** What axe finds serious on these pages, in one of the themes. */
-  async audit(paths: readonly string[], theme: 'light' | 'dark'): Promise<string[]> {
-    const audited = await this.context.browser()!.newContext({
-      viewport: { width: 1280, height: 800 },
-      colorScheme: theme,
-      bypassCSP: true,
-      storageState: await this.context.storageState(),
-    });
-    const page = await audited.newPage();
-    const found: string[] = [];
-    for (const path of paths) {
-      await page.goto(`${this.platform.url}${path}`);
-      await settled(page);
-      await page.addScriptTag({ content: axeSource });
-      found.push(...(await violations(page)).map((problem) => `${path}: ${problem}`));
-    }
-    await audited.close();
-    return found;
+  audit(paths: readonly string[], theme: 'light' | 'dark'): Promise<string[]> {
+    const urls = paths.map((path) => `${this.platform.url}${path}`);
+    return auditPages(this.context, urls, theme);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -68,6 +54,29 @@ export class ConsoleSession implements AsyncDisposable {
     await this.platform[Symbol.asyncDispose]();
     await this.copy[Symbol.asyncDispose]();
   }
+}
+
+/** What axe finds serious on these pages, in one of the themes, for who is signed in in the context. */
+export async function auditPages(
+  context: BrowserContext,
+  urls: readonly string[],
+  theme: 'light' | 'dark',
+): Promise<string[]> {
+  await using audited = await context.browser()!.newContext({
+    viewport: { width: 1280, height: 800 },
+    colorScheme: theme,
+    bypassCSP: true,
+    storageState: await context.storageState(),
+  });
+  const page = await audited.newPage();
+  const found: string[] = [];
+  for (const url of urls) {
+    await page.goto(url);
+    await settled(page);
+    await page.addScriptTag({ content: axeSource });
+    found.push(...(await violations(page)).map((problem) => `${new URL(url).pathname}: ${problem}`));
+  }
+  return found;
 }
 
 /** Waits until a page shows what it has. */

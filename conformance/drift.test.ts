@@ -14,6 +14,7 @@ import {
 } from '@tagboat/dev-env';
 import { type Model, runAnnotations, runLabels } from '@tagboat/render';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { auditPages } from './console-session.ts';
 
 const opened = await openBrowser();
 if (typeof opened === 'string' && process.env.CI) throw new Error(opened);
@@ -161,6 +162,8 @@ test.skipIf(typeof opened === 'string')(
     await feature.getByText(/^psi \d/).waitFor();
     await feature.getByRole('row', { name: /^> \d+/ }).waitFor();
     await page.getByText(/^380 inputs of 24h beside 400 of training/).waitFor();
+    for (const theme of ['light', 'dark'] as const)
+      expect(await auditPages(page.context(), [page.url()], theme)).toEqual([]);
     await page.goto(`${platform.url}/models/demo/tiny?tab=traffic&environment=staging`);
     await page.getByRole('cell', { name: 'POST /predict' }).first().waitFor();
     expect(await retrainings()).toHaveLength(1);
