@@ -3,8 +3,17 @@ import { hostTools } from './host-tools.ts';
 import { ProcessDriver } from './process-driver.ts';
 import { SandboxDriver } from './sandbox-driver.ts';
 
-const [driver, user, directory, mount] = process.argv.slice(2) as [string, string, string, string];
+const [driver, user, directory, mount, image] = process.argv.slice(2) as [
+  string,
+  string,
+  string,
+  string,
+  string?,
+];
 const tools = hostTools({ tagboat: ['/bin/echo'], directories: [], python: async () => undefined });
+// Whether it may gain no privileges: 1.
+const privileges =
+  'while read name value; do case $name in NoNewPrivs:) gained=$value;; esac; done </proc/self/status';
 const uid = Number(user);
 // Only a pid namespace ends what its first process has started.
 const children = driver === 'process' ? '' : 'sleep 300 &';
@@ -13,8 +22,14 @@ await (driver === 'process' ? new ProcessDriver(tools) : new SandboxDriver({ too
     podUid: `orphan-${process.pid}`,
     directory: `${directory}/container`,
     hostname: 'orphan',
-    image: { kind: 'host', name: 'host' },
-    command: ['/bin/sh', '-c', `exec 9>/work/alive; echo up >&9; ${children} exec sleep 300`],
+    image: image
+      ? { kind: 'rootfs', digest: 'sha256:1', directory: image, config: {} }
+      : { kind: 'host', name: 'host' },
+    command: [
+      '/bin/sh',
+      '-c',
+      `exec 9>/work/alive; ${privileges}; echo "up $gained" >&9; ${children} exec sleep 300`,
+    ],
     environment: {},
     workingDir: '/work',
     mounts: [{ hostPath: mount, mountPath: '/work', readOnly: false }],

@@ -16,7 +16,7 @@ export async function copyPrivilegeTool(directory: string): Promise<boolean> {
   if (found?.code !== 0) return false;
   const [program, ...lines] = found.stdout.toString('utf8').trim().split('\n');
   const libraries = lines.flatMap((line) => /(\/\S+) \(0x/.exec(line)?.[1] ?? []);
-  const loader = libraries.find((path) => /\/ld[-.]/.test(basename(path)));
+  const loader = libraries.find((path) => /^ld[-.]/.test(basename(path)));
   if (!program || !loader) return false;
   await mkdir(directory, { recursive: true });
   await copyFile(await realpath(program), join(directory, 'setpriv'));
