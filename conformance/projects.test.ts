@@ -1,7 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type HandledRef, kinds, type PipelineRun, type Repository, resultsOf } from '@tagboat/api';
+import {
+  type Condition,
+  findCondition,
+  type HandledRef,
+  type KubernetesObject,
+  kinds,
+  type PipelineRun,
+  type Repository,
+  resultsOf,
+} from '@tagboat/api';
 import {
   failures,
   finishedRun,
@@ -96,6 +105,42 @@ spec:
   }
   const { items } = await client.list<PipelineRun>(kinds.PipelineRun, { namespace: 'pair' });
   expect(items).toHaveLength(2);
+});
+
+test('a server that cannot start says why, and the old one serves on; a first release is taken back whole', {
+  timeout: 180_000,
+}, async () => {
+  await using copy = await copyFor('broken', tinyProject);
+  const client = await platform.client();
+  const where = { namespace: 'broken-staging', model: 'tiny' };
+  await copy.ship('v1.0.0');
+  await serving(client, { ...where, tag: 'v1.0.0' });
+  const raising = tinyProject['predict.py']!.replace(
+    'with open(path) as file:',
+    'raise KeyError("no column price")\n        with open(path) as file:',
+  );
+  await copy.ship('v1.1.0', { 'predict.py': raising });
+  const service = await until<KubernetesObject<unknown, { conditions?: Condition[] }>>(
+    client,
+    { type: kinds.InferenceService, namespace: where.namespace, what: 'why the server does not start' },
+    ({ status }) => findCondition(status?.conditions, 'Ready')?.reason === 'ModelLoadFailed',
+  );
+  expect(findCondition(service.status?.conditions, 'Ready')?.message).toMatch(/KeyError: 'no column price'/);
+  const ask = () => fetch(`${platform.appsUrl}/broken-staging/tiny/predict`, { method: 'POST', body: '1' });
+  expect((await ask()).status).toBe(200);
+  for (const to of ['v1\\.0\\.0', 'nothing'])
+    expect((await platform.cli(['rollback', 'tiny', '-p', 'broken'])).stdout).toMatch(
+      new RegExp(`to ${to} by commit`),
+    );
+  await until<KubernetesObject<unknown, { sync?: { status?: string }; resources?: unknown[] }>>(
+    client,
+    { type: kinds.Application, namespace: 'argocd', what: 'an environment with nothing in it' },
+    ({ metadata, status }) =>
+      metadata.name === 'broken-tiny-staging' &&
+      status?.sync?.status === 'Synced' &&
+      (status.resources ?? []).length === 0,
+  );
+  expect((await ask()).status).toBe(404);
 });
 
 test('a moved tag runs anew, a deleted and a stray one do not', { timeout: 180_000 }, async () => {

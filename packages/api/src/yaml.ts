@@ -1,5 +1,14 @@
 import { invalid, type Location } from '@tagboat/base';
-import { type Document, isAlias, LineCounter, type Node, parseAllDocuments, visit } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+  visit,
+} from 'yaml';
 import type { KubernetesObject } from './object.ts';
 
 /** A parsed document that still knows where each value stood. */
@@ -7,8 +16,11 @@ export interface SourceDocument<T = unknown> {
   readonly value: T;
   /** Where the value at this path stands; of the nearest parent where it is absent. */
   locate(path: readonly (string | number)[]): Location;
+  /** Where the key itself stands whose value is at this path. */
+  locateKey(path: readonly (string | number)[]): Location;
 }
 
+const mergeKey = '<<';
 const maxSize = 4 * 2 ** 20;
 
 /**
@@ -27,19 +39,26 @@ export function parseYaml(text: string, file: string): SourceDocument[] {
     lineCounter: lines,
     version: '1.1',
     strict: true,
-    uniqueKeys: true,
+    // Found below: the parser's own way compares each key with all others.
+    uniqueKeys: false,
   });
   if (!Array.isArray(documents)) return [];
   const result: SourceDocument[] = [];
   for (const document of documents) {
     const error = document.errors[0];
     if (error) throw invalid(plainMessage(error.message), { location: at(error.pos[0]) });
+    const repeated = repeatedKey(document);
+    if (repeated)
+      throw invalid(
+        `the key "${repeated.name}" stands here twice, first in line ${at(repeated.first).line}`,
+        { location: at(repeated.second) },
+      );
     let aliases = 0;
     visit(document, { Alias: () => void aliases++ });
     if (aliases > 100)
       throw invalid(`expected at most 100 YAML aliases, found ${aliases}`, { location: { file } });
     if (document.contents === null) continue;
-    const value = plainValue(document, { file });
+    const value = plainValue(document, at(document.range[0]));
     if (aliases > 0 && holdsItself(value))
       throw invalid('an alias stands for a value that holds the alias', { location: { file } });
     // Nothing but comments between two separators.
@@ -56,9 +75,36 @@ export function parseYaml(text: string, file: string): SourceDocument[] {
         }
         return { file, line: 1, column: 1 };
       },
+      locateKey(path) {
+        const map = path.length < 2 ? document.contents : document.getIn(path.slice(0, -1), true);
+        const pair = isMap(map)
+          ? map.items.find(({ key }) => isScalar(key) && key.value === path.at(-1))
+          : undefined;
+        const range = (pair?.key as Node | undefined)?.range;
+        return range ? at(range[0]) : this.locate(path);
+      },
     });
   }
   return result;
+}
+
+/** The first key that stands twice in one map, and where; what `<<` brings in may be overridden. */
+function repeatedKey(document: Document): { name: string; first: number; second: number } | undefined {
+  let found: { name: string; first: number; second: number } | undefined;
+  visit(document, {
+    Map(_, { items }) {
+      const seen = new Map<string, number>();
+      for (const { key } of items) {
+        if (!isScalar(key) || key.value === mergeKey) continue;
+        const [name, place] = [String(key.value), key.range?.[0] ?? 0];
+        const first = seen.get(name);
+        if (first === undefined) seen.set(name, place);
+        else found ??= { name, first, second: place };
+      }
+      return found ? visit.BREAK : undefined;
+    },
+  });
+  return found;
 }
 
 /** Every Kubernetes object in a YAML text; a `List` is flattened. @throws `Invalid` where a document is not an object with apiVersion, kind and metadata.name. */

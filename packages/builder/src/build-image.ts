@@ -82,10 +82,11 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
     await directoryEntries(options.server, place(imagePaths.server), isServer),
     { python: join(options.environment.directory, 'bin', 'python'), version: base.version },
   );
-  const app = await cachedLayer(
-    options,
-    await directoryEntries(options.app, place(imagePaths.app), isSource),
-  );
+  const app = await cachedLayer(options, [
+    // Where nothing is served but the model, the directory that the server starts in is there all the same.
+    { kind: 'directory', path: place(imagePaths.app) },
+    ...(await directoryEntries(options.app, place(imagePaths.app), isSource)),
+  ]);
   const model = await cachedLayer(
     options,
     [options.model, ...(options.reference ? [options.reference] : [])].map((source) => ({

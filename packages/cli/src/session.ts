@@ -90,8 +90,14 @@ export async function findModel(
   const here = await currentRepository(client);
   const scope = project ?? (name?.includes('/') ? name.split('/')[0] : here?.project);
   const plain = name?.split('/').at(-1);
-  const { items } = await client.list<Model>(kinds.Model, scope ? { namespace: scope } : {});
-  const named = plain ? items.filter(({ metadata }) => metadata.name === plain) : items;
+  const modelsOf = async (namespace: string | undefined) =>
+    (await client.list<Model>(kinds.Model, namespace ? { namespace } : {})).items;
+  let items = await modelsOf(scope);
+  const isNamed = ({ metadata }: Model) => metadata.name === plain;
+  // The project of the directory is only a guess.
+  if (plain && scope && scope === here?.project && scope !== project && !items.some(isNamed))
+    items = await modelsOf(undefined);
+  const named = plain ? items.filter(isNamed) : items;
   const found =
     named.length > 1 && !plain ? named.filter(({ spec }) => spec?.repository === here?.name) : named;
   if (found.length === 1) return found[0]!;

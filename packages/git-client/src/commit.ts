@@ -23,6 +23,11 @@ export interface CommitRequest {
   readonly message: string | (() => string);
   /** Makes the change; called again from the start when somebody else pushed in between. */
   readonly change: (tree: WorkingTree) => Promise<void>;
+  /** What an empty repository gets as a commit of its own first, so that reverting the change leaves that. */
+  readonly beginning?: {
+    readonly message: string;
+    readonly change: (tree: WorkingTree) => Promise<void>;
+  };
   /** How often to start over (default 10). */
   readonly attempts?: number;
   /** Also pushes the commit to this ref, such as `refs/tags/v1`. */
@@ -54,22 +59,17 @@ export async function commitFiles(request: CommitRequest): Promise<CommitResult>
 }
 
 async function commitOnce(request: CommitRequest, directory: string): Promise<CommitResult> {
-  const { url, branch, credentials, author } = request;
-  const parent = await checkOut(request, directory);
+  const { url, branch, credentials, beginning } = request;
+  let parent = await checkOut(request, directory);
+  if (parent === undefined && beginning) {
+    await beginning.change(treeIn(directory, parent));
+    await commitAll(request, directory, { message: beginning.message, empty: true });
+    parent = await headOf(directory);
+  }
   await request.change(treeIn(directory, parent));
-  await git(['add', '--all'], { cwd: directory });
   const message = typeof request.message === 'string' ? request.message : request.message();
-  const environment: Record<string, string> = author
-    ? { GIT_AUTHOR_NAME: author.name, GIT_AUTHOR_EMAIL: author.email }
-    : {};
-  // git refuses a commit that changes nothing: only then is it asked whether that is why.
-  const empty = parent === undefined ? ['--allow-empty'] : [];
   try {
-    await git(['commit', '--quiet', ...empty, '--no-verify', '--no-gpg-sign', '-F', '-'], {
-      cwd: directory,
-      stdin: message,
-      environment,
-    });
+    await commitAll(request, directory, { message, empty: parent === undefined });
   } catch (error) {
     const { stdout } = await git(['status', '--porcelain'], { cwd: directory });
     if (stdout.length === 0 && parent !== undefined) return { commit: parent, changed: false };
@@ -84,6 +84,22 @@ async function commitOnce(request: CommitRequest, directory: string): Promise<Co
     }),
   ]);
   return { commit, changed: true };
+}
+
+/** git refuses a commit that changes nothing, unless it may be `empty`. */
+async function commitAll(
+  { author }: CommitRequest,
+  directory: string,
+  { message, empty }: { message: string; empty: boolean },
+): Promise<void> {
+  const environment: Record<string, string> = author
+    ? { GIT_AUTHOR_NAME: author.name, GIT_AUTHOR_EMAIL: author.email }
+    : {};
+  await git(['add', '--all'], { cwd: directory });
+  await git(
+    ['commit', '--quiet', ...(empty ? ['--allow-empty'] : []), '--no-verify', '--no-gpg-sign', '-F', '-'],
+    { cwd: directory, stdin: message, environment },
+  );
 }
 
 async function headOf(directory: string): Promise<string> {

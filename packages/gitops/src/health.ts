@@ -127,8 +127,8 @@ function inferenceService(object: KubernetesObject): Health {
     return { status: 'Progressing', message: 'Waiting for InferenceService to report status...' };
   const ready = findCondition(status.conditions, 'Ready');
   if (ready?.status === 'True') return { status: 'Healthy', message: 'InferenceService is healthy.' };
-  return ready?.reason === 'ProgressDeadlineExceeded' || ready?.reason === 'Unsupported'
-    ? { status: 'Degraded', message: ready.message ?? '' }
+  return ['ProgressDeadlineExceeded', 'Unsupported', 'ModelLoadFailed'].includes(ready?.reason ?? '')
+    ? { status: 'Degraded', message: ready?.message ?? '' }
     : { status: 'Progressing', message: ready?.message ?? '' };
 }
 

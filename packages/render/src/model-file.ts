@@ -1,7 +1,8 @@
 import { parseYaml } from '@tagboat/api';
 import { invalid } from '@tagboat/base';
+import { contradiction } from './contradiction.ts';
 import type { ModelSpec, TrainStep } from './model-spec.ts';
-import { driftMethods, monitorOf, monitorProblem } from './monitor.ts';
+import { driftMethods, monitorOf } from './monitor.ts';
 import { quantitiesOf, resourcesProblem } from './resources.ts';
 import { checkShape, list, object, type Shape, text } from './shape.ts';
 
@@ -45,9 +46,8 @@ const spec: Shape = object(
           url: text(),
           command: list(text(), 1),
           refresh: text({ oneOf: ['onRetrain', 'never'] }),
-          credentialsFrom: object({ secretName: text() }),
         },
-        { required: ['name'], later: ['s3', 'oci', 'dvc'] },
+        { required: ['name'], later: ['s3', 'oci', 'dvc', 'credentialsFrom'] },
       ),
     ),
     train: object({
@@ -78,7 +78,10 @@ const spec: Shape = object(
     image: object({ strategy: text({ oneOf: ['Source'] }), base: text() }),
     serve: object(
       {
-        predictor: text({ pattern: /^[^:]+\.py:\w+$/, example: '"path/to/file.py:ClassName"' }),
+        predictor: text({
+          pattern: /^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^:]+\.py:\w+$/,
+          example: '"path/to/file.py:ClassName"',
+        }),
         format: text({ oneOf: ['sklearn'] }),
         replicas: { kind: 'number' },
         inputs: list(text(), 1),
@@ -164,41 +167,6 @@ export function readModelFile(source: string, file = modelFileName): ModelFile[]
       notices: noticesOf(value.spec),
     };
   });
-}
-
-interface Problem {
-  readonly message: string;
-  readonly path: string[];
-}
-
-function contradiction(raw: Raw): Problem | undefined {
-  if (!raw.train && !raw.artifact)
-    return { message: 'expected one of "train" and "artifact", found neither', path: [] };
-  for (const part of ['train', 'evaluate'] as const) {
-    const value = raw[part] as Raw | undefined;
-    const ways = ['notebook', 'script', 'command', 'steps'].filter((way) => value?.[way] !== undefined);
-    if (value && ways.length !== 1)
-      return {
-        message: `${part}: expected exactly one of notebook, script, command${part === 'train' ? ', steps' : ''}, found ${ways.join(' and ') || 'none'}`,
-        path: [part],
-      };
-  }
-  if (raw.train && !raw.artifact)
-    return { message: 'expected "artifact.path": where training leaves the model', path: ['train'] };
-  for (const [index, source] of ((raw.data ?? []) as Raw[]).entries()) {
-    const ways = ['path', 'url', 'command'].filter((way) => source[way] !== undefined);
-    if (!ways.includes('path'))
-      return {
-        message: `data[${index}]: expected a path, where the data is placed in the working directory`,
-        path: ['data'],
-      };
-    if (ways.length > 2)
-      return { message: `data[${index}]: expected one of url and command, found both`, path: ['data'] };
-  }
-  const serve = raw.serve as Raw | undefined;
-  if (serve?.predictor && serve.format)
-    return { message: 'serve: expected one of predictor and format, found both', path: ['serve'] };
-  return monitorProblem(raw);
 }
 
 function noticesOf(raw: Raw): string[] {

@@ -15,7 +15,6 @@ export interface DataSource {
   readonly url?: string;
   readonly command?: readonly string[];
   readonly refresh?: 'onRetrain' | 'never';
-  readonly credentialsFrom?: { readonly secretName: string };
 }
 
 export interface Gate {

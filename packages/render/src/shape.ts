@@ -107,11 +107,11 @@ function checkObject(
   for (const key of Object.keys(value)) {
     if (shape.later?.includes(key))
       throw invalid(`"${key}" is not supported yet`, {
-        location: place.document.locate([...place.path, key]),
+        location: place.document.locateKey([...place.path, key]),
       });
     if (!known.includes(key))
       throw invalid(`unknown key "${key}"${nearest(key, known)}`, {
-        location: place.document.locate([...place.path, key]),
+        location: place.document.locateKey([...place.path, key]),
         hint: `known here: ${known.join(', ')}`,
       });
   }

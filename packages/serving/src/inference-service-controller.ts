@@ -8,6 +8,7 @@ import {
   keyOf,
   kinds,
   ownedBy,
+  type Pod,
   type PodSpec,
   type ResourceKey,
   type Service,
@@ -16,6 +17,7 @@ import {
 import { type Clock, canonicalJson, type Logger, TagboatError, timestamp } from '@tagboat/base';
 import { Controller, type Result } from '@tagboat/controller';
 import { applySpec, mutateStatus, type ResourceStore } from '@tagboat/store';
+import { type FailureInfo, podFailure } from './pod-failure.ts';
 
 export interface ServingOptions {
   readonly store: ResourceStore;
@@ -40,6 +42,7 @@ export type InferenceService = KubernetesObject<
     modelStatus?: {
       transitionStatus: string;
       states: { activeModelState: string; targetModelState: string };
+      lastFailureInfo?: FailureInfo;
     };
   }
 >;
@@ -71,6 +74,11 @@ export function inferenceServiceController(options: ServingOptions): Controller 
             : [];
         },
       },
+      {
+        type: kinds.Pod,
+        keys: ({ metadata: { namespace = '', labels = {} } }) =>
+          labels[labelName] ? [{ type: kinds.InferenceService, namespace, name: labels[labelName] }] : [],
+      },
     ],
   });
 }
@@ -84,7 +92,8 @@ async function reconcile(options: ServingOptions, key: ResourceKey): Promise<Res
     const deployment = await applySpec(store, keyOf(kinds.Deployment, wanted), wanted);
     const front = serviceFor(service);
     await applySpec(store, keyOf(kinds.Service, front), front);
-    await report(options, service, conditionsOf(deployment));
+    const failure = isRolledOut(deployment) ? undefined : await failureOf(store, key);
+    await report(options, service, conditionsOf(deployment, failure), failure);
   } catch (error) {
     if (!(error instanceof TagboatError) || error.retryable) throw error;
     await report(options, service, [
@@ -166,17 +175,35 @@ const predictorMetadata = (service: InferenceService) => ({
   ownerReferences: [ownedBy(service)],
 });
 
-function conditionsOf(deployment: Deployment): Condition[] {
-  const { status = {}, metadata, spec } = deployment;
+function isRolledOut({ status = {}, metadata, spec }: Deployment): boolean {
   const replicas = spec?.replicas ?? 1;
-  const rolledOut =
+  return (
     status.observedGeneration === metadata.generation &&
     (status.updatedReplicas ?? 0) >= replicas &&
     (status.availableReplicas ?? 0) >= replicas &&
-    (status.replicas ?? 0) === replicas;
+    (status.replicas ?? 0) === replicas
+  );
+}
+
+/** Why a server of this service cannot start, where one cannot. */
+async function failureOf(
+  store: ResourceStore,
+  { namespace, name }: ResourceKey,
+): Promise<FailureInfo | undefined> {
+  const { items } = await store.list<Pod>(kinds.Pod, {
+    namespace,
+    labels: [{ key: labelName, operator: 'In', values: [name] }],
+  });
+  return items.map(podFailure).find((failure) => failure !== undefined);
+}
+
+function conditionsOf(deployment: Deployment, failure: FailureInfo | undefined): Condition[] {
+  const { status = {} } = deployment;
+  const rolledOut = isRolledOut(deployment);
   const progress = findCondition(status.conditions, 'Progressing');
-  const message = rolledOut ? '' : (progress?.message ?? 'waiting for the predictor');
-  const reason = progress?.status === 'False' ? 'ProgressDeadlineExceeded' : 'PredictorNotReady';
+  const message = failure?.message ?? progress?.message ?? 'waiting for the predictor';
+  const reason =
+    failure?.reason ?? (progress?.status === 'False' ? 'ProgressDeadlineExceeded' : 'PredictorNotReady');
   const state = rolledOut ? { status: 'True' as const } : { status: 'False' as const, reason, message };
   return [
     { type: 'PredictorReady', ...state },
@@ -190,6 +217,7 @@ async function report(
   options: ServingOptions,
   service: InferenceService,
   conditions: readonly Condition[],
+  failure?: FailureInfo,
 ): Promise<void> {
   const now = timestamp(options.clock);
   const key = keyOf(kinds.InferenceService, service);
@@ -207,11 +235,12 @@ async function report(
         before.conditions ?? [],
       ),
       modelStatus: {
-        transitionStatus: ready ? 'UpToDate' : 'InProgress',
+        transitionStatus: ready ? 'UpToDate' : failure ? 'BlockedByFailedLoad' : 'InProgress',
         states: {
           activeModelState: ready ? 'Loaded' : 'Pending',
-          targetModelState: ready ? 'Loaded' : 'Loading',
+          targetModelState: ready ? 'Loaded' : failure ? 'FailedToLoad' : 'Loading',
         },
+        ...(failure ? { lastFailureInfo: failure } : {}),
       },
     };
     if (canonicalJson(next) === canonicalJson(before)) return false;

@@ -77,12 +77,16 @@ async function releaseTo(
     branch: deploymentBranch,
     ...(await context.credentialsFor(url)),
     message: () => releaseMessage(target.environment, pinned, sequence),
+    // A commit of its own: reverting the first release then leaves environments in which nothing is released.
+    beginning: {
+      message: `Begin the deployment of ${model.name}\n`,
+      change: (tree) => scaffoldDeployment(tree, model.name, model.spec),
+    },
     change: async (tree) => {
       outcome = await standing(tree, { target, pinned, sequence });
       await tagged;
       if (outcome !== 'Released') return;
-      if (tree.parent === undefined) await scaffoldDeployment(tree, model.name, model.spec);
-      else await writeBase(tree, model.name, model.spec);
+      await writeBase(tree, model.name, model.spec);
       await pinRelease(tree, target.environment, pinned);
     },
   });
@@ -94,7 +98,6 @@ async function standing(
   tree: WorkingTree,
   { target, pinned, sequence }: { target: Deploy; pinned: Release; sequence: number },
 ): Promise<Outcome['outcome']> {
-  if (tree.parent === undefined) return 'Released';
   const log = await readLog(tree.directory, { revision: 'HEAD' });
   const own = log.filter(({ trailers }) => trailers['Tagboat-Environment'] === target.environment);
   if (own.some(({ trailers }) => trailers['Tagboat-Run'] === pinned.run)) return 'Unchanged';

@@ -4,7 +4,7 @@ import { type Client, splitLines, until } from '@tagboat/client';
 import { defineCommand } from 'citty';
 import pc from 'picocolors';
 import { outputOption, projectOption, say } from '../output.ts';
-import { connect } from '../session.ts';
+import { connect, currentRepository } from '../session.ts';
 
 export default defineCommand({
   meta: {
@@ -12,7 +12,11 @@ export default defineCommand({
     description: 'Prints the logs of a run, a pod or a served model; with -o json an object for each line',
   },
   args: {
-    name: { type: 'positional', required: true, description: 'a run, a pod, or a model' },
+    name: {
+      type: 'positional',
+      required: false,
+      description: 'a run, a pod, or a model; default: the newest run of this repository’s project',
+    },
     task: { type: 'string', alias: 't', description: 'only this task of the run' },
     follow: { type: 'boolean', alias: 'f', description: 'go on as more is written, to the end of the run' },
     ...projectOption,
@@ -20,8 +24,9 @@ export default defineCommand({
   },
   async run({ args }) {
     const client = await connect();
-    const wanted: Wanted = { name: args.name, task: args.task, follow: args.follow ?? false };
     const scope = args.project ? { namespace: args.project } : {};
+    const name = args.name ?? (await newestRun(client, args.project));
+    const wanted: Wanted = { name, task: args.task, follow: args.follow ?? false };
     const printer = args.output === 'json' ? printJson : print;
     let printed = 0;
     for await (const pod of podsWith(client, wanted, scope)) {
@@ -29,11 +34,25 @@ export default defineCommand({
       printed++;
     }
     if (printed === 0)
-      throw notFound(`there is no run, pod or model "${args.name}" with a log`, {
+      throw notFound(`there is no run, pod or model "${name}" with a log`, {
         hint: 'see: tagboat runs, tagboat apps',
       });
   },
 });
+
+/** @throws `NotFound` */
+async function newestRun(client: Client, project: string | undefined): Promise<string> {
+  const namespace = project ?? (await currentRepository(client))?.project;
+  const { items } = await client.list<PipelineRun>(kinds.PipelineRun, namespace ? { namespace } : {});
+  const begun = ({ metadata }: PipelineRun) => metadata.creationTimestamp ?? '';
+  const [newest] = items.sort((a, b) => (begun(a) < begun(b) ? 1 : -1));
+  if (!newest)
+    throw notFound(`there is no run${namespace ? ` in the project ${namespace}` : ''} yet`, {
+      hint: 'push a tag, or: tagboat try',
+    });
+  process.stderr.write(`${pc.dim(`the newest run: ${newest.metadata.name}`)}\n`);
+  return newest.metadata.name;
+}
 
 interface Wanted {
   readonly name: string;

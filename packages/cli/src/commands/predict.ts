@@ -10,7 +10,11 @@ import { about, connect, findModel } from '../session.ts';
 export default defineCommand({
   meta: { name: 'predict', description: 'Asks a served model' },
   args: {
-    model: { type: 'positional', required: true },
+    model: {
+      type: 'positional',
+      required: false,
+      description: 'default: the one of this repository, or the only one',
+    },
     input: {
       type: 'positional',
       required: false,
@@ -23,7 +27,12 @@ export default defineCommand({
   },
   async run({ args }) {
     const client = await connect();
-    const model = await findModel(client, args.model, args.project);
+    // Where there is one model only, what is said first may be its input.
+    const [name, input] =
+      args.input === undefined && /^\s*[[{"]/.test(args.model ?? '')
+        ? [undefined, args.model]
+        : [args.model, args.input];
+    const model = await findModel(client, name, args.project);
     const { appsUrl } = await about(client);
     const target = model.spec?.deploy.find(({ environment }) => environment === args.environment);
     const namespace = environmentNamespace(
@@ -31,9 +40,7 @@ export default defineCommand({
       target ?? { environment: args.environment },
     );
     const url = `${appsUrl}/${namespace}/${model.metadata.name}/predict`;
-    const body = args.file
-      ? await readFile(args.file === '-' ? '/dev/stdin' : args.file, 'utf8')
-      : args.input;
+    const body = args.file ? await readFile(args.file === '-' ? '/dev/stdin' : args.file, 'utf8') : input;
     if (body !== undefined && !isJson(body))
       throw invalid('expected JSON', {
         hint: `for example: tagboat predict ${model.metadata.name} '{"x": 1}'`,
@@ -58,7 +65,7 @@ export default defineCommand({
   },
 });
 
-/** What was released just now takes a moment to serve. @throws `Timeout` */
+/** What was released just now takes a moment to serve. @throws `Timeout`, and what keeps its server from starting */
 async function ready(client: Client, namespace: string, name: string): Promise<void> {
   process.stderr.write(`waits until ${namespace}/${name} is ready\n`);
   await until<KubernetesObject<unknown, { conditions?: Condition[] }>>(
@@ -70,10 +77,25 @@ async function ready(client: Client, namespace: string, name: string): Promise<v
       hint: 'see: tagboat apps',
       timeout: 60_000,
     },
-    ({ metadata, status }) =>
-      metadata.name === name && findCondition(status?.conditions, 'Ready')?.status === 'True',
+    ({ metadata, status }) => {
+      const ready = metadata.name === name ? findCondition(status?.conditions, 'Ready') : undefined;
+      if (failures.has(ready?.reason ?? ''))
+        throw new TagboatError(`${namespace}/${name} does not serve: ${ready?.message}`, {
+          reason: 'PredictionFailed',
+          hint: `see: tagboat logs ${name} -p ${namespace}`,
+        });
+      return ready?.status === 'True';
+    },
   );
 }
+
+const failures: ReadonlySet<string> = new Set([
+  'ModelLoadFailed',
+  'ProgressDeadlineExceeded',
+  'Unsupported',
+  'ErrImagePull',
+  'ImagePullBackOff',
+]);
 
 function isJson(text: string): boolean {
   try {

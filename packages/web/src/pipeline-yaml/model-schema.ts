@@ -20,7 +20,6 @@ const abouts: Readonly<Record<string, string>> = {
   'spec.data.url': 'Where it is fetched from',
   'spec.data.command': 'What makes it',
   'spec.data.refresh': 'When it is looked at anew',
-  'spec.data.credentialsFrom': 'A Secret with the login',
   'spec.train': 'How the model is made: a notebook, a script, a command, or steps',
   'spec.train.notebook': 'Executed cell by cell, outputs kept',
   'spec.train.script': 'A Python script',
