@@ -43,7 +43,14 @@ function installPackages() {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   console.log('installs the npm packages (about 110 MB to download, once)');
   const npm = process.env.npm_execpath;
-  const args = ['install', '--no-audit', '--no-fund', '--no-save', '--loglevel=error', '--no-update-notifier'];
+  const args = [
+    'install',
+    '--no-audit',
+    '--no-fund',
+    '--no-save',
+    '--loglevel=error',
+    '--no-update-notifier',
+  ];
   const [command, words] = npm ? [process.execPath, [npm, ...args]] : ['npm', args];
   execFileSync(command, words, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
   writeFileSync(stamp, wanted);
