@@ -5,6 +5,7 @@ import {
   type KubernetesObject,
   type PipelineRun,
   type PodSpec,
+  type Provenance,
   parseYaml,
   type TaskRun,
   type TaskSpec,
@@ -12,6 +13,7 @@ import {
   type WorkspaceBinding,
 } from '@tagboat/api';
 import { describeError, invalid, parseDuration } from '@tagboat/base';
+import { type Flags, flagsName, openFlags, parseFlags } from './feature-flags.ts';
 
 /** Where Tekton's settings stand (Tekton docs, additional-configs.md). */
 export const settingsNamespace = 'tekton-pipelines';
@@ -33,6 +35,7 @@ export interface Defaults {
   readonly resources: Readonly<Record<string, NonNullable<Container['resources']>>>;
   /** How long a pod tries to pull an image, in milliseconds. */
   readonly imagePullTimeout: number;
+  readonly flags: Flags;
 }
 
 export const builtInDefaults: Defaults = {
@@ -43,6 +46,7 @@ export const builtInDefaults: Defaults = {
   forbiddenEnv: [],
   resources: {},
   imagePullTimeout: 0,
+  flags: openFlags,
 };
 
 /**
@@ -83,6 +87,7 @@ export function parseDefaults(data: Readonly<Record<string, string>> = {}): Defa
     resources:
       read('default-container-resource-requirements', mapping<Defaults['resources']>, undefined) ?? {},
     imagePullTimeout: read('default-imagepullbackoff-timeout', parseDuration, 0),
+    flags: openFlags,
     ...(podTemplate ? { podTemplate } : {}),
     ...(workspaceBinding ? { workspaceBinding } : {}),
     ...(resolver ? { resolver } : {}),
@@ -102,13 +107,19 @@ function mapping<T extends object>(text: string): T | undefined {
   return value as T;
 }
 
+/** The ConfigMaps that hold Tekton's settings, and how they are read. */
+const readers: Readonly<Record<string, (data: Record<string, string> | undefined) => unknown>> = {
+  [defaultsName]: parseDefaults,
+  [flagsName]: parseFlags,
+};
+
 /** Why the webhook of Tekton's settings refuses an object; undefined where it does not, and for all other objects. */
 export function settingsDenial(object: KubernetesObject): string | undefined {
   const { name, namespace } = object.metadata;
-  if (object.kind !== 'ConfigMap' || namespace !== settingsNamespace || name !== defaultsName)
-    return undefined;
+  const read = readers[name];
+  if (object.kind !== 'ConfigMap' || namespace !== settingsNamespace || !read) return undefined;
   try {
-    parseDefaults((object as ConfigMap).data);
+    read((object as ConfigMap).data);
     return undefined;
   } catch (error) {
     return `admission webhook "config.webhook.pipeline.tekton.dev" denied the request: validation failed: ${describeError(error)}`;
@@ -199,3 +210,10 @@ export function resourcesFor(container: Container, { resources }: Defaults): Con
   const found = resources[container.name] ?? (prefix ? resources[prefix] : undefined) ?? resources.default;
   return found ? { ...container, resources: found } : container;
 }
+
+/** What a status tells of where its spec came from, and of the flags that it ran with; nothing where that is turned off. */
+export const provenanceOf = (
+  { flags }: Defaults,
+  ...more: (Provenance | undefined)[]
+): { provenance?: Provenance } =>
+  flags.provenance ? { provenance: Object.assign({ featureFlags: flags.recorded }, ...more) } : {};

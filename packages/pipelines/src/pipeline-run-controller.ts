@@ -21,7 +21,7 @@ import { createIfAbsent, mutate, mutateStatus, type ResourceStore, replaceStatus
 import { applyRun, applyToBindings } from './apply-run.ts';
 import { childReferences } from './child-references.ts';
 import { childrenOf, claimName, missingWorkspace } from './children.ts';
-import { type Defaults, defaultedPipelineRun } from './config-defaults.ts';
+import { type Defaults, defaultedPipelineRun, provenanceOf } from './config-defaults.ts';
 import { decodedRun, decodePipelineRunSpec, decodePipelineSpec } from './decode.ts';
 import type { RunEvents } from './events.ts';
 import { buildGraph, type TaskGraph } from './graph.ts';
@@ -142,7 +142,7 @@ export class PipelineRunReconciler implements Reconciler {
         ...draft.status,
         startTime: draft.status?.startTime ?? now,
         pipelineSpec: applied,
-        provenance: { featureFlags, ...provenance },
+        ...provenanceOf(defaults, provenance),
         conditions: [
           { type: 'Succeeded', status: 'Unknown', reason: 'Started', message: '', lastTransitionTime: now },
         ],
@@ -364,18 +364,6 @@ interface ResolvedPipeline {
   readonly annotations?: Record<string, string>;
   readonly provenance?: PipelineRunStatus['provenance'];
 }
-
-/** The gates that this engine works with, as Tekton records them. */
-export const featureFlags = {
-  enableAPIFields: 'alpha',
-  enableArtifacts: true,
-  enableCELInWhenExpression: true,
-  enableParamEnum: true,
-  enableStepActions: true,
-  resultExtractionMethod: 'sidecar-logs',
-  maxResultSize: 4096,
-  awaitSidecarReadiness: true,
-};
 
 const typeOfKind = (kind: string) => kinds[kind as 'TaskRun' | 'PipelineRun' | 'CustomRun'];
 

@@ -1,3 +1,5 @@
+import type { Flags } from './feature-flags.ts';
+
 /** One thing that Tekton's admission would refuse, with where it stands. */
 export interface Problem {
   /** In the words of Tekton's webhook. */
@@ -17,6 +19,7 @@ export interface Limits {
   readonly resolver?: string;
   /** Variables that pod templates cannot set. */
   readonly forbiddenEnv?: readonly string[];
+  readonly flags?: Flags;
 }
 
 const usualLimits: Limits = { mostCombinations: 256 };

@@ -9,8 +9,9 @@ import {
   parseDefaults,
   settingsNamespace,
 } from './config-defaults.ts';
+import { flagsName, openFlags, parseFlags } from './feature-flags.ts';
 
-const defaultsKey: ResourceKey = { type: kinds.ConfigMap, namespace: settingsNamespace, name: defaultsName };
+const names: readonly string[] = [defaultsName, flagsName];
 
 /** Tekton's settings as they are now; as a reconciler of ConfigMaps it follows them. */
 export class Settings implements Reconciler {
@@ -32,20 +33,35 @@ export class Settings implements Reconciler {
   }
 
   async reconcile({ namespace, name }: ResourceKey): Promise<void> {
-    if (namespace !== settingsNamespace || name !== defaultsName) return;
+    if (namespace !== settingsNamespace || !names.includes(name)) return;
     this.#defaults = this.#read();
     await this.#defaults;
   }
 
   async #read(): Promise<Defaults> {
-    const found = await this.#reader.get<ConfigMap>(defaultsKey);
+    const [defaults, flags] = await Promise.all([this.#data(defaultsName), this.#data(flagsName)]);
+    const { flags: before, ...others } = this.current;
+    const next = {
+      ...(this.#parsed(defaultsName, () => (defaults ? parseDefaults(defaults) : builtInDefaults)) ?? others),
+      flags: this.#parsed(flagsName, () => (flags ? parseFlags(flags) : openFlags)) ?? before,
+    };
+    this.current = defaults || flags ? next : builtInDefaults;
+    return this.current;
+  }
+
+  async #data(name: string): Promise<Record<string, string> | undefined> {
+    const key: ResourceKey = { type: kinds.ConfigMap, namespace: settingsNamespace, name };
+    return (await this.#reader.get<ConfigMap>(key))?.data;
+  }
+
+  #parsed<T>(name: string, parse: () => T): T | undefined {
     try {
-      this.current = found?.data ? parseDefaults(found.data) : builtInDefaults;
+      return parse();
     } catch (error) {
-      this.#log.error(`the ConfigMap ${settingsNamespace}/${defaultsName} is not used`, {
+      this.#log.error(`the ConfigMap ${settingsNamespace}/${name} is not used`, {
         error: describeError(error),
       });
+      return undefined;
     }
-    return this.current;
   }
 }

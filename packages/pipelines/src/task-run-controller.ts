@@ -23,13 +23,13 @@ import {
   builtInDefaults,
   type Defaults,
   defaultedTaskRun,
+  provenanceOf,
   withDefaultWorkspaces,
 } from './config-defaults.ts';
 import { decodedRun, decodeTaskRunSpec, decodeTaskSpec } from './decode.ts';
 import { deadline, goDuration } from './durations.ts';
 import type { RunEvents } from './events.ts';
 import { podNameFor } from './names.ts';
-import { featureFlags } from './pipeline-run-controller.ts';
 import { takeFromEarlierRun } from './rerun.ts';
 import { resolveReference } from './resolvers.ts';
 import { checkTaskRun, isOurs, refused } from './run-checks.ts';
@@ -156,7 +156,7 @@ export class TaskRunReconciler implements Reconciler {
         'spec.debug: breakpoints do not work here, the steps run through',
       );
     await this.#propagate(taskRun, resolved, defaults);
-    const credentials = await this.#credentials(taskRun);
+    const credentials = defaults.flags.credentials ? await this.#credentials(taskRun) : [];
     const annotated = {
       ...taskRun,
       metadata: {
@@ -174,7 +174,7 @@ export class TaskRunReconciler implements Reconciler {
       podName: pod.metadata.name,
       startTime: status.startTime ?? timestamp(this.#clock),
       taskSpec: spec,
-      provenance: { featureFlags, ...status.provenance, ...resolved.provenance },
+      ...provenanceOf(defaults, status.provenance, resolved.provenance),
       ...(sources.size > 0
         ? {
             steps: [...sources].map(([name, refSource]) => ({

@@ -12,6 +12,7 @@ import { settingsDenial } from './config-defaults.ts';
 import { decodePipelineSpec, decodeTaskSpec } from './decode.ts';
 import { type Limits, type Problem, Problems } from './problems.ts';
 import { shapeProblems } from './shape-problems.ts';
+import { validateGates } from './validate-gates.ts';
 import { validatePipelineSpec, validatePipelineUse } from './validate-pipeline.ts';
 import { validatePipelineRun, validateTaskRun } from './validate-runs.ts';
 import { validateStepAction } from './validate-step-action.ts';
@@ -29,6 +30,7 @@ export function validateTekton(object: KubernetesObject, limits?: Limits): Probl
   const shape = shapeProblems(object.kind, object.spec);
   problems.below(['spec'], shape);
   if (shape.length > 0) return problems.found;
+  validateGates(problems, object, limits?.flags);
   switch (object.kind) {
     case 'Task':
       problems.below(['spec'], validateTaskSpec(decodeTaskSpec((object as Task).spec!), []));
