@@ -6,11 +6,13 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 
+	"github.com/tektoncd/pipeline/pkg/apis/config"
 	pipelinev1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -41,6 +43,7 @@ type document struct {
 	Metadata   struct {
 		Name string `json:"name"`
 	} `json:"metadata"`
+	Status json.RawMessage `json:"status"`
 }
 
 func (d document) key() string { return d.APIVersion + " " + d.Kind }
@@ -55,7 +58,7 @@ func accept(text []byte, schemas map[string]schema) (document, error) {
 		if err := yaml.UnmarshalStrict(text, value); err != nil {
 			return about, err
 		}
-		return about, valid(value)
+		return about, valid(value, len(about.Status) > 0)
 	}
 	if schema, known := schemas[about.key()]; known {
 		var value map[string]any
@@ -67,9 +70,26 @@ func accept(text []byte, schemas map[string]schema) (document, error) {
 	return about, fmt.Errorf("no published type or schema of %s is known here", about.key())
 }
 
+// allOpen is a cluster with every feature gate open, where objects that use alpha features are alive.
+func allOpen(ctx context.Context) context.Context {
+	flags, err := config.NewFeatureFlagsFromMap(map[string]string{
+		"enable-api-fields": "alpha", "enable-artifacts": "true",
+		"enable-cel-in-whenexpression": "true", "enable-param-enum": "true",
+	})
+	if err != nil {
+		panic(err)
+	}
+	settings := config.FromContextOrDefaults(ctx)
+	settings.FeatureFlags = flags
+	return config.ToContext(ctx, settings)
+}
+
 // valid asks Tekton's own admission, as its webhook does.
-func valid(value any) error {
+func valid(value any, alive bool) error {
 	ctx := context.Background()
+	if alive {
+		ctx = allOpen(ctx)
+	}
 	if defaulted, ok := value.(apis.Defaultable); ok {
 		defaulted.SetDefaults(ctx)
 	}
