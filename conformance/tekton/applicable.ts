@@ -111,8 +111,9 @@ async function sidecarWithoutProgram(engine: Engine, run: KubernetesObject): Pro
         pod: status?.podName,
         container,
       });
-      const line = /^.*: not found$/m.exec(log)?.[0];
-      if (line) return `needs a program of the image of sidecar ${name}: ${line}`;
+      // A toolbox is the host's programs: an image's own settings of a server are not among them.
+      const line = /^.*(?:: not found|\/etc\/ssh\/\S+: No such file or directory)$/m.exec(log)?.[0];
+      if (line) return `needs what only the image of sidecar ${name} holds: ${line}`;
     }
   return undefined;
 }
