@@ -160,10 +160,11 @@ export interface PullRequestSpec {
 
 export interface PullRequestMerge {
   /**
-   * Default `merge`: a merge commit. `squash`: one commit that holds the whole change. `fast-forward` needs a change
+   * Default `merge`: a merge commit. `squash`: one commit that holds the whole change. `rebase`: its
+   * commits anew on top of the target. `fast-forward` needs a change
    * that is on top of its target.
    */
-  method?: 'merge' | 'squash' | 'fast-forward';
+  method?: 'merge' | 'squash' | 'rebase' | 'fast-forward';
   /** The first lines of the merge commit's message. */
   message?: string;
   by?: string;

@@ -210,17 +210,25 @@ const merge = defineCommand({
     ...numberArgument,
     ...repositoryOption,
     squash: { type: 'boolean', description: 'as one commit that holds the whole change' },
+    rebase: { type: 'boolean', description: 'its commits one after another on top of the branch' },
     'fast-forward': { type: 'boolean', description: 'without a merge commit; the change must be on top' },
     message: { type: 'string', alias: 'm', description: "of the commit; default: the pull request's title" },
     ...outputOption,
   },
   async run({ args }) {
-    if (args.squash && args['fast-forward'])
-      throw invalid('expected one of --squash and --fast-forward: a fast-forward makes no commit');
+    const ways = [
+      [args.squash, 'squash'],
+      [args.rebase, 'rebase'],
+      [args['fast-forward'], 'fast-forward-only'],
+    ] as const;
+    const [way, other] = ways.filter(([wanted]) => wanted);
+    if (other) throw invalid('expected one of --squash, --rebase and --fast-forward');
+    if (args.message && way && way[1] !== 'squash')
+      throw invalid(`--message is for a commit of its own, which --${way[1]} does not make`);
     const place = await placeOf(args.repository);
     const pull = await pullOf(place, args.number);
     const answer = await post(place, `/pulls/${args.number}/merge`, {
-      Do: args.squash ? 'squash' : args['fast-forward'] ? 'fast-forward-only' : 'merge',
+      Do: way?.[1] ?? 'merge',
       ...(args.message ? { MergeTitleField: args.message } : {}),
       ...(pull.status?.headCommit ? { head_commit_id: pull.status.headCommit } : {}),
     });

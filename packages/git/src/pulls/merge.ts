@@ -4,6 +4,7 @@ import { gitEnvironment } from '@tagboat/git-client';
 import { runCommand } from '@tagboat/process';
 import { makeCommit, moveRef } from '../rest/file-changes.ts';
 import { type GitReader, readTimeout } from '../rest/git-reader.ts';
+import { rebased } from './rebase.ts';
 
 /** How a change stands to its target branch. */
 export type Mergeability =
@@ -61,7 +62,7 @@ async function mergeCommitOf(
 
 /**
  * Merges a change into its branch; the branch moves only from where it was looked at.
- * @returns the commit the branch names then @throws `Conflict` when the branch moved meanwhile
+ * @returns the commit the branch names then @throws `Conflict` when the branch moved meanwhile, `RebaseRefused`
  */
 export async function mergeInto(
   reader: GitReader,
@@ -76,6 +77,12 @@ export async function mergeInto(
     return head;
   }
   if (merge.method === 'squash') return squashInto(reader, pull, about);
+  if (merge.method === 'rebase') {
+    const committer = { name: personName(merge.by), email: 'tagboat@localhost' };
+    const commit = await rebased(reader, pull, { base, head, committer, trailers: trailersOf(number, head) });
+    await moveRef(reader, { ref, to: commit, from: base });
+    return commit;
+  }
   const first = merge.message?.trim() || `Merge pull request #${number}: ${title}`;
   const commit = await makeCommit(reader, {
     tree: clean.tree,
@@ -87,8 +94,9 @@ export async function mergeInto(
   return commit;
 }
 
-/** Names the head that a squashed commit holds: its own ancestry does not. */
+/** Names the head that a squashed or rebased commit holds: its own ancestry does not. */
 const headTrailer = 'Pull-Request-Head';
+const trailersOf = (number: number, head: string) => `Pull-Request: ${number}\n${headTrailer}: ${head}\n`;
 
 /** The whole change as one commit, by who wrote its first commit. */
 async function squashInto(
@@ -103,7 +111,7 @@ async function squashInto(
   const commit = await makeCommit(reader, {
     tree: clean.tree,
     parents: [base],
-    message: `${text}\n\nPull-Request: ${number}\n${headTrailer}: ${head}\n`,
+    message: `${text}\n\n${trailersOf(number, head)}`,
     ...(commits[0] ? { author: commits[0].author } : {}),
     committer: { name: personName(merge.by), email: 'tagboat@localhost' },
   });
@@ -111,7 +119,7 @@ async function squashInto(
   return commit;
 }
 
-/** The commit of the branch that holds a change squashed, as `mergeInto` made it; undefined where there is none. */
+/** The commit of the branch that holds a change squashed or rebased, as `mergeInto` made it; undefined where there is none. */
 export async function squashedAs(
   reader: GitReader,
   { base, head, number }: { base: string; head: string; number: number },

@@ -10,7 +10,7 @@ import {
   type ResourceKey,
   withCondition,
 } from '@tagboat/api';
-import { type Clock, canonicalJson, type Logger, timestamp } from '@tagboat/base';
+import { type Clock, canonicalJson, isReason, type Logger, timestamp } from '@tagboat/base';
 import { Controller } from '@tagboat/controller';
 import { mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
 import type { Hosting } from '../hosting.ts';
@@ -81,13 +81,13 @@ async function reconcile(options: PullRequestControllerOptions, key: ResourceKey
   if (pull.spec.state === 'merged') await merge(options, key, { ...look, state: look.state });
 }
 
-/** How the change stands to its branch; one that was squashed into it is merged, though it is no ancestor. */
+/** How the change stands to its branch; one that was squashed or rebased into it is merged, though it is no ancestor. */
 async function stateOf(
   reader: GitReader,
   { spec }: PullRequest,
   commits: { base: string; head: string },
 ): Promise<Mergeability> {
-  if (spec?.merge?.method === 'squash') {
+  if (spec?.merge?.method === 'squash' || spec?.merge?.method === 'rebase') {
     const commit = await squashedAs(reader, { ...commits, number: spec.number });
     if (commit) return { kind: 'merged', commit };
   }
@@ -143,11 +143,14 @@ async function merge(options: PullRequestControllerOptions, key: ResourceKey, lo
   if (verdict.kind === 'wait')
     return setStatus(options, key, { condition: ['Merged', 'False', 'ChecksPending', verdict.message] });
   if (verdict.kind === 'refuse') return refuse(options, key, verdict);
-  const commit = await mergeInto(look.reader, look.pull, {
-    base: look.base,
-    head: look.head,
-    clean: look.state as Extract<Mergeability, { kind: 'clean' }>,
-  });
+  const clean = look.state as Extract<Mergeability, { kind: 'clean' }>;
+  let commit: string;
+  try {
+    commit = await mergeInto(look.reader, look.pull, { base: look.base, head: look.head, clean });
+  } catch (error) {
+    if (!isReason(error, 'RebaseRefused')) throw error;
+    return refuse(options, key, { reason: 'Conflicts', message: error.message });
+  }
   await finish(options, key, commit);
   options.changed(key.namespace, look.pull.spec!.repository);
   options.log.info(`merged pull request ${look.pull.spec!.number} of ${look.pull.spec!.repository}`);

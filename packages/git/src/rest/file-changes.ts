@@ -19,6 +19,8 @@ export interface FileOperation {
 export interface Person {
   readonly name: string;
   readonly email: string;
+  /** RFC 3339; absent: now. */
+  readonly date?: string;
 }
 
 export interface ChangeRequest {
@@ -80,6 +82,7 @@ export async function makeCommit(
       stdin: about.message.endsWith('\n') ? about.message : `${about.message}\n`,
       environment: {
         ...(author ? { GIT_AUTHOR_NAME: author.name, GIT_AUTHOR_EMAIL: author.email } : {}),
+        ...(author?.date ? { GIT_AUTHOR_DATE: author.date } : {}),
         ...(committer ? { GIT_COMMITTER_NAME: committer.name, GIT_COMMITTER_EMAIL: committer.email } : {}),
       },
     },

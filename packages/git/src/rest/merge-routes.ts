@@ -29,7 +29,7 @@ export function mergeRoutes(
     hostedHere(found.repository);
     const { Do = 'merge', MergeTitleField, MergeMessageField, head_commit_id } = request.body ?? {};
     const method = methods[Do];
-    if (!method) throw invalid(`expected Do merge, squash or fast-forward-only, found "${Do}"`);
+    if (!method) throw invalid(`expected Do merge, squash, rebase or fast-forward-only, found "${Do}"`);
     const { spec, status } = found.pull;
     if (spec?.state === 'closed') throw conflict(`pull request ${spec.number} is closed`);
     const head = head_commit_id ?? status?.headCommit;
@@ -50,6 +50,7 @@ export function mergeRoutes(
 const methods: Readonly<Record<string, NonNullable<PullRequestMerge['method']>>> = {
   merge: 'merge',
   squash: 'squash',
+  rebase: 'rebase',
   'fast-forward-only': 'fast-forward',
 };
 
