@@ -9,5 +9,6 @@ export * from './queue-places.ts';
 export * from './release-annotations.ts';
 export * from './run-labels.ts';
 export * from './run-summary.ts';
+export { checkShape, list, object, type Shape, text } from './shape.ts';
 export * from './tasks.ts';
 export * from './versions.ts';

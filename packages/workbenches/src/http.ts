@@ -13,8 +13,9 @@ import type { FastifyInstance } from 'fastify';
 import { buildWorkbench, type WorkbenchRequest } from './build-notebook.ts';
 import { snapshotFinalizer, snapshotRepository, snapshotTag } from './deletion.ts';
 import { startWorkbench, ticketParameter } from './gate.ts';
+import { parseProfiles } from './parse-profiles.ts';
 import type { Passes } from './passes.ts';
-import { defaultProfiles, type Profile, parseProfiles } from './profiles.ts';
+import { defaultProfiles, type Profile } from './profiles.ts';
 import { type FollowLog, progressOf } from './progress.ts';
 import type { WorkbenchTable } from './workbench-table.ts';
 

@@ -1,4 +1,3 @@
-import { parseYaml } from '@tagboat/api';
 import { invalid } from '@tagboat/base';
 
 /** What a choice changes about the workbench (KubeSpawner's traits of these names). */
@@ -111,37 +110,6 @@ export const defaultProfiles: readonly Profile[] = [
     profile_options: { size },
   },
 ];
-
-/**
- * Reads a `profileList` as JupyterHub's configuration has it.
- * @throws `Invalid` with file:line:column
- */
-export function parseProfiles(text: string, file: string): Profile[] {
-  const document = parseYaml(text, file)[0];
-  const value = document?.value as { profileList?: unknown } | unknown[] | undefined;
-  const list = Array.isArray(value) ? value : value?.profileList;
-  const at = (path: (string | number)[]) =>
-    document?.locate([...(Array.isArray(value) ? [] : ['profileList']), ...path]);
-  if (!Array.isArray(list) || list.length === 0)
-    throw invalid('expected a profileList with at least one profile', { location: at([]) ?? { file } });
-  return list.map((entry: Partial<Profile> | null, index) => {
-    if (typeof entry?.display_name !== 'string')
-      throw invalid('expected display_name in this profile', { location: at([index])! });
-    for (const [name, option] of Object.entries(entry.profile_options ?? {}))
-      if (Object.keys(option?.choices ?? {}).length === 0 && !option?.unlisted_choice)
-        throw invalid(`expected choices in the option "${name}"`, {
-          location: at([index, 'profile_options', name])!,
-        });
-    return {
-      ...entry,
-      display_name: entry.display_name,
-      slug: entry.slug ?? slugOf(entry.display_name),
-      kubespawner_override: entry.kubespawner_override ?? {},
-    };
-  });
-}
-
-const slugOf = (text: string) => text.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
 
 /**
  * What a profile and the choices in its options come to.

@@ -4,10 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { idleTimeoutOf, judgeActivity } from './activity.ts';
 import { buildWorkbench } from './build-notebook.ts';
 import { environmentOfImage } from './images.ts';
+import { parseProfiles } from './parse-profiles.ts';
 import { Passes } from './passes.ts';
 import { planWorkbench } from './plan-workbench.ts';
 import { podOf, templateHashOf } from './pod-of.ts';
-import { defaultProfiles, parseProfiles, resolveProfile } from './profiles.ts';
+import { defaultProfiles, resolveProfile } from './profiles.ts';
 
 const notebook = (annotations: Record<string, string> = {}): Notebook => ({
   apiVersion: 'kubeflow.org/v1',
@@ -225,6 +226,35 @@ describe('profiles', () => {
     expect(() => parseProfiles('- slug: a\n', 'p.yaml')).toThrow(
       expect.objectContaining({ location: { file: 'p.yaml', line: 1, column: 3 } }),
     );
+  });
+
+  it.each([
+    ['profileList: 3\n', /expected a profileList/, 1],
+    ['- just text\n', /expected a map of keys/, 1],
+    ['- display_name: A\n  kubespawner_override: big\n', /expected a map of keys/, 2],
+    ['- display_name: A\n  kubespawner_overide: {}\n', /did you mean "kubespawner_override"/, 2],
+    [
+      '- display_name: A\n  kubespawner_override: { tolerations: [] }\n',
+      /"tolerations" is not supported yet/,
+      2,
+    ],
+    ['- display_name: A\n  kubespawner_override:\n    mem_limit: lots\n', /mem_limit: .* found "lots"/, 3],
+    ['- display_name: A\n  kubespawner_override: { environment: [a] }\n', /expected a map of keys/, 2],
+    ['- display_name: A\n  profile_options:\n    size:\n      display_name: S\n', /expected choices/, 4],
+    [
+      '- display_name: A\n  profile_options:\n    size:\n      display_name: S\n      choices: { a: { display_name: x } }\n',
+      /kubespawner_override", found none/,
+      5,
+    ],
+    ['- display_name: A\n- display_name: a\n', /there is another profile "a"/, 2],
+  ])('says what is wrong in a profileList, and where: %s', (source, message, line) => {
+    try {
+      parseProfiles(source, 'p.yaml');
+      expect.unreachable();
+    } catch (error) {
+      expect((error as Error).message).toMatch(message);
+      expect((error as { location: object }).location).toMatchObject({ file: 'p.yaml', line });
+    }
   });
 
   it('makes a Notebook and its claim that work on Open Data Hub', () => {
