@@ -226,6 +226,29 @@ describe.skipIf(missing)(
       await expect.poll(() => homeFile(file), { timeout: 30_000 }).toContain('"42"');
     });
 
+    it('shows in a second tab what a cell of the first one says', async () => {
+      const cell = '.jp-Notebook:visible .jp-OutputArea-output';
+      await lab.locator('.jp-Notebook:visible .cm-content').last().click();
+      await lab.keyboard.press('Escape');
+      await lab.keyboard.press('b');
+      await lab.keyboard.press('Enter');
+      await lab.keyboard.insertText(
+        'print("begun", flush=True)\nwhile not os.path.exists(os.path.expanduser("~/second")): time.sleep(0.1)\nprint("ended")',
+      );
+      await lab.keyboard.press('Control+s');
+      const file = new URL(lab.url()).pathname.replace(/.*\/lab\/tree\//, '');
+      await expect.poll(() => homeFile(file), { timeout: 30_000 }).toContain('begun');
+      await lab.keyboard.press('Control+Enter');
+      await lab.locator(cell, { hasText: 'begun' }).waitFor();
+      const second = await context.newPage();
+      await second.goto(lab.url());
+      await second.locator(cell, { hasText: 'begun' }).waitFor();
+      await jupyter('contents/second', 'PUT', { type: 'file', format: 'text', content: '' });
+      await second.locator(cell, { hasText: 'ended' }).waitFor();
+      await lab.locator(cell, { hasText: 'ended' }).waitFor();
+      await second.close();
+    });
+
     it('watches the run in the console and sees the model answer', async () => {
       await page.getByRole('link', { name: 'Runs', exact: true }).click();
       await page.getByText('v0.1.0').first().waitFor();

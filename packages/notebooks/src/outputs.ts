@@ -166,8 +166,9 @@ function outputOf(type: Output['output_type'], content: Record<string, unknown>)
     };
   return {
     output_type: type,
-    data: (content.data ?? {}) as Record<string, unknown>,
+    // In nbformat's order: output widgets show their kernel what they caught, and a cell may print that.
     metadata: (content.metadata ?? {}) as Record<string, unknown>,
+    data: (content.data ?? {}) as Record<string, unknown>,
     ...(type === 'execute_result' ? { execution_count: content.execution_count as number } : {}),
   };
 }

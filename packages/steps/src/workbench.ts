@@ -1,4 +1,4 @@
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeError, TagboatError } from '@tagboat/base';
 import { type Environment, ensureEnvironment } from '@tagboat/python';
@@ -24,7 +24,7 @@ const hidden =
  */
 export async function workbench(context: StepContext): Promise<void> {
   const home = context.get('HOME');
-  await mkdir(home, { recursive: true });
+  await checkWritable(home);
   await restoreFiles(context, home);
   const own = join(scratch, 'tagboat-workbench');
   await mkdir(own, { recursive: true });
@@ -37,6 +37,24 @@ export async function workbench(context: StepContext): Promise<void> {
   await writeExtension(own);
   context.say('JupyterLab starts');
   become(context, { server, first, own, home, variables, repository });
+}
+
+/** @throws `Unavailable` where nothing can be written to the workbench's files, and why */
+export async function checkWritable(home: string): Promise<void> {
+  const probe = join(home, `.tagboat-${process.pid}`);
+  try {
+    await mkdir(home, { recursive: true });
+    await writeFile(probe, 'x'.repeat(4096));
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const why = { EROFS: 'they are read-only', ENOSPC: 'the disk is full', EDQUOT: 'the quota is used up' };
+    throw new TagboatError(
+      `the workbench's files cannot be written: ${why[code as keyof typeof why] ?? describeError(cause)}`,
+      { reason: 'Unavailable', cause, hint: 'make room or let it be written to, then start it again' },
+    );
+  } finally {
+    await rm(probe, { force: true }).catch(() => undefined);
+  }
 }
 
 const scratch = process.env.TMPDIR ?? '/tmp';

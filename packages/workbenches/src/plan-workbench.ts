@@ -44,7 +44,16 @@ export function planWorkbench({ notebook, pod, hash, now }: ObservedWorkbench): 
   const waiting = pod.status?.containerStatuses?.find(
     ({ state }) => state?.waiting?.reason === 'CrashLoopBackOff',
   );
-  return { pod: 'keep', phase: 'Starting', message: waiting?.state?.waiting?.message ?? 'starts' };
+  const message = waiting
+    ? (reasonIn(waiting.lastState?.terminated?.message) ?? waiting.state?.waiting?.message)
+    : undefined;
+  return { pod: 'keep', phase: 'Starting', message: message ?? 'starts' };
+}
+
+/** The error in the last that a container said. */
+function reasonIn(words: string | undefined): string | undefined {
+  const line = words?.split('\n').findLast((candidate) => /^\s*(error|[A-Z]\w*Error):/.test(candidate));
+  return line === undefined ? undefined : `${line.trim()}; tries again`;
 }
 
 /** What of the size that was chosen this host does not apply, as the node says it of the pod. */

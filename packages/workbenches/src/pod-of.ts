@@ -128,6 +128,8 @@ function server(input: PodInput, container: Container, managed: ManagedEnvironme
     command: ['tagboat'],
     args: ['step', 'workbench'],
     workingDir: home,
+    // Why it does not start is the last it says.
+    terminationMessagePolicy: 'FallbackToLogsOnError',
     env,
     ports,
     readinessProbe,

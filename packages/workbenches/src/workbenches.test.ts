@@ -63,6 +63,23 @@ describe('planWorkbench', () => {
     expect(plan(again, pod(ready))).toMatchObject({ pod: 'delete' });
   });
 
+  it('says why a server does not come up while it is tried again', () => {
+    const containerStatuses = (message?: string) => [
+      {
+        name: 'ada',
+        state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 40s' } },
+        ...(message ? { lastState: { terminated: { exitCode: 1, message } } } : {}),
+      },
+    ];
+    const says = "prepares JupyterLab\nerror: the workbench's files cannot be written: they are read-only\n";
+    const message = (words?: string) =>
+      plan(notebook(), pod({ containerStatuses: containerStatuses(words) } as Pod['status'])).message;
+    expect(message(says)).toBe(
+      "error: the workbench's files cannot be written: they are read-only; tries again",
+    );
+    expect(message()).toBe('back-off 40s');
+  });
+
   it('says why a pod failed, and tries again after a while', () => {
     const at = (time: string) => [
       { type: 'PodScheduled', status: 'True' as const, lastTransitionTime: time },
