@@ -48,6 +48,13 @@ describe('parseElyra', () => {
 
   it('names what is wrong, and where', () => {
     const read = (content: string) => () => parseElyra(content, 'w.pipeline');
+    const negative = changed(({ pipelines }) => {
+      const { component_parameters: own } = pipelines[0]!.nodes[0]!.app_data as {
+        component_parameters: Record<string, unknown>;
+      };
+      own.memory = -2;
+    });
+    expect(read(negative)).toThrow(/expected more than 0 in memory, found -2/);
     expect(read('{')).toThrow(/w\.pipeline: this is not JSON/);
     expect(read('{"a": 1}')).toThrow(/expected doc_type "pipeline"/);
     const old = changed(({ pipelines }) => Object.assign(pipelines[0]!.app_data, { version: 3 }));

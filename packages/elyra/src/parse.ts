@@ -119,6 +119,8 @@ function nodeOf(node: Json, defaults: Json, fail: Fail): ElyraNode {
     const found = numberOf(own[key] ?? defaults[key]);
     if (Number.isNaN(found))
       fail(`node "${label}": expected a number in ${key}, found ${JSON.stringify(own[key])}`);
+    if (found !== undefined && (key === 'gpu' ? found < 0 : found <= 0))
+      fail(`node "${label}": expected more than 0 in ${key}, found ${found}`);
     return found;
   };
   const variables = new Map(list('env_vars').map((item) => [item.env_var ?? '', item.value ?? '']));

@@ -55,9 +55,14 @@ export async function kernelCommand(notebook: Notebook, place: KernelPlace): Pro
   throw new TagboatError(`the notebook needs the kernel "${name}", which is not installed`, {
     reason: 'NoKernel',
     retryable: false,
-    hint: `looked in ${places.join(', ')}`,
+    hint: `${howToInstall(language)}; looked in ${places.join(', ')}`,
   });
 }
+
+const howToInstall = (language: string) =>
+  language.toLowerCase() === 'r'
+    ? 'install R and its package IRkernel where pods run (Debian: r-cran-irkernel)'
+    : "add the kernel's package to the requirements where PyPI has it, or install it where pods run";
 
 /** Where kernelspecs are looked for, in Jupyter's order (`jupyter --paths`), the environment's own first. */
 export function kernelDirectories({ env, python }: Pick<KernelPlace, 'env' | 'python'>): string[] {

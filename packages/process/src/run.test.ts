@@ -7,7 +7,10 @@ describe('runCommand', () => {
     expect([result.code, result.stdout.toString(), result.stderr]).toEqual([3, 'hello', 'err\n']);
   });
   it('says when the program does not exist', async () => {
-    await expect(runCommand('no-such-program-here', [])).rejects.toMatchObject({ reason: 'CommandNotFound' });
+    for (const options of [{}, { maxOutput: 1 }])
+      await expect(runCommand('no-such-program-here', [], options)).rejects.toMatchObject({
+        reason: 'CommandNotFound',
+      });
   });
   it('kills on abort', async () => {
     const abort = new AbortController();

@@ -109,6 +109,11 @@ export function runCommand(
   const stderr = collect(child, 'stderr', options);
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(options.stdin);
+  // Whatever of the output is kept, these are the words of who could not start the program.
+  let lastWords = '';
+  child.stderr?.on('data', (data: Buffer) => {
+    lastWords = (lastWords + data.toString('utf8')).slice(-500);
+  });
   const settle = (then: () => void) => {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', abort);
@@ -128,7 +133,7 @@ export function runCommand(
     const result = { code: exitCode(code, signal), stdout: stdout(), stderr: stderr().toString('utf8') };
     settle(() => {
       if (ended) reject(ended);
-      else if (file !== command && result.code === 127 && /failed to execute/.test(result.stderr))
+      else if (file !== command && result.code === 127 && /failed to execute/.test(lastWords))
         reject(new TagboatError(`cannot start ${command}: no such program`, { reason: 'CommandNotFound' }));
       else resolve(result);
     });
