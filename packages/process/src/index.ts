@@ -1,3 +1,10 @@
 export { LineSplitter } from './line-splitter.ts';
 export * from './run.ts';
 export { type Spawned, Spawner, type SpawnOptions, spawner } from './spawner.ts';
+export {
+  type CommandStart,
+  type StartCommand,
+  type StartedCommand,
+  signalGroup,
+  signalProcessGroup,
+} from './start-command.ts';

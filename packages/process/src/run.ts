@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { TagboatError } from '@tagboat/base';
+import { type StartCommand, startHere } from './start-command.ts';
 
 export interface CommandOptions {
   readonly cwd?: string;
@@ -50,18 +50,13 @@ export function tiedToParent(command: string, args: readonly string[]): readonly
   return setpriv ? [setpriv, ['--pdeathsig', 'KILL', '--', command, ...args]] : [command, [...args]];
 }
 
-/** Sends a signal to the whole process group that the child leads; a group that is gone is fine. */
-export function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid !== undefined) signalProcessGroup(child.pid, signal);
-}
+let start: StartCommand = startHere;
 
-/** Sends a signal to a process group, named by the process that leads it; a group that is gone is fine. */
-export function signalProcessGroup(leader: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-leader, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
+/** From now on commands are started in another way. @returns the way until now */
+export function startCommandsWith(other: StartCommand): StartCommand {
+  const before = start;
+  start = other;
+  return before;
 }
 
 /**
@@ -80,64 +75,45 @@ export function runCommand(
     return promise;
   }
   const [file, fileArgs] = tiedToParent(command, args);
-  const child = spawn(file, fileArgs, {
-    cwd: options.cwd,
-    env: options.env as NodeJS.ProcessEnv,
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
-  let ended: TagboatError | undefined;
-  const end = (error: TagboatError) => {
-    ended ??= error;
-    signalGroup(child, 'SIGKILL');
-  };
-  const abort = () => end(new TagboatError(`${command} was cancelled`, { reason: 'Cancelled' }));
-  options.signal?.addEventListener('abort', abort, { once: true });
-  const timer =
-    options.timeout === undefined
-      ? undefined
-      : setTimeout(
-          () =>
-            end(
-              new TagboatError(`${command} did not finish within ${options.timeout} ms`, {
-                reason: 'Timeout',
-              }),
-            ),
-          options.timeout,
-        );
-  const stdout = collect(child, 'stdout', options);
-  const stderr = collect(child, 'stderr', options);
-  child.stdin?.on('error', () => undefined);
-  child.stdin?.end(options.stdin);
+  const kept = { stdout: keep(options.maxOutput), stderr: keep(options.maxOutput) };
+  const { cwd, env, stdin } = options;
   // Whatever of the output is kept, these are the words of who could not start the program.
   let lastWords = '';
-  child.stderr?.on('data', (data: Buffer) => {
-    lastWords = (lastWords + data.toString('utf8')).slice(-500);
+  const child = start({ file, args: fileArgs, cwd, env, stdin }, (stream, data) => {
+    options.onOutput?.(stream, data);
+    kept[stream].add(data);
+    if (stream === 'stderr') lastWords = (lastWords + data.toString('utf8')).slice(-500);
   });
-  const settle = (then: () => void) => {
+  let ended: TagboatError | undefined;
+  const end = (reason: string, message: string) => {
+    ended ??= new TagboatError(message, { reason });
+    child.kill();
+  };
+  const abort = () => end('Cancelled', `${command} was cancelled`);
+  options.signal?.addEventListener('abort', abort, { once: true });
+  const late = () => end('Timeout', `${command} did not finish within ${options.timeout} ms`);
+  const timer = options.timeout === undefined ? undefined : setTimeout(late, options.timeout);
+  const settle = () => {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', abort);
-    then();
   };
-  child.on('error', (error) =>
-    settle(() =>
-      reject(
-        new TagboatError(`cannot start ${command}: ${error.message}`, {
-          reason: 'CommandNotFound',
-          cause: error,
-        }),
-      ),
-    ),
-  );
-  child.on('close', (code, signal) => {
-    const result = { code: exitCode(code, signal), stdout: stdout(), stderr: stderr().toString('utf8') };
-    settle(() => {
+  child.ended.then(
+    ({ code, signal }) => {
+      settle();
+      const [stdout, stderr] = [kept.stdout.all(), kept.stderr.all().toString('utf8')];
+      const result = { code: exitCode(code, signal), stdout, stderr };
       if (ended) reject(ended);
       else if (file !== command && result.code === 127 && /failed to execute/.test(lastWords))
         reject(new TagboatError(`cannot start ${command}: no such program`, { reason: 'CommandNotFound' }));
       else resolve(result);
-    });
-  });
+    },
+    (cause: Error) => {
+      settle();
+      reject(
+        new TagboatError(`cannot start ${command}: ${cause.message}`, { reason: 'CommandNotFound', cause }),
+      );
+    },
+  );
   return promise;
 }
 
@@ -157,14 +133,14 @@ export async function runChecked(
   return result;
 }
 
-function collect(child: ChildProcess, name: 'stdout' | 'stderr', options: CommandOptions): () => Buffer {
+function keep(limit = 16 * 2 ** 20) {
   const parts: Buffer[] = [];
   let size = 0;
-  const limit = options.maxOutput ?? 16 * 2 ** 20;
-  child[name]?.on('data', (data: Buffer) => {
-    options.onOutput?.(name, data);
-    if (size < limit) parts.push(data);
-    size += data.length;
-  });
-  return () => Buffer.concat(parts).subarray(0, limit);
+  return {
+    add(data: Buffer) {
+      if (size < limit) parts.push(data);
+      size += data.length;
+    },
+    all: () => Buffer.concat(parts).subarray(0, limit),
+  };
 }

@@ -2,10 +2,13 @@
 import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
 import type { SpawnerReply, SpawnerRequest } from './spawner.ts';
+import { signalProcessGroup, startHere } from './start-command.ts';
+
+type Spawning = Extract<SpawnerRequest, { kind: 'spawn' }>;
 
 const reply = (message: SpawnerReply) => void process.send?.(message);
 
-function start({ id, file, args, cwd, env, stdout, stderr, keepsChildren }: SpawnerRequest): void {
+function start({ id, file, args, cwd, env, stdout, stderr, keepsChildren }: Spawning): void {
   const opened: number[] = [];
   try {
     for (const path of [stdout, stderr]) opened.push(openSync(path, constants.O_WRONLY));
@@ -21,7 +24,7 @@ function start({ id, file, args, cwd, env, stdout, stderr, keepsChildren }: Spaw
     reply({ id, kind: 'started', pid });
     child.on('exit', (code, signal) => {
       // At once: later the number could be another group's.
-      if (!keepsChildren) endGroup(pid);
+      if (!keepsChildren) signalProcessGroup(pid, 'SIGKILL');
       reply({ id, kind: 'ended', code, signal });
     });
   } catch (error) {
@@ -31,13 +34,16 @@ function start({ id, file, args, cwd, env, stdout, stderr, keepsChildren }: Spaw
   }
 }
 
-function endGroup(leader: number): void {
+function run({ id, ...command }: Extract<SpawnerRequest, { kind: 'run' }>): void {
+  const failed = ({ message }: Error) => reply({ id, kind: 'failed', message });
   try {
-    process.kill(-leader, 'SIGKILL');
+    const { pid, ended } = startHere(command, (stream, data) => reply({ id, kind: 'output', stream, data }));
+    if (pid !== undefined) reply({ id, kind: 'started', pid });
+    ended.then((end) => reply({ id, kind: 'ended', ...end }), failed);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    failed(error as Error);
   }
 }
 
 process.on('disconnect', () => process.exit());
-process.on('message', (request) => start(request as SpawnerRequest));
+process.on('message', (request: SpawnerRequest) => (request.kind === 'run' ? run(request) : start(request)));

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { TagboatError } from '@tagboat/base';
 import { tiedToParent } from './run.ts';
+import { type CommandStart, type StartCommand, signalProcessGroup } from './start-command.ts';
 
 export interface SpawnOptions {
   readonly file: string;
@@ -22,11 +23,17 @@ export interface Spawned {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 }
 
-export interface SpawnerRequest extends SpawnOptions {
-  readonly id: number;
-}
+export type SpawnerRequest =
+  | (SpawnOptions & { readonly kind: 'spawn'; readonly id: number })
+  | (CommandStart & { readonly kind: 'run'; readonly id: number });
 
 export type SpawnerReply =
+  | {
+      readonly id: number;
+      readonly kind: 'output';
+      readonly stream: 'stdout' | 'stderr';
+      readonly data: Uint8Array;
+    }
   | { readonly id: number; readonly kind: 'started'; readonly pid: number }
   | { readonly id: number; readonly kind: 'failed'; readonly message: string }
   | {
@@ -39,6 +46,7 @@ export type SpawnerReply =
 interface Open {
   readonly started: PromiseWithResolvers<number>;
   readonly exited: PromiseWithResolvers<Awaited<Spawned['exited']>>;
+  readonly output?: (stream: 'stdout' | 'stderr', data: Buffer) => void;
 }
 
 /**
@@ -53,17 +61,38 @@ export class Spawner implements Disposable {
 
   /** @throws `CommandNotFound` where the process cannot be started, with the reason */
   async spawn(options: SpawnOptions): Promise<Spawned> {
-    const child = this.#process();
-    const id = this.#next++;
     const open: Open = { started: Promise.withResolvers(), exited: Promise.withResolvers() };
-    this.#open.set(id, open);
+    const [file, args] = tiedToParent(options.file, options.args);
+    this.#send(open, { ...options, kind: 'spawn', id: this.#next++, file, args });
+    return { pid: await open.started.promise, exited: open.exited.promise };
+  }
+
+  /** Starts commands for `runCommand`. */
+  readonly start: StartCommand = (command, output) => {
+    const open: Open = { started: Promise.withResolvers(), exited: Promise.withResolvers(), output };
+    const { env = process.env } = command;
+    this.#send(open, { ...command, env: { ...env }, kind: 'run', id: this.#next++ });
+    let running = true;
+    const ended = open.started.promise
+      .then(() => open.exited.promise)
+      .finally(() => {
+        running = false;
+      });
+    const kill = (pid: number) => {
+      if (running) signalProcessGroup(pid, 'SIGKILL');
+    };
+    // Its number comes later, as a message.
+    return { pid: undefined, ended, kill: () => void open.started.promise.then(kill, () => undefined) };
+  };
+
+  #send(open: Open, request: SpawnerRequest): void {
+    const child = this.#process();
+    this.#open.set(request.id, open);
     child.ref();
     child.channel?.ref();
-    const [file, args] = tiedToParent(options.file, options.args);
-    child.send({ ...options, id, file, args } satisfies SpawnerRequest, (error) => {
-      if (error) this.#receive({ id, kind: 'failed', message: error.message });
+    child.send(request, (error) => {
+      if (error) this.#receive({ id: request.id, kind: 'failed', message: error.message });
     });
-    return { pid: await open.started.promise, exited: open.exited.promise };
   }
 
   [Symbol.dispose](): void {
@@ -79,6 +108,7 @@ export class Spawner implements Disposable {
       // Signals of the terminal are for this process, which ends what runs in its own way.
       detached: true,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      serialization: 'advanced',
       env: { ...process.env, NODE_OPTIONS: '' },
     });
     child.on('message', (reply) => this.#receive(reply as SpawnerReply));
@@ -93,6 +123,10 @@ export class Spawner implements Disposable {
     if (!open) return;
     if (reply.kind === 'started') {
       open.started.resolve(reply.pid);
+      return;
+    }
+    if (reply.kind === 'output') {
+      open.output?.(reply.stream, Buffer.from(reply.data));
       return;
     }
     this.#open.delete(reply.id);

@@ -1,5 +1,6 @@
 import { createLogger, type Logger } from '@tagboat/base';
 import { Client } from '@tagboat/client';
+import { spawner, startCommandsWith } from '@tagboat/process';
 import { type Platform, readConfiguration, startPlatform } from '@tagboat/server';
 import { defineCommand } from 'citty';
 import { runDemo } from '../demo.ts';
@@ -25,6 +26,8 @@ export default defineCommand({
         });
     });
     const configuration = await readConfiguration();
+    // This process grows, and takes longer to start others the larger it is.
+    startCommandsWith(spawner.start);
     await using platform = await startPlatform({
       configuration,
       tools: await toolsOfHost(configuration.home),
