@@ -161,6 +161,39 @@ describe('reading', () => {
     for (const path of ['none', 'dir', 'two\nlines']) expect(await commit.read(path)).toBeUndefined();
   });
 
+  it('tells who wrote a commit and why, as git does: merges, signatures, other encodings', async () => {
+    const { commit: first } = await put('a', '1');
+    const tree = (await git(['rev-parse', `${first}^{tree}`], { cwd: url })).stdout.toString().trim();
+    const write = async (lines: string, encoding: BufferEncoding = 'utf8') => {
+      const stdin = Buffer.from(`tree ${tree}\n${lines}`, encoding);
+      const { stdout } = await git(['hash-object', '-t', 'commit', '-w', '--stdin', '--literally'], {
+        cwd: url,
+        stdin,
+      });
+      return Commit.at(url, stdout.toString().trim());
+    };
+    const by = 'author Zoë <z@x> 1 +0000\ncommitter C <c@x> 1 +0000\n';
+    const commits = [
+      await Commit.at(url, first),
+      await write(
+        `parent ${first}\nparent ${first}\n${by}gpgsig -----BEGIN\n author no <no> \n -----END\n\n\nSubject\n\nBody: é\n\n`,
+      ),
+      await write(`${by}encoding ISO-8859-1\n\nté\n`, 'latin1'),
+      await write('author <z@x> 1 +0000\ncommitter <c@x> 1 +0000\n'),
+    ];
+    for (const commit of commits) {
+      const format = '--format=%an%x00%ae%x00%P%x00%B';
+      const { stdout } = await git(['log', '-1', format, commit.id], { cwd: url });
+      const [name, email, parents, message] = stdout.toString().split('\0');
+      expect(await commit.origin()).toEqual({
+        name,
+        email,
+        parents: parents!.split(' ').filter(Boolean),
+        message: message!.trim(),
+      });
+    }
+  });
+
   it('reads a branch of a given depth, and none where there is no such branch', async () => {
     const source = { url, branch: 'main', depth: 1 };
     expect(await readBranch(source, (head) => head.message())).toBeUndefined();

@@ -20,11 +20,13 @@ export class Commit {
   readonly repository: string;
   readonly id: string;
   /** What was read before: a commit never changes. */
+  readonly #object: string;
   readonly #known = new Map<string, Promise<unknown>>();
 
-  private constructor(repository: string, id: string) {
+  private constructor(repository: string, id: string, object: string) {
     this.repository = repository;
     this.id = id;
+    this.#object = object;
   }
 
   /**
@@ -36,7 +38,7 @@ export class Commit {
     const names = [name, ...ahead.map((path) => `${name}:${path}`)];
     const [found, ...files] = await readObjects(repository, names);
     if (found?.type !== 'commit') throw notFound(`there is no commit "${revision}" in this repository`);
-    const commit = new Commit(repository, found.id);
+    const commit = new Commit(repository, found.id, found.content.toString('utf8'));
     for (const [index, path] of ahead.entries()) {
       const content = files[index]?.type === 'blob' ? files[index].content : undefined;
       commit.#known.set(`content ${path}`, Promise.resolve(content));
@@ -180,6 +182,8 @@ export class Commit {
   /** Who wrote it, the commits it follows, and its full message. */
   origin(): Promise<{ name: string; email: string; parents: string[]; message: string }> {
     return this.#once('origin', async () => {
+      const read = readOrigin(this.#object);
+      if (read) return read;
       const format = '--format=%an%x00%ae%x00%P%x00%B';
       const { stdout } = await git(['log', '-1', format, this.id], { cwd: this.repository });
       const [name = '', email = '', parents = '', message = ''] = stdout.toString('utf8').split('\0');
@@ -191,6 +195,17 @@ export class Commit {
   async message(): Promise<string> {
     return (await this.origin()).message;
   }
+}
+
+/** What a commit object says (git's Documentation/gitformat-commit); undefined where git must decode its text. */
+function readOrigin(object: string) {
+  const end = object.indexOf('\n\n');
+  const headers = (end < 0 ? object : object.slice(0, end)).split('\n');
+  const author = headers.map((line) => /^author (.*?) ?<([^>]*)> /.exec(line)).find(Boolean);
+  if (!author || headers.some((line) => line.startsWith('encoding '))) return undefined;
+  const parents = headers.flatMap((line) => /^parent ([0-9a-f]+)$/.exec(line)?.[1] ?? []);
+  const message = end < 0 ? '' : object.slice(end + 2).trim();
+  return { name: author[1]!, email: author[2]!, parents, message };
 }
 
 /** As many links as Linux follows for one path. */

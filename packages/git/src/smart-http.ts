@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { describeError, httpStatusOf, type Logger, notFound } from '@tagboat/base';
-import { gitEnvironment } from '@tagboat/git-client';
+import { git, gitEnvironment } from '@tagboat/git-client';
 import { signalGroup, tiedToParent } from '@tagboat/process';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type LfsObject, lfsRoutes } from './lfs.ts';
@@ -65,12 +65,14 @@ export async function smartHttp(app: FastifyInstance, options: SmartHttpOptions)
       if (!service)
         return reply.code(403).send('only the smart protocol is served here: use git 1.6.6 or later\n');
       const directory = await find(request, service, options);
+      const words = await wordsFor({ request, directory, service, args: ['--advertise-refs'] }, options);
+      const { stdout } = await git(words, { environment: protocolOf(request) });
       const head = `# service=git-${service}\n`;
       const length = (head.length + 4).toString(16).padStart(4, '0');
-      start(reply, `application/x-git-${service}-advertisement`);
-      reply.raw.write(`${length}${head}0000`);
-      await serve({ request, reply, directory, service, args: ['--advertise-refs'] }, options);
-      return reply;
+      return reply
+        .header('cache-control', 'no-cache')
+        .type(`application/x-git-${service}-advertisement`)
+        .send(Buffer.concat([Buffer.from(`${length}${head}0000`), stdout]));
     },
   );
   for (const service of ['upload-pack', 'receive-pack'])
@@ -117,7 +119,7 @@ interface Exchange {
 }
 
 /** What git is told besides, by `git -c`. Heads of pull requests are seen by who fetches, and moved by nobody. */
-async function settingsFor({ service }: Exchange, options: SmartHttpOptions): Promise<string[]> {
+async function settingsFor(service: string, options: SmartHttpOptions): Promise<string[]> {
   if (service !== 'receive-pack') return [];
   const settings = ['receive.hideRefs=refs/pull'];
   if (options.proposals)
@@ -126,20 +128,30 @@ async function settingsFor({ service }: Exchange, options: SmartHttpOptions): Pr
   return settings.flatMap((setting) => ['-c', setting]);
 }
 
+async function wordsFor(
+  { service, args, directory }: Omit<Exchange, 'reply'>,
+  options: SmartHttpOptions,
+): Promise<string[]> {
+  return [...(await settingsFor(service, options)), service, '--stateless-rpc', ...args, directory];
+}
+
+function protocolOf({ headers }: FastifyRequest): Record<string, string> {
+  const protocol = headers['git-protocol'];
+  return typeof protocol === 'string' ? { GIT_PROTOCOL: protocol } : {};
+}
+
 async function serve(
   exchange: Exchange,
   options: SmartHttpOptions,
   finished?: () => Promise<void>,
 ): Promise<void> {
-  const { request, reply, directory, service, args } = exchange;
+  const { request, reply, directory, service } = exchange;
   const { log } = options;
-  const protocol = request.headers['git-protocol'];
-  const settings = await settingsFor(exchange, options);
-  const [file, words] = tiedToParent('git', [...settings, service, '--stateless-rpc', ...args, directory]);
+  const [file, words] = tiedToParent('git', await wordsFor(exchange, options));
   const child = spawn(file, words, {
     env: gitEnvironment({
       environment: {
-        ...(typeof protocol === 'string' ? { GIT_PROTOCOL: protocol } : {}),
+        ...protocolOf(request),
         [pushNoteVariable]: noteFor(request, options),
       },
     }),

@@ -124,7 +124,7 @@ class ApplicationReconciler {
     const id = canonicalJson({ source, commit: commit.id });
     const known = this.#rendered.get(application.metadata.name);
     if (known?.id === id) return known.rendered;
-    const rendered = await renderSource(repository, source, commit.id);
+    const rendered = await renderSource(commit, source);
     this.#rendered.set(application.metadata.name, { id, rendered });
     return rendered;
   }

@@ -35,7 +35,7 @@ export async function managedResources(
   const { source, destination } = application.spec!;
   const directory = await repository(source.repoURL);
   const commit = await Commit.at(directory, source.targetRevision ?? 'HEAD');
-  const rendered = await renderSource(directory, source, commit.id);
+  const rendered = await renderSource(commit, source);
   const items: ManagedResource[] = [];
   for (const object of rendered.objects) {
     const type = types.of(object);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type KubernetesObject, parseManifests } from '@tagboat/api';
 import { notFound, safeJoin } from '@tagboat/base';
-import { Commit } from '@tagboat/git-client';
+import type { Commit } from '@tagboat/git-client';
 import { kustomizationFiles, renderKustomization } from '@tagboat/kustomize';
 import type { ApplicationSource } from './application.ts';
 
@@ -14,13 +14,8 @@ export interface RenderedSource {
   readonly objects: readonly KubernetesObject[];
 }
 
-/** Renders what a source declares at a revision, from a repository on this machine. @throws what is wrong, with file:line:column */
-export async function renderSource(
-  repository: string,
-  source: ApplicationSource,
-  revision: string,
-): Promise<RenderedSource> {
-  const commit = await Commit.at(repository, revision);
+/** Renders what a source declares at a commit. @throws what is wrong, with file:line:column */
+export async function renderSource(commit: Commit, source: ApplicationSource): Promise<RenderedSource> {
   const checkout = await mkdtemp(join(tmpdir(), 'tagboat-render-'));
   try {
     await commit.export(checkout);
