@@ -41,9 +41,7 @@ async function ask(url: string, request: { method: string; body?: string }): Pro
 }
 
 async function answer(reply: FastifyReply, response: Response, milliseconds: number): Promise<FastifyReply> {
-  const text = await response.text();
-  if (text.length > mostAnswer)
-    throw new TagboatError('the answer is too large to show', { reason: 'TooLarge' });
+  const text = await textOf(response, mostAnswer);
   return reply
     .headers({
       'content-security-policy': "default-src 'none'; sandbox",
@@ -56,6 +54,23 @@ async function answer(reply: FastifyReply, response: Response, milliseconds: num
       model: response.headers.get('x-tagboat-model'),
       body: parsed(text),
     });
+}
+
+/** The content of an answer; what is longer is not even read. @throws `TooLarge`, `Unavailable` where it breaks off */
+export async function textOf({ body }: Response, most: number): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const part of body ?? []) {
+      size += part.length;
+      if (size > most) throw new TagboatError('the answer is too large to show', { reason: 'TooLarge' });
+      parts.push(part);
+    }
+  } catch (cause) {
+    if (cause instanceof TagboatError) throw cause;
+    throw new TagboatError('the answer of the model broke off', { reason: 'Unavailable', cause });
+  }
+  return Buffer.concat(parts).toString('utf8');
 }
 
 function parsed(text: string): unknown {

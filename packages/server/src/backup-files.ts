@@ -18,8 +18,9 @@ const mostPasses = 8;
 export async function addTree(archive: Pack, directory: string, name: string): Promise<void> {
   const added = new Set<string>();
   for (let pass = 0; pass < mostPasses; pass++) {
-    let vanished = 0;
-    for (const entry of await entriesBelow(directory)) {
+    const found = await entriesBelow(directory);
+    let { vanished } = found;
+    for (const entry of found.entries) {
       const path = join(entry.parentPath, entry.name);
       const target = join(name, relative(directory, path));
       if (added.has(target)) continue;
@@ -35,18 +36,49 @@ export async function addTree(archive: Pack, directory: string, name: string): P
 }
 
 /** Everything below, directories before what they hold, in a repository references before objects, those before packs. */
-async function entriesBelow(directory: string): Promise<Dirent[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(ifMissing);
+async function entriesBelow(directory: string): Promise<{ entries: Dirent[]; vanished: number }> {
+  const { entries, vanished } = await walk(directory);
   const place = (entry: Dirent): number => {
     if (entry.isDirectory()) return 0;
     const path = join(entry.parentPath, entry.name);
     return path.includes('/objects/pack/') ? 3 : path.includes('/objects/') ? 2 : 1;
   };
-  return entries
+  const wanted = entries
     .filter(({ name }) => !name.endsWith('.tmp') && !name.endsWith('.lock'))
     .sort(
       (a, b) => place(a) - place(b) || (join(a.parentPath, a.name) < join(b.parentPath, b.name) ? -1 : 1),
     );
+  return { entries: wanted, vanished };
+}
+
+/** All entries, one directory after the other: one that vanishes meanwhile costs nothing but itself. */
+async function walk(directory: string): Promise<{ entries: Dirent[]; vanished: number }> {
+  const entries: Dirent[] = [];
+  let vanished = 0;
+  const left = [directory];
+  for (let path = left.pop(); path !== undefined; path = left.pop()) {
+    const found = await readdir(path, { withFileTypes: true }).catch(ifMissing);
+    if (!found) {
+      refuseOddName(path);
+      if (path !== directory) vanished++;
+      continue;
+    }
+    for (const entry of found) {
+      entries.push(entry);
+      if (entry.isDirectory()) left.push(join(path, entry.name));
+    }
+  }
+  return { entries, vanished };
+}
+
+/** A name that is no UTF-8 is not found under what it was read as. @throws `Unprocessable` */
+function refuseOddName(path: string): void {
+  if (!path.includes('\ufffd')) return;
+  throw new TagboatError(`${path} has a name that is no UTF-8`, {
+    reason: 'Unprocessable',
+    retryable: false,
+    hint: 'rename it: an archive cannot hold it',
+  });
 }
 
 /** @returns false where it has vanished */
@@ -63,6 +95,7 @@ async function addEntry(
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    refuseOddName(path);
     return false;
   }
 }
@@ -99,7 +132,6 @@ const shrunk = (path: string) =>
     hint: 'stop what writes it, and try again',
   });
 
-function ifMissing(error: NodeJS.ErrnoException): Dirent[] {
-  if (error.code === 'ENOENT') return [];
-  throw error;
+function ifMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }

@@ -59,10 +59,17 @@ async function answerBuild(build: ImageBuild, write: (value: object) => void): P
   }
 }
 
-function loginOf(header: string | string[] | undefined): ImageBuild['login'] {
+/** @throws `Invalid` */
+export function loginOf(header: string | string[] | undefined): ImageBuild['login'] {
   if (typeof header !== 'string') return undefined;
-  const { username = '', password = '' } = JSON.parse(
-    Buffer.from(header, 'base64').toString('utf8'),
-  ) as Record<string, string>;
-  return { username, password };
+  let login: unknown;
+  try {
+    login = JSON.parse(Buffer.from(header, 'base64').toString('utf8'));
+  } catch {
+    login = undefined;
+  }
+  if (typeof login !== 'object' || login === null)
+    throw invalid('expected X-Registry-Auth to be {"username": ..., "password": ...} in base64');
+  const { username = '', password = '' } = login as Record<string, unknown>;
+  return { username: String(username), password: String(password) };
 }

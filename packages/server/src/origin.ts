@@ -35,6 +35,16 @@ const protocols = ['/api', '/apis', '/openapi', '/version', '/v2', '/git', '/mlf
 const others = ['/metrics', '/tagboat', '/git-credentials', '/image-builds', '/healthz', '/livez', '/readyz'];
 
 /** Whether a path belongs to a protocol rather than to the console, which has all the rest. */
-export function isProtocolPath(path: string): boolean {
+export function isProtocolPath(address: string): boolean {
+  const path = decoded(address);
   return [...protocols, ...others].some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
+}
+
+/** As the router reads it. */
+function decoded(path: string): string {
+  try {
+    return decodeURI(path);
+  } catch {
+    return path;
+  }
 }

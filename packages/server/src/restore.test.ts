@@ -9,6 +9,7 @@ import { openDiskStore } from '@tagboat/store';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { backupStream } from './backup.ts';
+import { addTree } from './backup-files.ts';
 import { restore } from './restore.ts';
 
 let root: string;
@@ -49,6 +50,43 @@ test('repositories, images and claims come back with their modes, empty director
   expect((await stat(join(claims, 'data', 'run.sh'))).mode & 0o777).toBe(0o755);
   expect(await readlink(join(claims, 'link'))).toBe('data');
   expect(await readdir(join(other, 'volumes'))).toEqual(['claims']);
+});
+
+test('an archive that broke off between two files is no backup', async () => {
+  const { archive } = await backedUp();
+  const whole = await readFile(archive);
+  await writeFile(archive, whole.subarray(0, -1024));
+  const about = { home: join(root, 'other'), archive, force: false, clock: systemClock };
+  await expect(restore(about)).rejects.toThrow('broke off');
+  await writeFile(archive, 'x');
+  await expect(restore(about)).rejects.toThrow('broke off');
+});
+
+test.each(['file', 'directory'])('a %s whose name an archive cannot hold is named', async (kind) => {
+  const claim = join(root, 'home', 'volumes', 'claims', 'demo');
+  await mkdir(claim, { recursive: true });
+  const path = Buffer.concat([Buffer.from(`${claim}/caf`), Buffer.of(0xe9)]);
+  await (kind === 'file' ? writeFile(path, 'x') : mkdir(path));
+  await expect(backedUp()).rejects.toThrow('no UTF-8');
+});
+
+test('a directory that goes while another is read takes nothing with it', async () => {
+  const git = join(root, 'home', 'git', 'demo', 'r.git');
+  for (const name of ['objects/aa', 'tmp_objdir-1', 'refs'])
+    await mkdir(join(git, name), { recursive: true });
+  await writeFile(join(git, 'objects/aa/object'), 'x');
+  const archive = pack();
+  const names: string[] = [];
+  const entry = archive.entry.bind(archive);
+  archive.entry = ((header: { name: string }, ...rest: never[]) => {
+    names.push(header.name);
+    return entry(header as never, ...rest);
+  }) as never;
+  archive.resume();
+  const adding = addTree(archive, join(root, 'home', 'git'), 'git');
+  await rm(join(git, 'tmp_objdir-1'), { recursive: true });
+  await adding;
+  expect(names).toContain('git/demo/r.git/objects/aa/object');
 });
 
 async function backedUp(): Promise<{ home: string; archive: string }> {

@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { access, chmod, chown, mkdir, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { access, chmod, chown, mkdir, mkdtemp, open, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Clock, invalid, TagboatError, timestamp } from '@tagboat/base';
@@ -75,7 +75,21 @@ async function refuseWhileRunning(home: string): Promise<void> {
   await store[Symbol.asyncDispose]();
 }
 
+/** What ends a tar archive (POSIX ustar): one that broke off between two files would look whole without it. */
+const endOfArchive = 1024;
+
+/** @throws `Invalid` for an archive that has no end */
+async function refuseHalf(archive: string): Promise<void> {
+  await using file = await open(archive);
+  const { size } = await file.stat();
+  const end = Buffer.alloc(Math.min(size, endOfArchive));
+  await file.read(end, 0, end.length, size - end.length);
+  if (size < endOfArchive || end.some((byte) => byte !== 0))
+    throw invalid(`${archive} broke off: it is not the whole of a backup`);
+}
+
 async function unpack(archive: string, directory: string): Promise<void> {
+  await refuseHalf(archive);
   const entries = extract();
   // Made when all files are there, so that none is written through one.
   const links: { target: string; to: string }[] = [];

@@ -95,8 +95,11 @@ export class RunList implements Disposable {
   async #follow(): Promise<void> {
     const { reader, clock, log } = this.#options;
     const { signal } = this.#ended;
+    let isKnown = true;
     while (!signal.aborted)
       try {
+        if (!isKnown) await this.#read();
+        isKnown = true;
         const options = { from: this.#revision, signal };
         for await (const { type, object } of reader.watch<PipelineRun>(kinds.PipelineRun, {}, options)) {
           const { uid = '', resourceVersion = this.#revision } = object.metadata;
@@ -107,8 +110,8 @@ export class RunList implements Disposable {
         await delay(clock, pauseMilliseconds, signal);
       } catch (error) {
         if (!isReason(error, 'Expired')) log.warn('the list of runs lost its watch; trying again', { error });
+        isKnown = false;
         await delay(clock, isReason(error, 'Expired') ? 0 : pauseMilliseconds, signal);
-        if (!signal.aborted) await this.#read();
       }
   }
 }

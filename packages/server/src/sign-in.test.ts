@@ -87,6 +87,36 @@ test('whoever pastes the whole link into the page is signed in', async () => {
   expect(answer.statusCode).toBe(303);
 });
 
+test.each([
+  '//evil.example',
+  '/.//evil.example',
+  '/.//x/.//evil.example',
+  '/\\evil.example',
+  'http://evil.example',
+])('signing in at %s leads to no other site', async (next) => {
+  const answer = await app.inject({
+    method: 'POST',
+    url: '/sign-in',
+    headers: { host, origin, 'content-type': 'application/x-www-form-urlencoded' },
+    payload: new URLSearchParams({ token: tokens.owner, next }).toString(),
+  });
+  expect(answer.statusCode).toBe(303);
+  expect(answer.headers.location).toMatch(/^\/(?![/\\])/);
+  const link = await get(`/.//evil.example?token=${tokens.owner}`);
+  expect(link.headers.location).toMatch(/^\/(?![/\\])/);
+});
+
+test('an address that is none gets the sign-in page', async () => {
+  expect((await get('//')).statusCode).toBe(401);
+});
+
+test('a protocol is one however its path is written', async () => {
+  const cookie = await signedIn();
+  const across = { ...page, 'sec-fetch-site': 'same-site' };
+  for (const url of ['/api/v1/secrets', '/%61pi/v1/secrets'])
+    expect((await app.inject({ url, headers: { ...across, cookie } })).statusCode, url).toBe(401);
+});
+
 test('a wrong token is said, and does not lead to another site', async () => {
   const response = await get('/?token=wrong');
   expect(response.statusCode).toBe(401);

@@ -32,7 +32,7 @@ export class SignIn {
   async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
     const path = pathOf(request.url);
     if (isProtocolPath(path) || !isNavigation(request)) return undefined;
-    const target = new URL(request.url, 'http://tagboat');
+    const target = URL.parse(request.url, 'http://tagboat') ?? new URL('http://tagboat/');
     const token = target.searchParams.get('token');
     if (token !== null) return this.#exchange(request, reply, { token, target });
     if (request.identity || path === '/sign-in') return undefined;
@@ -54,7 +54,8 @@ export class SignIn {
       if (!isOwnOrigin(request)) return reply.code(403).type('text/plain').send('sign in from this page\n');
       const form = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
       const token = tokenIn(form.get('token') ?? '');
-      const target = new URL(localPath(form.get('next') ?? '/'), 'http://tagboat');
+      const target =
+        URL.parse(localPath(form.get('next') ?? '/'), 'http://tagboat') ?? new URL('http://tagboat/');
       return this.#exchange(request, reply, { token, target });
     });
     scope.post('/sign-out', async (request, reply) => {
@@ -72,7 +73,7 @@ export class SignIn {
     { token, target }: { token: string; target: URL },
   ): Promise<FastifyReply> {
     target.searchParams.delete('token');
-    const next = target.pathname === '/sign-in' ? '/' : `${target.pathname}${target.search}`;
+    const next = target.pathname === '/sign-in' ? '/' : pathIn(target);
     if ((await this.#tokens.identify(`Bearer ${token}`))?.kind !== 'owner')
       return sendSignInPage(reply, { next, wrong: true });
     const secret = await this.#sessions.start();
@@ -105,8 +106,11 @@ function tokenIn(text: string): string {
 /** A path on this origin, whatever a link says. */
 function localPath(text = '/'): string {
   const url = URL.parse(text, 'http://tagboat');
-  return url?.origin === 'http://tagboat' && text.startsWith('/') ? `${url.pathname}${url.search}` : '/';
+  return url?.origin === 'http://tagboat' && text.startsWith('/') ? pathIn(url) : '/';
 }
+
+/** Path and query; two slashes at the beginning would make a host of what follows. */
+const pathIn = ({ pathname, search }: URL) => `/${pathname.replace(/^\/+/, '')}${search}`;
 
 /** A link on another site does not send a strict cookie; the same request from our own page does. */
 function askAgain(reply: FastifyReply): FastifyReply {
