@@ -68,7 +68,7 @@ test('requests never fail while a new version takes over', { timeout: 180_000 },
 });
 
 test('a committed model without train, and two models in one repository', { timeout: 180_000 }, async () => {
-  const declare = (name: string) => `apiVersion: tagboat.dev/v1alpha1
+  const declare = (name: string, more = '') => `apiVersion: tagboat.dev/v1alpha1
 kind: Model
 metadata: { name: ${name} }
 spec:
@@ -78,15 +78,20 @@ spec:
   evaluate: { script: evaluate.py, metrics: metrics.json, gates: [{ metric: score, min: 0.5 }] }
   serve: { predictor: "predict.py:Tiny" }
   deploy: [{ environment: staging }]
-`;
+${more}`;
+  // Its data has all the features that its predictor names, so that it is the reference of its inputs.
+  const watched = '  data: [{ name: rows, path: rows.csv }]\n  monitor: { drift: {} }\n';
+  const named = `${tinyProject['predict.py']!}\n    input_schema = {"type": "object", "properties": {"x": {"type": "number"}}}\n`;
   const files = (name: string, mean: number) => ({
     [`${name}/model.json`]: JSON.stringify({ mean }),
     [`${name}/evaluate.py`]: tinyProject['evaluate.py']!,
     [`${name}/predict.py`]: tinyProject['predict.py']!,
   });
   await using copy = await copyFor('pair', {
-    'tagboat.yaml': `${declare('one')}---\n${declare('two')}`,
+    'tagboat.yaml': `${declare('one', watched)}---\n${declare('two')}`,
     ...files('one', 41),
+    'one/predict.py': named,
+    'one/rows.csv': `y,x\n${Array.from({ length: 60 }, (_, at) => `1,${at}`).join('\n')}\n`,
     ...files('two', 47),
   });
   const client = await platform.client();
@@ -103,6 +108,9 @@ spec:
     });
     expect(await answer.json()).toEqual({ mean, inputs: 1 });
   }
+  const inputs = (name: string) => fetch(`${platform.appsUrl}/pair-staging/${name}/inputs`);
+  expect(((await (await inputs('one')).json()) as { counts: number[][] }).counts).toHaveLength(1);
+  expect((await inputs('two')).status).toBe(404);
   const { items } = await client.list<PipelineRun>(kinds.PipelineRun, { namespace: 'pair' });
   expect(items).toHaveLength(2);
 });

@@ -21,9 +21,8 @@ class NoReference(Exception):
 
 def names_of(model):
     """The names of a model's features in their order, or None where it does not say."""
-    names = getattr(model, "names", None)
-    if names:
-        return list(names)
+    if hasattr(model, "names"):
+        return list(model.names) if model.names else None
     root = model.schema if isinstance(model.schema, dict) else {}
     schema = resolve(root, root)
     while type_of(schema) == "array":

@@ -79,8 +79,8 @@ class Server:
         try:
             while await self._exchange(reader, writer):
                 pass
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the client is gone: nobody is left to tell
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the client is gone, or this server ends: nobody is left to tell
         except Refused as refused:
             answer = problem(refused.status, str(refused))
             self.metrics.observe("", "refused", refused.status, 0.0)

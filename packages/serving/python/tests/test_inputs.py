@@ -4,6 +4,7 @@ import random
 import sys
 import tempfile
 import unittest
+from types import SimpleNamespace
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, HERE)
@@ -12,7 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from tagboat_serve.features import flatten, rows_of  # noqa: E402
 from tagboat_serve.profile import TooFewRows, profile_of  # noqa: E402
 from tagboat_serve.recorder import Recorder, load_recorder  # noqa: E402
-from tagboat_serve.reference import NoReference, from_data, from_reference  # noqa: E402
+from tagboat_serve.reference import NoReference, from_data, from_reference, names_of  # noqa: E402
 from tagboat_serve.tables import NotATable, read_table  # noqa: E402
 from test_serve import Served  # noqa: E402
 
@@ -104,6 +105,17 @@ class Tables(unittest.TestCase):
             from_data([path], ["a", "c"])
         with self.assertRaisesRegex(NoReference, "does not name"):
             from_data([path], None)
+
+
+class Names(unittest.TestCase):
+    def test_a_model_names_its_features_or_does_not(self):
+        row = {"type": "object", "properties": {"b": {}, "a": {}}}
+        for schema in (row, {"type": "array", "items": row}, {"$ref": "#/$defs/row", "$defs": {"row": row}}):
+            self.assertEqual(names_of(SimpleNamespace(schema=schema)), ["b", "a"])
+        rows = {"type": "object", "properties": {"instances": {}}}
+        self.assertEqual(names_of(SimpleNamespace(names=["x"], schema=rows)), ["x"])
+        self.assertIsNone(names_of(SimpleNamespace(names=None, schema=rows)))
+        self.assertIsNone(names_of(SimpleNamespace(schema=None)))
 
 
 class Recording(unittest.TestCase):

@@ -81,8 +81,13 @@ class Served(unittest.TestCase):
         self.assertIn("needs 3 values", self.ask("POST", "/v2/models/m/infer", {"inputs": [wrong]})[1]["error"])
 
     def test_ends_when_asked(self):
+        idle = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        idle.request("GET", "/v2")
+        idle.getresponse().read()
         self.process.send_signal(signal.SIGTERM)
-        self.assertEqual(self.process.wait(10), 0)
+        _, errors = self.process.communicate(timeout=10)
+        idle.close()
+        self.assertEqual((self.process.returncode, errors), (0, ""))
 
     def test_says_why_it_cannot_load(self):
         self.process.kill()
