@@ -1,4 +1,5 @@
-import { type Clock, delay, describeError, type Logger, TagboatError } from '@tagboat/base';
+import { type Clock, describeError, type Logger, TagboatError } from '@tagboat/base';
+import { goRound } from './rounds.ts';
 import { type Labels, labelsKey, stale } from './series.ts';
 import type { SeriesFile } from './series-file.ts';
 import type { SeriesStore } from './series-store.ts';
@@ -45,7 +46,9 @@ export class Scraper implements AsyncDisposable {
   }
 
   start(): this {
-    this.#running = this.#loop();
+    const { clock, log } = this.#options;
+    const rounds = { clock, log, interval: scrapeInterval, signal: this.#stop.signal };
+    this.#running = goRound(rounds, 'keeping metrics failed', () => this.scrape());
     return this;
   }
 
@@ -89,15 +92,6 @@ export class Scraper implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#running;
-  }
-
-  async #loop(): Promise<void> {
-    const { clock, log } = this.#options;
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      await this.scrape().catch((error: unknown) => log.warn('keeping metrics failed', { error }));
-      await delay(clock, scrapeInterval, signal);
-    }
   }
 
   async #look(target: Target): Promise<Sample[]> {

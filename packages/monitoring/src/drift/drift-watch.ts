@@ -12,7 +12,6 @@ import {
 import {
   type Clock,
   canonicalJson,
-  delay,
   describeError,
   isReason,
   type Logger,
@@ -22,6 +21,7 @@ import {
 import type { EventRecorder } from '@tagboat/controller';
 import { type DriftSettings, environmentNamespace, type Model, type Place, placeOf } from '@tagboat/render';
 import { mutateStatus, type ResourceStore } from '@tagboat/store';
+import { goRound } from '../rounds.ts';
 import type { Target } from '../targets.ts';
 import { driftMetrics } from './drift-metrics.ts';
 import { InputWindow, type ServerInputs } from './input-window.ts';
@@ -73,7 +73,9 @@ export class DriftWatch implements AsyncDisposable {
   /** Reads what is kept, and begins to look. */
   async start(): Promise<this> {
     await this.load();
-    this.#running = this.#loop();
+    const { clock, log } = this.#options;
+    const rounds = { clock, log, interval: driftInterval, signal: this.#stop.signal };
+    this.#running = goRound(rounds, 'looking for drift failed', () => this.look());
     return this;
   }
 
@@ -106,15 +108,6 @@ export class DriftWatch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#running;
-  }
-
-  async #loop(): Promise<void> {
-    const { clock, log } = this.#options;
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      await this.look().catch((error: unknown) => log.warn('looking for drift failed', { error }));
-      await delay(clock, driftInterval, signal);
-    }
   }
 
   /** One model that cannot be looked at must not hide the others. */
