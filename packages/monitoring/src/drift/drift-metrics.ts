@@ -1,7 +1,8 @@
 import type { DriftReport } from '@tagboat/api';
 
-/** Features with a series of their own per environment: the furthest. */
+/** Features with a series of their own per environment, the furthest; fewer where there are many environments. */
 const mostFeatures = 20;
+const mostSeries = 1000;
 
 const quoted = (value: string) =>
   `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`;
@@ -15,6 +16,8 @@ export function driftMetrics(reports: readonly DriftReport[]): string {
   const scores: string[] = [];
   const thresholds: string[] = [];
   const inputs: string[] = [];
+  const places = reports.reduce((sum, { environments }) => sum + environments.length, 0);
+  const most = Math.max(1, Math.min(mostFeatures, Math.floor(mostSeries / Math.max(1, places))));
   for (const { model, method, threshold, environments } of reports)
     for (const { namespace, features, modelDigest, inputs: count, state } of environments) {
       const of = { namespace, name: model };
@@ -22,7 +25,7 @@ export function driftMetrics(reports: readonly DriftReport[]): string {
       inputs.push(`tagboat_model_inputs${labelled({ ...of, version })} ${count}`);
       thresholds.push(`tagboat_model_input_drift_threshold${labelled({ ...of, method })} ${threshold}`);
       if (state === 'unknown') continue;
-      for (const { name: feature, score } of features.slice(0, mostFeatures))
+      for (const { name: feature, score } of features.slice(0, most))
         scores.push(`tagboat_model_input_drift${labelled({ ...of, version, feature, method })} ${score}`);
     }
   return [

@@ -87,10 +87,11 @@ export class DriftWatch implements AsyncDisposable {
   /** Looks once at every model that asks for it. */
   async look(): Promise<void> {
     const { items } = await this.#options.store.list<Model>(kinds.Model);
-    const watched = items.filter(({ spec }) => spec?.monitor?.drift && spec.serve);
-    for (const key of this.#reports.keys())
-      if (!watched.some((model) => keyText(keyOf(kinds.Model, model)) === key)) this.#reports.delete(key);
-    for (const model of items) if (!watched.includes(model)) await this.#say(model, undefined);
+    const isWatched = ({ spec }: Model) => spec?.monitor?.drift !== undefined && spec.serve !== undefined;
+    const watched = items.filter(isWatched);
+    const keys = new Set(watched.map((model) => keyText(keyOf(kinds.Model, model))));
+    for (const key of this.#reports.keys()) if (!keys.has(key)) this.#reports.delete(key);
+    for (const model of items) if (!isWatched(model)) await this.#say(model, undefined);
     for (let at = 0; at < watched.length; at += sideBySide)
       await Promise.all(watched.slice(at, at + sideBySide).map((model) => this.#lookSafely(model)));
     await this.#forget();

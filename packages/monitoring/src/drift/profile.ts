@@ -30,10 +30,12 @@ export function parseProfile(value: unknown): Profile {
 }
 
 function featureOf(value: unknown): FeatureProfile {
-  const { name, kind, counts, edges, categories } = Object(value) as Record<string, unknown>;
+  const { kind, counts, edges, categories, ...rest } = Object(value) as Record<string, unknown>;
   const bins = kind === 'number' ? edges : categories;
   const isBin = kind === 'number' ? Number.isFinite : (bin: unknown) => typeof bin === 'string';
-  if (typeof name !== 'string' || (kind !== 'number' && kind !== 'category'))
+  // Names are shown in terminals, and stand for nothing else here.
+  const name = String(rest.name).replaceAll(/\p{Cc}/gu, ' ');
+  if (typeof rest.name !== 'string' || (kind !== 'number' && kind !== 'category'))
     throw invalid('expected a feature with name and kind');
   if (!Array.isArray(bins) || bins.length > mostBins || !bins.every((bin) => isBin(bin)))
     throw invalid(`feature "${name}": expected its bins`);

@@ -33,8 +33,8 @@ def profile_of(rows, names=None):
     if len(rows) < LEAST_ROWS:
         raise TooFewRows(f"expected at least {LEAST_ROWS} rows, found {len(rows)}")
     order, columns = _columns(rows, names)
-    kept = order[:MOST_FEATURES]
-    features = [_feature(name, at, columns[name], len(rows)) for at, name in enumerate(kept)]
+    kept = [(at, name) for at, name in enumerate(order) if len(name) <= LONGEST_NAME][:MOST_FEATURES]
+    features = [_feature(name, at, columns.get(name, []), len(rows)) for at, name in kept]
     return {
         "version": VERSION,
         "rows": len(rows),
@@ -56,21 +56,18 @@ def _columns(rows, names):
                 if names is not None:
                     continue
                 order[name] = None
-            if name not in columns and len(columns) < MOST_FEATURES:
+            if name not in columns and len(columns) < MOST_FEATURES and len(name) <= LONGEST_NAME:
                 columns[name] = []
             if name in columns:
                 columns[name].append(value)
-    ordered = list(order)
-    for name in ordered[:MOST_FEATURES]:
-        columns.setdefault(name, [])
-    return ordered, columns
+    return list(order), columns
 
 
 def _feature(name, index, cells, rows):
     values = [item for cell in cells for item in (cell if isinstance(cell, list) else [cell])]
     present = [value for value in values if not is_missing(value)]
     missing = len(values) - len(present) + rows - len(cells)
-    feature = {"name": str(name)[:LONGEST_NAME], "index": index}
+    feature = {"name": name, "index": index}
     distinct = len(set(map(label, present)))
     if present and distinct > BINS and all(type(value) in NUMBERS for value in present):
         feature.update(kind="number", edges=_edges(sorted(present)))

@@ -67,6 +67,12 @@ class Profiles(unittest.TestCase):
         self.assertEqual((len(profile["features"]), profile["width"], profile["leftOut"]), (200, 10_000, 9800))
 
 
+    def test_features_with_endless_names_are_left_out(self):
+        profile = profile_of([{"x" * 201: 1, "y": at} for at in range(30)])
+        self.assertEqual([(feature["name"], feature["index"]) for feature in profile["features"]], [("y", 1)])
+        self.assertEqual((profile["width"], profile["leftOut"]), (2, 1))
+
+
 class Tables(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.TemporaryDirectory()
