@@ -2,7 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { type DriftReport, findCondition, kinds, type PipelineRun } from '@tagboat/api';
+import {
+  type DriftReport,
+  findCondition,
+  type KubernetesObject,
+  kinds,
+  type PipelineRun,
+} from '@tagboat/api';
 import {
   finishedRun,
   openBrowser,
@@ -37,6 +43,8 @@ const yaml = (port: number) =>
     .concat(
       '  monitor:\n    reference: reports/reference.csv\n    drift: { minSamples: 50 }\n  retrain:\n    onDrift: true\n',
     );
+
+type Event = KubernetesObject & { readonly reason: string };
 
 let middle = 100;
 let data: Server;
@@ -120,6 +128,8 @@ test('others drift, and are told of; hostile ones fail nothing', { timeout: 120_
   const model = await drifting('InputsDrift');
   const condition = findCondition(model.status?.conditions, 'Drifting');
   expect(condition?.message).toMatch(/^staging: x psi \d.* \(threshold 0\.2\); 1 of 2 features drift$/);
+  const { items } = await (await platform.client()).list<Event>(kinds.Event, { namespace: 'demo' });
+  expect(items.map(({ reason }) => reason)).toContain('DriftDetected');
   expect((await platform.cli(['status'])).stdout).toMatch(/drifting: demo\/tiny: staging: x psi/);
   expect((await platform.cli(['drift', 'tiny'])).stdout).toMatch(/x +number +\d+\.\d{3} +yes +> /);
   const metrics = await (
