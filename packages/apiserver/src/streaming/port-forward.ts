@@ -92,11 +92,13 @@ export class PortForward {
       for await (const bytes of connection.output) await client.write(bytes);
     } catch (error) {
       const { namespace, name } = this.#pod;
-      await client.fail(
-        `error forwarding port ${client.port} to pod ${namespace}/${name}: ${failureText(error)}`,
+      await told(
+        client.fail(
+          `error forwarding port ${client.port} to pod ${namespace}/${name}: ${failureText(error)}`,
+        ),
       );
     } finally {
-      await client.end();
+      await told(client.end());
     }
   }
 
@@ -104,6 +106,9 @@ export class PortForward {
     return this.#access.connect({ ...this.#pod, port });
   }
 }
+
+/** Who went away while it was told cannot be told. */
+const told = (telling: Promise<void>): Promise<void> => telling.catch(() => undefined);
 
 async function feed(connection: PortConnection, input: AsyncIterable<Uint8Array>): Promise<void> {
   try {

@@ -19,7 +19,8 @@ export interface RemoteStreams {
 export async function runRemote(open: () => Promise<ExecSession>, streams: RemoteStreams): Promise<void> {
   try {
     await using session = await open();
-    streams.gone.addEventListener('abort', () => void session[Symbol.asyncDispose](), { once: true });
+    const end = () => session[Symbol.asyncDispose]();
+    streams.gone.addEventListener('abort', () => void end().then(undefined, goneMeanwhile), { once: true });
     if (streams.gone.aborted) return;
     void feed(session, streams);
     void resizeAll(session, streams);
@@ -27,9 +28,12 @@ export async function runRemote(open: () => Promise<ExecSession>, streams: Remot
     const code = await session.exitCode;
     await streams.finish(code === 0 ? { metadata: {}, status: 'Success' } : exitStatus(code));
   } catch (error) {
-    if (!streams.gone.aborted) await streams.finish(statusOf(error));
+    if (!streams.gone.aborted) await streams.finish(statusOf(error)).catch(goneMeanwhile);
   }
 }
+
+/** Who went away while it was told cannot be told. */
+const goneMeanwhile = (): void => undefined;
 
 /** How remotecommand clients learn the exit code (client-go `remotecommand/v4.go`). */
 const exitStatus = (code: number) => ({
@@ -65,9 +69,20 @@ async function resizeAll(session: ExecSession, { resize }: RemoteStreams): Promi
     text += Buffer.from(bytes).toString('utf8');
     for (const size of text.match(/\{[^}]*\}/g) ?? []) {
       const { Width, Height } = readSize(size);
-      if (Width > 0 && Height > 0) session.resize({ columns: Width, rows: Height });
+      if (isSize(Width) && isSize(Height)) resized(session, { columns: Width, rows: Height });
     }
     text = text.slice(text.lastIndexOf('}') + 1).slice(0, 200);
+  }
+}
+
+/** What a terminal can have (`struct winsize` holds 16 bits). */
+const isSize = (number: number) => Number.isInteger(number) && number > 0 && number < 2 ** 16;
+
+function resized(session: ExecSession, size: { columns: number; rows: number }): void {
+  try {
+    session.resize(size);
+  } catch {
+    // The command has ended: its exit code says the rest.
   }
 }
 
