@@ -25,7 +25,7 @@ export function sourceToImageFile(about: {
     `FROM ${builder}`,
     `LABEL io.openshift.s2i.build.image=${JSON.stringify(builder)} io.openshift.s2i.scripts-url=${JSON.stringify(scripts)}`,
     ...environmentLines(environment),
-    'USER root',
+    'USER 0',
     `COPY . ${sources}/`,
     ...fetching,
     `RUN rm -f ${sources}/${generatedFile} && chown -R 1001:0 ${sources}`,

@@ -25,6 +25,18 @@ describe.each<ForgeName>(['github', 'gitlab', 'gitea'])('%s', (type) => {
   });
 });
 
+it('a repository of Gitea that nothing was pushed to has no pull requests, and nothing is wrong with it', async () => {
+  await using here = await forgeWorld('gitea');
+  const { store, key, controller, until, world } = here;
+  world.empty = true;
+  await until(kinds.Repository, async () => {
+    controller.enqueue(key);
+    const { conditions = [] } = (await store.get<Repository>(key))?.status ?? {};
+    if (!world.asked.includes('GET /api/v1/repos/team/app')) return false;
+    return conditions.some(({ type, status }) => type === 'ForgeReady' && status === 'True');
+  });
+});
+
 // Gitea has no comments on commits.
 describe.each<ForgeName>(['github', 'gitlab'])('comments on commits of %s', (type) => {
   let here: ForgeWorld;

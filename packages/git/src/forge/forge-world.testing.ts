@@ -18,6 +18,8 @@ export interface World {
   /** On the commit `head`. */
   commitComments: { author: string; body: string; at: string }[];
   updated: number;
+  /** Nothing was pushed to it yet. */
+  empty: boolean;
   readonly statuses: Record<string, unknown>[];
   readonly asked: string[];
 }
@@ -47,7 +49,11 @@ export function hubRoutes(app: FastifyInstance, world: World, kind: 'github' | '
     base: side('main', '0'.repeat(40), 'team/app'),
   });
   const path = kind === 'github' ? '/repos/team/app' : '/api/v1/repos/team/app';
-  app.get(`${path}/pulls`, async () => (world.outsideState === 'open' ? [pull(2), pull(1)] : [pull(1)]));
+  app.get(`${path}/pulls`, async (_request, reply) => {
+    if (world.empty) return reply.code(404).send({ message: 'not found' });
+    return world.outsideState === 'open' ? [pull(2), pull(1)] : [pull(1)];
+  });
+  app.get(path, async () => ({ empty: world.empty }));
   app.get<{ Params: { number: string } }>(`${path}/pulls/:number`, async ({ params }) =>
     pull(Number(params.number)),
   );
@@ -164,6 +170,7 @@ export async function forgeWorld(type: ForgeName) {
     comments: [],
     commitComments: [],
     updated: 1,
+    empty: false,
     statuses: [],
     asked: [],
   };

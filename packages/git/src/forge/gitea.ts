@@ -1,3 +1,4 @@
+import { isReason } from '@tagboat/base';
 import type { Forge, ForgeAccess, ForgeComment, ForgePull, ForgeType } from './forge.ts';
 import { type GithubPull, pullOf } from './github.ts';
 import { RestClient, sameText, signatureOf } from './rest-client.ts';
@@ -22,8 +23,18 @@ class Gitea implements Forge {
   }
 
   async openPulls(): Promise<ForgePull[]> {
-    const pulls = await this.#client.all<GithubPull>(`${this.#path}/pulls?state=open`, 50, 'limit');
-    return Promise.all(pulls.map((pull) => this.#read(pull)));
+    try {
+      const pulls = await this.#client.all<GithubPull>(`${this.#path}/pulls?state=open`, 50, 'limit');
+      return Promise.all(pulls.map((pull) => this.#read(pull)));
+    } catch (error) {
+      // Of a repository that nothing was pushed to yet Gitea says that there is no such list.
+      if (isReason(error, 'Refused') && (await this.#isEmpty())) return [];
+      throw error;
+    }
+  }
+
+  async #isEmpty(): Promise<boolean> {
+    return (await this.#client.get<{ empty?: boolean }>(this.#path)).empty === true;
   }
 
   async pull(number: number): Promise<ForgePull> {
