@@ -1,22 +1,19 @@
-import { realpath } from 'node:fs/promises';
-import type { ExecSession } from '@tagboat/api';
 import { type Logger, TagboatError } from '@tagboat/base';
 import type Dockerode from 'dockerode';
-import {
-  type ContainerCommand,
-  type ContainerDriver,
-  type ContainerExit,
-  type ContainerInput,
-  type ContainerOutput,
-  type ContainerRequest,
-  podMarker,
-  type RunningContainer,
-  type WantedImage,
+import type {
+  ContainerDriver,
+  ContainerExit,
+  ContainerOutput,
+  ContainerRequest,
+  RunningContainer,
+  WantedImage,
 } from './driver.ts';
 import { attachTo } from './engine-attach.ts';
+import { execInEngine, inputOf } from './engine-exec.ts';
 import { engineDone } from './engine-progress.ts';
 import { pullImage } from './engine-pull.ts';
-import { type EngineStream, splitStream, writeTo } from './engine-streams.ts';
+import { engineSettings, ownerLabel } from './engine-settings.ts';
+import { type EngineStream, splitStream } from './engine-streams.ts';
 import type { HostImage } from './host-image.ts';
 import type { ImageConfig, ResolvedImage } from './images.ts';
 import { toolboxOf } from './toolboxes.ts';
@@ -33,8 +30,6 @@ export interface EngineOptions {
   readonly hostImage?: () => Promise<HostImage>;
 }
 
-const ownerLabel = 'dev.tagboat.node';
-const podLabel = 'dev.tagboat.pod';
 /** The name that an engine has the image of Tagboat's own steps under; no registry is asked for it. */
 const ownName = 'localhost/tagboat-steps';
 
@@ -122,7 +117,7 @@ export class EngineDriver implements ContainerDriver {
   }
 
   async start(request: ContainerRequest, output: ContainerOutput): Promise<RunningContainer> {
-    const container = await this.#engine.createContainer(await this.#settings(request));
+    const container = await this.#engine.createContainer(await engineSettings(request, this.#options.owner));
     const { stdin = false, tty = false } = request;
     let stream: EngineStream;
     try {
@@ -166,7 +161,10 @@ export class EngineDriver implements ContainerDriver {
       exec: (command) => {
         if (ended)
           throw new TagboatError('the container does not run', { reason: 'BadRequest', retryable: false });
-        return this.#exec(container, command, exited);
+        return execInEngine(
+          { container, exited, modem: this.#engine.modem, log: this.#options.log },
+          command,
+        );
       },
       stop(gracePeriod) {
         if (ended) return;
@@ -189,88 +187,6 @@ export class EngineDriver implements ContainerDriver {
       .remove({ force: true, v: true })
       .catch((error: unknown) => this.#options.log.debug('a container remains', { error }));
     return { exitCode: StatusCode, outOfMemory: State.OOMKilled };
-  }
-
-  async #exec(
-    container: Dockerode.Container,
-    { command, stdin, tty }: ContainerCommand,
-    exited: Promise<unknown>,
-  ): Promise<ExecSession> {
-    const exec = await container.exec({
-      Cmd: [...command],
-      AttachStdin: stdin,
-      AttachStdout: true,
-      AttachStderr: true,
-      Tty: tty,
-    });
-    const stream = (await exec.start({ hijack: true, stdin, Tty: tty })) as unknown as EngineStream;
-    const { stdout, stderr } = splitStream(stream, this.#engine.modem as never, tty);
-    const over = new Promise<void>((resolve) => stream.on('close', resolve).on('end', resolve));
-    const exitCode = Promise.race([over, exited]).then(async () => {
-      const { ExitCode } = await exec.inspect().catch(() => ({ ExitCode: 137 }));
-      return ExitCode ?? 137;
-    });
-    const input = inputOf(stream, (size) => exec.resize({ h: size.rows, w: size.columns }));
-    return {
-      stdout,
-      stderr,
-      exitCode,
-      write: (data) => (stdin ? input.write(data) : Promise.resolve()),
-      endInput: () => stdin && input.end(),
-      resize: (size) => input.resize(size),
-      [Symbol.asyncDispose]: () => this.#endExec(exec, stream),
-    };
-  }
-
-  /** Engines have no way to end what they execute but its own pid. */
-  async #endExec(exec: Dockerode.Exec, stream: EngineStream): Promise<void> {
-    const { Running, Pid } = await exec.inspect().catch(() => ({ Running: false, Pid: 0 }));
-    if (Running && Pid)
-      try {
-        process.kill(Pid, 'SIGKILL');
-      } catch (error) {
-        this.#options.log.debug('what was executed has ended by itself', { error });
-      }
-    stream.destroy();
-  }
-
-  async #settings(request: ContainerRequest): Promise<Dockerode.ContainerCreateOptions> {
-    const { image, limits, user } = request;
-    const shown = image.kind === 'engine' ? (image.mounts ?? []) : [];
-    const bound = await Promise.all(
-      [...shown, ...request.mounts].map(async ({ hostPath, mountPath, readOnly }) => ({
-        Type: 'bind' as const,
-        Source: await realpath(hostPath),
-        Target: mountPath,
-        ReadOnly: readOnly,
-      })),
-    );
-    return {
-      Image: image.kind === 'engine' ? image.digest : '',
-      Entrypoint: [...request.command],
-      Cmd: [],
-      Env: Object.entries({ ...request.environment, [podMarker]: request.podUid }).map(
-        ([name, value]) => `${name}=${value}`,
-      ),
-      WorkingDir: request.workingDir,
-      OpenStdin: request.stdin ?? false,
-      Tty: request.tty ?? false,
-      Labels: { [ownerLabel]: this.#options.owner, [podLabel]: request.podUid },
-      ...(user ? { User: `${user.uid}:${user.gid}` } : {}),
-      HostConfig: {
-        NetworkMode: 'host',
-        Mounts: bound,
-        SecurityOpt: ['no-new-privileges'],
-        ReadonlyRootfs: request.readOnlyRoot ?? false,
-        OomScoreAdj: 1000,
-        ...(user && user.groups.length > 0 ? { GroupAdd: user.groups.map(String) } : {}),
-        ...(limits?.memory === undefined
-          ? {}
-          : { Memory: Math.floor(limits.memory), MemorySwap: Math.floor(limits.memory) }),
-        ...(limits?.cpu === undefined ? {} : { NanoCpus: Math.round(limits.cpu * 1e9) }),
-        ...(limits?.processes === undefined ? {} : { PidsLimit: limits.processes }),
-      },
-    };
   }
 
   async #inspect(reference: string): Promise<ResolvedImage | undefined> {
@@ -307,21 +223,6 @@ const failedStart = (startError: string): RunningContainer => ({
     ),
   stop: () => undefined,
 });
-
-function inputOf(
-  stream: EngineStream,
-  resize: (size: { columns: number; rows: number }) => Promise<unknown>,
-): ContainerInput {
-  stream.on('error', () => undefined);
-  return {
-    write: (data) => writeTo(stream, data),
-    end: () => stream.end(),
-    resize: (size) => {
-      // Until it has started, and once it has ended, there is nothing to resize.
-      void resize(size).catch(() => undefined);
-    },
-  };
-}
 
 async function forward(
   stream: AsyncIterable<Uint8Array>,

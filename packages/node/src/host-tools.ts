@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { chmod, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { shellQuote } from './process-driver.ts';
+import { shellQuote } from './shell-quote.ts';
 import { ashOf } from './toolboxes.ts';
 
 export interface HostTools {

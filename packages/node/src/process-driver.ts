@@ -11,9 +11,12 @@ import {
 import { execSession } from './exec-session.ts';
 import type { FileGuard } from './file-guard.ts';
 import { type HostTools, hostEnvironment } from './host-tools.ts';
+import { shellQuote } from './shell-quote.ts';
 import { spawnContainer } from './spawn-container.ts';
 import { ashOf } from './toolboxes.ts';
 import type { Mount } from './volumes.ts';
+
+export { shellQuote } from './shell-quote.ts';
 
 /**
  * Runs containers as plain processes of the host, for hosts without namespaces. Paths that the container would see
@@ -145,5 +148,3 @@ export function inGroup({ group }: ContainerRequest, command: readonly string[])
   const script = `${joins} echo 1000 > /proc/self/oom_score_adj 2>/dev/null; exec "$@"`;
   return ['/bin/sh', '-c', script, 'sh', ...command];
 }
-
-export const shellQuote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;

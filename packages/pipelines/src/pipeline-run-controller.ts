@@ -1,16 +1,12 @@
 import {
-  type ChildReference,
   controllerOf,
-  failureAnnotation,
   findCondition,
   type KubernetesObject,
   keyOf,
   kinds,
   ownedBy,
   type PersistentVolumeClaim,
-  type Pipeline,
   type PipelineRun,
-  type PipelineRunStatus,
   type PipelineSpec,
   type ResourceKey,
   type WorkspaceBinding,
@@ -19,21 +15,20 @@ import { type Clock, describeError, type Logger, TagboatError, timestamp } from 
 import type { Reconciler, Result } from '@tagboat/controller';
 import { createIfAbsent, mutate, mutateStatus, type ResourceStore, replaceStatus } from '@tagboat/store';
 import { applyRun, applyToBindings } from './apply-run.ts';
-import { childReferences } from './child-references.ts';
 import { childrenOf, claimName, missingWorkspace } from './children.ts';
 import { type Defaults, defaultedPipelineRun, provenanceOf } from './config-defaults.ts';
-import { decodedRun, decodePipelineRunSpec, decodePipelineSpec } from './decode.ts';
+import { decodedRun, decodePipelineRunSpec } from './decode.ts';
 import type { RunEvents } from './events.ts';
 import { buildGraph, type TaskGraph } from './graph.ts';
 import { mistypedMatrix } from './matrix.ts';
+import { nextStatus } from './pipeline-run-status.ts';
 import { type PipelineAction, type PipelinePlan, planPipelineRun } from './plan-pipeline-run.ts';
 import { ReferencedTasks } from './referenced-tasks.ts';
-import { resolveReference } from './resolvers.ts';
+import { resolvePipeline } from './resolve-pipeline.ts';
 import { checkPipelineRun, isOurs, refused } from './run-checks.ts';
 import type { RunQueue } from './run-queue.ts';
 import type { Settings } from './settings.ts';
 import { type Child, childKind, hasEnded, type PipelineTaskState } from './task-states.ts';
-import { runTiming } from './timing.ts';
 import { firstProblem, validatePipelineSpec } from './validate-pipeline.ts';
 
 export interface EngineParts {
@@ -115,7 +110,7 @@ export class PipelineRunReconciler implements Reconciler {
         reason: 'ResolvingPipelineRef',
         message: `PipelineRun ${run.metadata.namespace}/${run.metadata.name} awaiting remote resource`,
       });
-    const { spec, name, labels, annotations, provenance } = await this.#resolve(run);
+    const { spec, name, labels, annotations, provenance } = await resolvePipeline(this.#parts.store, run);
     const defaults = await this.#parts.settings.defaults();
     const problem = firstProblem(validatePipelineSpec(spec, defaults));
     if (problem)
@@ -171,34 +166,6 @@ export class PipelineRunReconciler implements Reconciler {
       const key = { type: kinds.PipelineRun, namespace, name: parent.name };
       const above = await this.#parts.store.get<PipelineRun>(key);
       parent = above && controllerOf(above);
-    }
-  }
-
-  async #resolve(run: PipelineRun): Promise<ResolvedPipeline> {
-    const { pipelineSpec, pipelineRef } = run.spec ?? {};
-    const { namespace = '', name } = run.metadata;
-    if (pipelineSpec) return { spec: pipelineSpec, name };
-    if (!pipelineRef)
-      throw refused(
-        'CouldntGetPipeline',
-        'expected exactly one, got neither: spec.pipelineRef, spec.pipelineSpec',
-      );
-    try {
-      const request = { reader: this.#parts.store, namespace, kind: 'Pipeline' as const };
-      const { object, source } = await resolveReference<Pipeline>(request, pipelineRef);
-      return {
-        spec: decodePipelineSpec(object.spec!),
-        name: object.metadata.name,
-        labels: object.metadata.labels ?? {},
-        annotations: withoutApplied(object.metadata.annotations),
-        ...(source ? { provenance: { refSource: source } } : {}),
-      };
-    } catch (error) {
-      if (!(error instanceof TagboatError) || error.retryable) throw error;
-      throw refused(
-        'CouldntGetPipeline',
-        `Error retrieving pipeline for pipelinerun ${namespace}/${name}: error when fetching pipeline for PipelineRun ${name}: ${describeError(error)}`,
-      );
     }
   }
 
@@ -357,20 +324,7 @@ export class PipelineRunReconciler implements Reconciler {
   }
 }
 
-interface ResolvedPipeline {
-  readonly spec: PipelineSpec;
-  readonly name: string;
-  readonly labels?: Record<string, string>;
-  readonly annotations?: Record<string, string>;
-  readonly provenance?: PipelineRunStatus['provenance'];
-}
-
 const typeOfKind = (kind: string) => kinds[kind as 'TaskRun' | 'PipelineRun' | 'CustomRun'];
-
-function withoutApplied(annotations: Record<string, string> = {}): Record<string, string> {
-  const { 'kubectl.kubernetes.io/last-applied-configuration': _, ...rest } = annotations;
-  return rest;
-}
 
 const ownReason = /^[A-Z]\w+$/;
 const general: Readonly<Record<string, string>> = {
@@ -381,29 +335,6 @@ const general: Readonly<Record<string, string>> = {
 
 const reasonFor = ({ reason }: TagboatError) =>
   general[reason] ?? (ownReason.test(reason) ? reason : 'PipelineValidationFailed');
-
-function nextStatus(
-  run: PipelineRun,
-  { plan, children, now }: { plan: PipelinePlan; children: ReadonlyMap<string, Child[]>; now: string },
-): PipelineRunStatus {
-  const status = run.status ?? {};
-  const before = findCondition(status.conditions, 'Succeeded');
-  const { condition } = plan;
-  const same = before?.status === condition.status;
-  const references: ChildReference[] = childReferences(children, plan.tasks);
-  const next: PipelineRunStatus = {
-    ...status,
-    conditions: [{ ...condition, lastTransitionTime: same ? (before.lastTransitionTime ?? now) : now }],
-    ...(references.length > 0 ? { childReferences: references } : {}),
-    ...(plan.finallyStarted && !status.finallyStartTime ? { finallyStartTime: now } : {}),
-    ...(plan.results.length > 0 ? { results: [...plan.results] } : {}),
-    ...(plan.failure ? { annotations: { ...status.annotations, [failureAnnotation]: plan.failure } } : {}),
-  };
-  if (plan.skipped.length > 0) next.skippedTasks = [...plan.skipped];
-  else delete next.skippedTasks;
-  if (!plan.done) return next;
-  return { ...next, completionTime: now, timing: runTiming(run, next, children) };
-}
 
 /** The PipelineRun to look at since a child has ended or is gone; what else happens to a child changes no plan. */
 export function pipelineRunOf(child: KubernetesObject, change?: string): ResourceKey[] {

@@ -2,18 +2,14 @@ import {
   type Condition,
   controllerOf,
   findCondition,
-  type KubernetesObject,
   keyOf,
   kinds,
   ownedBy,
   type PersistentVolumeClaim,
   type Pod,
   type ResourceKey,
-  type Secret,
-  type Task,
   type TaskRun,
   type TaskRunStatus,
-  type TaskSpec,
 } from '@tagboat/api';
 import { type Clock, describeError, parseDuration, TagboatError, timestamp } from '@tagboat/base';
 import type { Reconciler, Result } from '@tagboat/controller';
@@ -26,29 +22,22 @@ import {
   provenanceOf,
   withDefaultWorkspaces,
 } from './config-defaults.ts';
-import { decodedRun, decodeTaskRunSpec, decodeTaskSpec } from './decode.ts';
+import { decodedRun, decodeTaskRunSpec } from './decode.ts';
 import { deadline, goDuration } from './durations.ts';
 import type { RunEvents } from './events.ts';
 import { podNameFor } from './names.ts';
 import { takeFromEarlierRun } from './rerun.ts';
-import { resolveReference } from './resolvers.ts';
+import { type ResolvedTask, resolveTask } from './resolve-task.ts';
 import { checkTaskRun, isOurs, refused } from './run-checks.ts';
 import type { Settings } from './settings.ts';
 import { resolveStepActions } from './step-actions.ts';
 import { hiding, lookupIn, substitute } from './substitute.ts';
+import { credentialsOf } from './task-credentials.ts';
 import { podForTaskRun } from './task-pod.ts';
 import { retried, stoppedSteps } from './task-run-history.ts';
 import { ended, outcomeOfPod } from './task-run-status.ts';
 import { paramsOfTaskRun, taskLookup, workspacesOf } from './task-variables.ts';
 import { firstProblem, validateTaskSpec } from './validate-task.ts';
-
-interface ResolvedTask {
-  readonly spec: TaskSpec;
-  readonly name?: string;
-  readonly labels?: Record<string, string>;
-  readonly annotations?: Record<string, string>;
-  readonly provenance?: TaskRunStatus['provenance'];
-}
 
 /** Turns TaskRuns into pods, one attempt after the other, and pods' ends into TaskRun statuses. */
 export class TaskRunReconciler implements Reconciler {
@@ -132,7 +121,7 @@ export class TaskRunReconciler implements Reconciler {
   async #begin(declared: TaskRun, attempt: number): Promise<boolean> {
     const earlier = await takeFromEarlierRun(this.#store, declared);
     if (isRemote(declared)) await this.#awaits(declared, 'ResolvingTaskRef');
-    const resolved = await this.#resolve(declared);
+    const resolved = await resolveTask(this.#store, declared);
     const defaults = await this.#settings.defaults();
     const taskRun = withDefaultWorkspaces(declared, resolved.spec, defaults);
     const context = hiding(lookupIn(paramsOfTaskRun(taskRun, resolved.spec)), []);
@@ -156,7 +145,9 @@ export class TaskRunReconciler implements Reconciler {
         'spec.debug: breakpoints do not work here, the steps run through',
       );
     await this.#propagate(taskRun, resolved, defaults);
-    const credentials = defaults.flags.credentials ? await this.#credentials(taskRun) : [];
+    const credentials = defaults.flags.credentials
+      ? await credentialsOf(taskRun, { store: this.#store, events: this.#events })
+      : [];
     const annotated = {
       ...taskRun,
       metadata: {
@@ -198,39 +189,6 @@ export class TaskRunReconciler implements Reconciler {
     return false;
   }
 
-  async #resolve(taskRun: TaskRun): Promise<ResolvedTask> {
-    const { taskSpec, taskRef } = taskRun.spec ?? {};
-    // A retry runs what the first attempt ran, whatever became of the Task meanwhile.
-    if (taskRun.status?.retriesStatus && taskRun.status.taskSpec) return { spec: taskRun.status.taskSpec };
-    if (taskSpec) return { spec: taskSpec };
-    const { namespace = '', name } = taskRun.metadata;
-    if (!taskRef)
-      throw refused(
-        'TaskRunValidationFailed',
-        'expected exactly one, got neither: spec.taskRef, spec.taskSpec',
-      );
-    const params = lookupIn(paramsOfTaskRun(taskRun, { steps: [] }));
-    const request = { reader: this.#store, namespace, kind: 'Task' as const };
-    try {
-      const { object, source } = await resolveReference<Task>(request, substitute(taskRef, params));
-      const { labels = {}, annotations = {} } = object.metadata;
-      const { 'kubectl.kubernetes.io/last-applied-configuration': _, ...others } = annotations;
-      return {
-        spec: decodeTaskSpec(object.spec!),
-        name: object.metadata.name,
-        labels,
-        annotations: others,
-        ...(source ? { provenance: { refSource: source } } : {}),
-      };
-    } catch (error) {
-      if (!(error instanceof TagboatError) || error.retryable) throw error;
-      throw refused(
-        'TaskRunResolutionFailed',
-        `error when listing tasks for taskRun ${name}: ${describeError(error)}`,
-      );
-    }
-  }
-
   /** Labels and annotations of the Task, where the pipeline has not put them there already. */
   async #propagate(
     taskRun: TaskRun,
@@ -247,41 +205,6 @@ export class TaskRunReconciler implements Reconciler {
       };
       const all = { ...annotations, ...draft.metadata.annotations };
       if (Object.keys(all).length > 0) draft.metadata.annotations = all;
-    });
-  }
-
-  /** The service account's Secrets that are meant for git or registries (Tekton docs, auth.md). */
-  async #credentials(taskRun: TaskRun): Promise<string[]> {
-    const namespace = taskRun.metadata.namespace ?? '';
-    const name = taskRun.spec?.serviceAccountName || 'default';
-    const account = await this.#store.get<KubernetesObject & { secrets?: { name: string }[] }>({
-      type: kinds.ServiceAccount,
-      namespace,
-      name,
-    });
-    if (!account && name !== 'default')
-      throw refused(
-        'PodCreationFailed',
-        `failed to create task run pod "${taskRun.metadata.name}": translating TaskSpec to Pod: serviceaccounts "${name}" not found. Maybe missing or invalid Task ${namespace}/${taskRun.spec?.taskRef?.name ?? ''}`,
-      );
-    const names = [...new Set((account?.secrets ?? []).map((secret) => secret.name))];
-    const secrets = await Promise.all(
-      names.map((secret) => this.#store.get<Secret>({ type: kinds.Secret, namespace, name: secret })),
-    );
-    const missing = names.filter((_, index) => !secrets[index]);
-    if (missing.length > 0)
-      this.#events.emit(
-        taskRun,
-        'Warning',
-        'FailedToRetrieveSecret',
-        `Unable to retrieve some secrets (${missing.join(', ')}); attempting to use them may not succeed.`,
-      );
-    return secrets.flatMap((secret) => {
-      const meant = Object.keys(secret?.metadata.annotations ?? {}).some((key) =>
-        /^tekton\.dev\/(git|docker)-/.test(key),
-      );
-      const registry = /^kubernetes\.io\/docker(configjson|cfg)$/.test(secret?.type ?? '');
-      return secret && (meant || registry) ? [secret.metadata.name] : [];
     });
   }
 

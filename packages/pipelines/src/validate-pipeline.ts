@@ -1,11 +1,12 @@
 import type { Param, ParamSpec, PipelineSpec, PipelineTask } from '@tagboat/api';
 import { describeError } from '@tagboat/base';
-import { buildGraph, resultReferencesIn } from './graph.ts';
+import { buildGraph } from './graph.ts';
 import { countCombinations, isMatrixed } from './matrix.ts';
 import { isLabel, type Limits, type Path, type Problem, Problems } from './problems.ts';
 import { findReferences } from './substitute.ts';
 import { isCustom } from './task-states.ts';
 import { validateParamSpecs, withGiven } from './validate-params.ts';
+import { allTasks, validateReferences } from './validate-references.ts';
 import { validateTaskSpec, validateTimeout } from './validate-task.ts';
 import { validateWhen } from './validate-when.ts';
 
@@ -46,17 +47,9 @@ export function validatePipelineSpec(spec: PipelineSpec, limits?: Limits): Probl
   );
   for (const [index, { name }] of (spec.workspaces ?? []).entries())
     if (!name) problems.invalid(['workspaces', index], `workspace ${index} has empty name`);
-  validateStatusVariables(problems, spec);
-  validateFinally(problems, spec);
-  validateResults(problems, spec);
-  validateNestedResults(problems, spec);
+  validateReferences(problems, spec);
   return problems.found;
 }
-
-const allTasks = (spec: PipelineSpec): { task: PipelineTask; path: Path; final: boolean }[] =>
-  (['tasks', 'finally'] as const).flatMap((list) =>
-    (spec[list] ?? []).map((task, index) => ({ task, path: [list, index], final: list === 'finally' })),
-  );
 
 function validatePipelineTask(problems: Problems, path: Path, task: PipelineTask): void {
   const ways = ['taskRef', 'taskSpec', 'pipelineRef', 'pipelineSpec'] as const;
@@ -186,98 +179,6 @@ function validatePrefixes(problems: Problems, path: Path, task: PipelineTask): v
             `invalid variable reference "${text}", must start with a valid prefix: params, tasks, finally, context, workspaces, or results; if you meant a shell variable, use \${VAR} instead`,
           );
       }
-}
-
-const statusVariable = /^tasks\.(?:([\w-]+)\.)?(?:status|reason)$/;
-
-function validateStatusVariables(problems: Problems, spec: PipelineSpec): void {
-  const names = new Set(spec.tasks.map(({ name }) => name));
-  for (const { task, path, final } of allTasks(spec))
-    for (const [field, items] of Object.entries({ params: task.params ?? [], when: task.when ?? [] }))
-      for (const [index, item] of items.entries())
-        for (const { name } of findReferences(item)) {
-          const match = statusVariable.exec(name);
-          if (!match) continue;
-          if (!final)
-            problems.invalid(
-              [...path, field, index],
-              'pipeline tasks can not refer to execution status of any other pipeline task or aggregate status of tasks',
-            );
-          else if (match[1] && !names.has(match[1]))
-            problems.invalid(
-              [...path, field, index],
-              `pipeline task ${match[1]} is not defined in the pipeline`,
-            );
-        }
-}
-
-function validateFinally(problems: Problems, spec: PipelineSpec): void {
-  const names = new Set(spec.tasks.map(({ name }) => name));
-  const finals = new Set((spec.finally ?? []).map(({ name }) => name));
-  for (const [index, task] of (spec.finally ?? []).entries()) {
-    if (task.runAfter?.length)
-      problems.invalid(
-        ['finally', index],
-        `no runAfter allowed under spec.finally, final task ${task.name} has runAfter specified`,
-      );
-    for (const { task: parent } of resultReferencesIn([task.params, task.when])) {
-      if (finals.has(parent))
-        problems.invalid(
-          ['finally', index],
-          `invalid task result reference, final task has task result reference from a final task ${parent}`,
-        );
-      else if (!names.has(parent))
-        problems.invalid(
-          ['finally', index],
-          `invalid task result reference, final task has task result reference from a task ${parent} which is not defined in the pipeline`,
-        );
-    }
-  }
-}
-
-function validateResults(problems: Problems, spec: PipelineSpec): void {
-  const names = {
-    tasks: new Set(spec.tasks.map(({ name }) => name)),
-    finally: new Set((spec.finally ?? []).map(({ name }) => name)),
-  };
-  for (const [index, { value }] of (spec.results ?? []).entries()) {
-    const path = ['results', index, 'value'];
-    const references = resultReferencesIn(value);
-    if (findReferences(value).length === 0)
-      problems.invalid(
-        path,
-        'expected pipeline results to be task result expressions but no expressions were found',
-      );
-    else if (references.length === 0)
-      problems.invalid(
-        path,
-        'expected pipeline results to be task result expressions but an invalid expressions was found',
-      );
-    for (const { task, text } of references)
-      if (!names[text.startsWith('$(finally') ? 'finally' : 'tasks'].has(task))
-        problems.invalid(path, 'referencing a nonexistent task');
-  }
-}
-
-function validateNestedResults(problems: Problems, spec: PipelineSpec): void {
-  const nested = new Set(
-    allTasks(spec).flatMap(({ task }) => (task.pipelineRef || task.pipelineSpec ? [task.name] : [])),
-  );
-  const matrixed = new Set(spec.tasks.filter(isMatrixed).map(({ name }) => name));
-  if (nested.size + matrixed.size === 0) return;
-  for (const { task, path } of allTasks(spec))
-    for (const { task: parent, index, text } of resultReferencesIn([task.params, task.when, task.matrix])) {
-      if (nested.has(parent))
-        problems.invalid(
-          path,
-          `result reference to pipelineTask "${parent}" is not supported: referenced task uses pipelineRef or pipelineSpec and result propagation from child Pipelines is not yet implemented`,
-        );
-      if (matrixed.has(parent) && index !== '*')
-        problems.add(
-          path,
-          `A matrixed pipelineTask can only be consumed in aggregate using [*] notation, but is currently set to ${text}`,
-        );
-    }
 }
 
 /** How the tasks of a pipeline use its params and workspaces, which is checked where both are at hand. */

@@ -1,0 +1,51 @@
+import type { Task, TaskRun, TaskRunStatus, TaskSpec } from '@tagboat/api';
+import { describeError, TagboatError } from '@tagboat/base';
+import type { Reader } from '@tagboat/store';
+import { decodeTaskSpec } from './decode.ts';
+import { resolveReference } from './resolvers.ts';
+import { refused } from './run-checks.ts';
+import { lookupIn, substitute } from './substitute.ts';
+import { paramsOfTaskRun } from './task-variables.ts';
+
+/** A task as a run is going to use it, and what of it goes on to the run. */
+export interface ResolvedTask {
+  readonly spec: TaskSpec;
+  readonly name?: string;
+  readonly labels?: Record<string, string>;
+  readonly annotations?: Record<string, string>;
+  readonly provenance?: TaskRunStatus['provenance'];
+}
+
+/** The task that a run means, inline or by reference. @throws a refusal with Tekton's reason and message */
+export async function resolveTask(reader: Reader, taskRun: TaskRun): Promise<ResolvedTask> {
+  const { taskSpec, taskRef } = taskRun.spec ?? {};
+  // A retry runs what the first attempt ran, whatever became of the Task meanwhile.
+  if (taskRun.status?.retriesStatus && taskRun.status.taskSpec) return { spec: taskRun.status.taskSpec };
+  if (taskSpec) return { spec: taskSpec };
+  const { namespace = '', name } = taskRun.metadata;
+  if (!taskRef)
+    throw refused(
+      'TaskRunValidationFailed',
+      'expected exactly one, got neither: spec.taskRef, spec.taskSpec',
+    );
+  const params = lookupIn(paramsOfTaskRun(taskRun, { steps: [] }));
+  const request = { reader, namespace, kind: 'Task' as const };
+  try {
+    const { object, source } = await resolveReference<Task>(request, substitute(taskRef, params));
+    const { labels = {}, annotations = {} } = object.metadata;
+    const { 'kubectl.kubernetes.io/last-applied-configuration': _, ...others } = annotations;
+    return {
+      spec: decodeTaskSpec(object.spec!),
+      name: object.metadata.name,
+      labels,
+      annotations: others,
+      ...(source ? { provenance: { refSource: source } } : {}),
+    };
+  } catch (error) {
+    if (!(error instanceof TagboatError) || error.retryable) throw error;
+    throw refused(
+      'TaskRunResolutionFailed',
+      `error when listing tasks for taskRun ${name}: ${describeError(error)}`,
+    );
+  }
+}
