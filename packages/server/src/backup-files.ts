@@ -108,7 +108,8 @@ export async function addFile(archive: Pack, path: string, header: EntryHeader):
   if (size < 2 ** 16) {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, 0);
     if (bytesRead < size) throw shrunk(path);
-    return add(archive, complete, buffer);
+    // Awaited here: while the file is closed nobody would hear of a failure.
+    return await add(archive, complete, buffer);
   }
   await pipeline(
     file.createReadStream({ start: 0, end: size - 1, autoClose: false }),

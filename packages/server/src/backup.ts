@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Clock, timestamp } from '@tagboat/base';
@@ -29,13 +29,24 @@ export const contentParts = ['git', 'blobs', 'artifacts', 'volumes/claims'] as c
  */
 export function backupStream(options: BackupOptions): Readable {
   const archive = pack();
+  // Who reads it is told by the stream below; who has gone must not end this process.
+  archive.on('error', () => undefined);
   // What goes wrong ends the stream with an error, so that nobody keeps half a backup.
   fill(archive, options).catch((error: Error) => archive.destroy(error));
   return Readable.from(archive, { objectMode: false });
 }
 
+/** Removes the copies of backups that were being made when a platform was killed. */
+export async function removeHalfBackups(home: string): Promise<void> {
+  const store = join(home, 'store');
+  for (const name of await readdir(store))
+    if (name.startsWith(copyPrefix)) await rm(join(store, name), { recursive: true, force: true });
+}
+
+const copyPrefix = 'backup-';
+
 async function fill(archive: Pack, { store, home, clock, objectsOnly }: BackupOptions): Promise<void> {
-  const directory = await mkdtemp(join(home, 'store', 'backup-'));
+  const directory = await mkdtemp(join(home, 'store', copyPrefix));
   try {
     const copy = join(directory, 'store.sqlite');
     await store.backup(copy);

@@ -11,6 +11,7 @@ import { BlobStore } from '@tagboat/registry';
 import type { TriggerOptions } from '@tagboat/triggers';
 import { Gateway, RouteTable } from '@tagboat/workloads';
 import type { FastifyInstance } from 'fastify';
+import { removeHalfBackups } from './backup.ts';
 import type { Configuration } from './configuration.ts';
 import type { Core } from './core.ts';
 import { healthOf } from './health.ts';
@@ -96,6 +97,7 @@ async function openMainPort(core: Core, parts: Parts): Promise<FastifyInstance> 
   const startedAt = timestamp(clock);
   const blobs = new BlobStore(join(home, 'blobs'));
   await blobs.removeAbandoned(clock.now() - day);
+  await removeHalfBackups(home);
   return mainPort({
     store,
     home,

@@ -8,7 +8,7 @@ import { systemClock } from '@tagboat/base';
 import { openDiskStore } from '@tagboat/store';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { backupStream } from './backup.ts';
+import { backupStream, removeHalfBackups } from './backup.ts';
 import { addTree } from './backup-files.ts';
 import { restore } from './restore.ts';
 
@@ -87,6 +87,24 @@ test('a directory that goes while another is read takes nothing with it', async 
   await rm(join(git, 'tmp_objdir-1'), { recursive: true });
   await adding;
   expect(names).toContain('git/demo/r.git/objects/aa/object');
+});
+
+test('who goes away while a backup is sent harms nobody, and leaves no copy', async () => {
+  const home = join(root, 'home');
+  await mkdir(join(home, 'git'), { recursive: true });
+  for (let index = 0; index < 50; index++) await writeFile(join(home, 'git', `${index}`), 'x'.repeat(70_000));
+  await using store = await open(home);
+  for (let times = 0; times < 20; times++) {
+    const stream = backupStream({ store, home, clock: systemClock });
+    for await (const _ of stream) if (Math.random() < 0.2) break;
+    stream.destroy();
+  }
+  const copies = async () =>
+    (await readdir(join(home, 'store'))).filter((name) => name.startsWith('backup-'));
+  await expect.poll(copies).toEqual([]);
+  await mkdir(join(home, 'store', 'backup-killed'));
+  await removeHalfBackups(home);
+  expect(await copies()).toEqual([]);
 });
 
 async function backedUp(): Promise<{ home: string; archive: string }> {
