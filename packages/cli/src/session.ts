@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kinds, type Repository } from '@tagboat/api';
-import { notFound, slug, TagboatError } from '@tagboat/base';
+import { invalid, notFound, slug, TagboatError } from '@tagboat/base';
 import { Client } from '@tagboat/client';
 import { type Credentials, git } from '@tagboat/git-client';
 import type { Model } from '@tagboat/render';
@@ -37,7 +37,16 @@ export async function connect(env: NodeJS.ProcessEnv = process.env): Promise<Cli
       reason: 'Unavailable',
       hint: 'start it with: tagboat up; or say where it is with TAGBOAT_HOME, or TAGBOAT_URL and TAGBOAT_TOKEN',
     });
+  if (!URL.canParse(url)) throw invalid(`expected a URL in TAGBOAT_URL, found "${url}"`);
   return new Client({ url, token });
+}
+
+/** The directory of the git repository that we are in. @throws `Invalid` */
+export async function repositoryRoot(cwd = process.cwd()): Promise<string> {
+  const top = await git(['rev-parse', '--show-toplevel'], { cwd }).catch(() => {
+    throw invalid('expected a git repository here', { hint: 'git init, and commit your files' });
+  });
+  return top.stdout.toString('utf8').replace(/\n$/, '');
 }
 
 const text = (path: string) =>

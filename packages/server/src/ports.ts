@@ -153,8 +153,15 @@ async function listen(
     return { url, appsUrl: `http://${host}:${(apps.address() as AddressInfo).port}` };
   } catch (cause) {
     await app.close();
-    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
-    throw new TagboatError(`port ${(cause as { port?: number }).port} is in use`, {
+    const { code, port: taken } = cause as NodeJS.ErrnoException & { port?: number };
+    if (code === 'EACCES')
+      throw new TagboatError(`this user may not open port ${taken}`, {
+        reason: 'PortInUse',
+        hint: 'choose another with TAGBOAT_PORT',
+        cause,
+      });
+    if (code !== 'EADDRINUSE') throw cause;
+    throw new TagboatError(`port ${taken} is in use`, {
       reason: 'PortInUse',
       hint: 'stop what uses it, or choose another with TAGBOAT_PORT',
       cause,

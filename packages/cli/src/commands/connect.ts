@@ -40,7 +40,7 @@ export default defineCommand({
       spec: {
         url,
         role: 'source',
-        intervalSeconds: Number(args.interval),
+        intervalSeconds: secondsOf(args.interval),
         ...(args.secret ? { credentialsFrom: { secretName: args.secret } } : {}),
         ...forgeOf(args.forge, args['webhook-secret']),
       },
@@ -80,6 +80,12 @@ export default defineCommand({
   },
 });
 
+function secondsOf(text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text))
+    throw invalid(`expected --interval to be seconds, at least 1, found "${text}"`);
+  return Number(text);
+}
+
 function forgeOf(type: string | undefined, webhookSecret: string | undefined): Partial<RepositorySpec> {
   if (type === undefined && webhookSecret === undefined) return {};
   if (type !== undefined && type !== 'github' && type !== 'gitlab' && type !== 'gitea')
@@ -94,7 +100,7 @@ function forgeOf(type: string | undefined, webhookSecret: string | undefined): P
 
 /** A name such as `team/prices` is a repository of the git server that `tagboat.config.yaml` names. */
 async function fullUrl(client: Client, url: string): Promise<string> {
-  if (!/^\w[\w.-]*(\/[\w.-]+)+$/.test(url)) return url;
+  if (!/^\w[\w.-]*(\/[\w.-]+)*$/.test(url)) return url;
   const { code } = await about(client);
   if (!code)
     throw invalid(`"${url}" is not a git URL`, {

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
-import { invalid } from '@tagboat/base';
+import { basename, join } from 'node:path';
 import type { Client } from '@tagboat/client';
 import { git } from '@tagboat/git-client';
 import { modelFileName, readModelFile } from '@tagboat/render';
@@ -9,7 +8,7 @@ import { defineCommand } from 'citty';
 import { outputOption, say, tell } from '../output.ts';
 import { selfCommand } from '../paths.ts';
 import { proposeModelFile } from '../propose.ts';
-import { connect, ensureRepository, hostedRepository, nameFrom } from '../session.ts';
+import { connect, ensureRepository, hostedRepository, nameFrom, repositoryRoot } from '../session.ts';
 
 export default defineCommand({
   meta: {
@@ -23,11 +22,7 @@ export default defineCommand({
     ...outputOption,
   },
   async run({ args }) {
-    const directory = resolve('.');
-    const top = await git(['rev-parse', '--show-toplevel'], { cwd: directory }).catch(() => {
-      throw invalid('expected a git repository here', { hint: 'git init, and commit your files' });
-    });
-    const root = top.stdout.toString('utf8').trim();
+    const root = await repositoryRoot();
     const file = join(root, modelFileName);
     const given = existsSync(file) && !args.print ? await readFile(file, 'utf8') : undefined;
     const proposal = given === undefined ? await proposeModelFile(root) : undefined;
@@ -71,8 +66,10 @@ async function addRemote(
   await git(['remote', known ? 'set-url' : 'add', remote, url], { cwd: root });
   const helper = `!${[...selfCommand, 'git-credential'].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')}`;
   await git(['config', '--replace-all', `credential.${client.url}.helper`, helper], { cwd: root });
-  const branch = (await git(['symbolic-ref', '--short', 'HEAD'], { cwd: root })).stdout
-    .toString('utf8')
-    .trim();
+  // Without a branch, as in a checkout of a tag, the usual one is named.
+  const branch = await git(['symbolic-ref', '--short', 'HEAD'], { cwd: root }).then(
+    ({ stdout }) => stdout.toString('utf8').trim(),
+    () => 'main',
+  );
   return { url, branch };
 }

@@ -19,7 +19,7 @@ import pc from 'picocolors';
 import { deploymentUrlOf } from '../deployments.ts';
 import { failureOf, followRun, standardOutput } from '../live.ts';
 import { outputOption, say, show } from '../output.ts';
-import { about, connect, currentRepository, gitAccess } from '../session.ts';
+import { about, connect, currentRepository, gitAccess, repositoryRoot } from '../session.ts';
 import { snapshot } from '../snapshot.ts';
 
 export default defineCommand({
@@ -30,7 +30,7 @@ export default defineCommand({
   args: { model: { type: 'positional', required: false }, ...outputOption },
   async run({ args }) {
     const client = await connect();
-    const root = (await git(['rev-parse', '--show-toplevel'], {})).stdout.toString('utf8').trim();
+    const root = await repositoryRoot();
     const here = await currentRepository(client, root);
     if (!here)
       throw notFound('no remote of this repository leads to Tagboat', { hint: 'add it with: tagboat init' });

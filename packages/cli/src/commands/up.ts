@@ -7,6 +7,7 @@ import { runDemo } from '../demo.ts';
 import { toolsOfHost } from '../host.ts';
 import { say } from '../output.ts';
 import { consoleLink } from '../session.ts';
+import { makeStateDirectory } from '../state-directory.ts';
 
 export default defineCommand({
   meta: { name: 'up', description: 'Starts the platform on this machine, until Ctrl-C' },
@@ -28,6 +29,7 @@ export default defineCommand({
     const configuration = await readConfiguration();
     // This process grows, and takes longer to start others the larger it is.
     startCommandsWith(spawner.start);
+    await makeStateDirectory(configuration.home);
     await using platform = await startPlatform({
       configuration,
       tools: await toolsOfHost(configuration.home),
