@@ -1,5 +1,6 @@
 export * from './commit.ts';
 export { type Credentials, checkUrl, git, gitEnvironment } from './git.ts';
+export * from './history.ts';
 export {
   fetchLfsObjects,
   type LfsPointer,

@@ -49,7 +49,7 @@ export async function webhookReceiver(app: FastifyInstance, options: WebhookOpti
     },
   );
   app.post('/', { bodyLimit: largestBody }, async (request, reply) => {
-    const urls = urlsIn(webhookOf(request).body);
+    const urls = urlsIn(webhookOf(request));
     const { items } = await options.reader.list<Repository>(kinds.Repository);
     const named = items.filter(({ spec }) => spec?.url !== undefined && urls.has(plainUrl(spec.url)));
     if (!(await take(request, named))) return reply.code(403).send(refused);
@@ -69,10 +69,13 @@ function webhookOf(request: FastifyRequest): WebhookRequest {
 const plainUrl = (url: string) => url.toLowerCase().replace(/(\.git)?\/*$/, '');
 
 /** The URLs of the repository that a webhook is about, as GitHub and Gitea (`repository`) and GitLab (`project`) name them. */
-function urlsIn(body: Buffer): Set<string> {
+function urlsIn({ body, headers }: WebhookRequest): Set<string> {
+  const text = body.toString('utf8');
+  // GitHub's default: the same JSON as the one field of a form.
+  const isForm = headers['content-type']?.startsWith('application/x-www-form-urlencoded');
   let payload: Record<string, Record<string, unknown> | undefined>;
   try {
-    payload = JSON.parse(body.toString('utf8')) ?? {};
+    payload = JSON.parse((isForm ? new URLSearchParams(text).get('payload') : text) ?? '') ?? {};
   } catch {
     return new Set();
   }

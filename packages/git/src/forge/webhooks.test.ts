@@ -43,13 +43,13 @@ describe.each<ForgeName>(['github', 'gitlab', 'gitea'])('%s', (type) => {
       gitea: { repository: { html_url: `${url}/Team/app` } },
       gitlab: { project: { git_http_url: `${url}/team/app.git` } },
     }[type];
-    const send = (payload: string, with_ = secret) => {
+    const send = (payload: string, with_ = secret, contentType = 'application/json') => {
       const signature = signatureOf(Buffer.from(payload), with_);
       const headers = { 'x-hub-signature-256': `sha256=${signature}`, 'x-gitea-signature': signature };
       return receiver.inject({
         method: 'POST',
         url: '/webhooks',
-        headers: { 'content-type': 'application/json', 'x-gitlab-token': with_, ...headers },
+        headers: { 'content-type': contentType, 'x-gitlab-token': with_, ...headers },
         payload,
       });
     };
@@ -63,6 +63,8 @@ describe.each<ForgeName>(['github', 'gitlab', 'gitea'])('%s', (type) => {
     const answers = await Promise.all([send(JSON.stringify(about)), send(JSON.stringify(about))]);
     expect(answers.map(({ statusCode }) => statusCode)).toEqual([202, 202]);
     expect(new Set(looked)).toEqual(new Set(['demo/app']));
+    const form = new URLSearchParams({ payload: JSON.stringify(about) }).toString();
+    expect((await send(form, secret, 'application/x-www-form-urlencoded')).statusCode).toBe(202);
   });
 
   it('reads no more of a body than a forge sends', async () => {
