@@ -179,6 +179,22 @@ const selectableLabels = (event: TriggerEvent): Record<string, string> => ({
   [annotationNames.eventType]: labelValue(eventTypeOf(event)),
 });
 
+/** What Pipelines-as-Code writes on runs of the event. */
+const aboutEvent = (event: TriggerEvent): Record<string, string> => ({
+  [annotationNames.sha]: event.ref.commit,
+  [annotationNames.sender]: senderOf(event),
+  [annotationNames.eventType]: eventTypeOf(event),
+  [annotationNames.branchOf]: targetOf(event),
+  [annotationNames.sourceBranch]: sourceOf(event),
+  [annotationNames.title]: event.message.split('\n')[0]!,
+  [annotationNames.repository]: event.repository,
+  [annotationNames.repositoryUrl]: event.repositoryUrl,
+  [annotationNames.owner]: event.project,
+  [annotationNames.name]: event.repository,
+  ...(event.pull ? { [annotationNames.pullRequest]: String(event.pull.number) } : {}),
+  [annotationNames.sourceUrl]: event.pull?.sourceUrl ?? event.repositoryUrl,
+});
+
 async function complete(
   run: Found<PipelineRun>,
   { event, sources }: { event: TriggerEvent; sources: Sources },
@@ -211,18 +227,7 @@ async function complete(
       annotations: {
         ...strings(object.metadata.annotations),
         ...own.annotations,
-        [annotationNames.sha]: event.ref.commit,
-        [annotationNames.sender]: senderOf(event),
-        [annotationNames.eventType]: eventTypeOf(event),
-        [annotationNames.branchOf]: targetOf(event),
-        [annotationNames.sourceBranch]: sourceOf(event),
-        [annotationNames.title]: event.message.split('\n')[0]!,
-        [annotationNames.repository]: event.repository,
-        [annotationNames.repositoryUrl]: event.repositoryUrl,
-        [annotationNames.owner]: event.project,
-        [annotationNames.name]: event.repository,
-        ...(event.pull ? { [annotationNames.pullRequest]: String(event.pull.number) } : {}),
-        [annotationNames.sourceUrl]: event.pull?.sourceUrl ?? event.repositoryUrl,
+        ...aboutEvent(event),
       },
     },
     spec,
