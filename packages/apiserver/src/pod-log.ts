@@ -28,6 +28,10 @@ export async function serveLog(call: LogCall): Promise<FastifyReply> {
     out.destroy();
   });
   stream.pipe(out);
+  // A reader that nobody reads from any more would hold its files open.
+  const leave = () => stream.destroy();
+  if (ended.signal.aborted) leave();
+  else ended.signal.addEventListener('abort', leave, { once: true });
   // Headers go out at once, so that the client knows the stream began.
   call.reply.raw.once('pipe', () => call.reply.raw.flushHeaders?.());
   return call.reply.type('text/plain').send(out);
@@ -56,7 +60,9 @@ function logRequest({ pod, query, clock }: LogCall, signal: AbortSignal): LogReq
   if (query.sinceTime && Number.isNaN(Date.parse(query.sinceTime)))
     throw badRequest(`expected an RFC 3339 time as sinceTime, found "${query.sinceTime.slice(0, 40)}"`);
   const sinceTime =
-    seconds === undefined ? query.sinceTime : new Date(clock.now() - seconds * 1000).toISOString();
+    seconds === undefined
+      ? query.sinceTime
+      : new Date(Math.max(0, clock.now() - seconds * 1000)).toISOString();
   return {
     namespace: pod.metadata.namespace ?? '',
     pod: pod.metadata.name,

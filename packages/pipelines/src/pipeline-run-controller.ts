@@ -71,7 +71,7 @@ export class PipelineRunReconciler implements Reconciler {
     if (run.spec?.status === 'PipelineRunPending' && !run.status?.startTime) return this.#pend(run);
     try {
       const waiting = run.status?.startTime ? undefined : await this.#parts.queue.enter(run);
-      if (waiting) return this.#wait(run, waiting);
+      if (waiting) return await this.#wait(run, waiting);
       return await this.#advance(run);
     } catch (error) {
       if (!(error instanceof TagboatError) || error.retryable) throw error;
