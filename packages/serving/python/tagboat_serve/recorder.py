@@ -107,9 +107,9 @@ def load_recorder(path):
     try:
         with open(path, encoding="utf-8") as file:
             profile = json.load(file)
-        if profile.get("version") != VERSION:
-            raise ValueError(f"expected version {VERSION}, found {profile.get('version')}")
+        if not isinstance(profile, dict) or profile.get("version") != VERSION:
+            raise ValueError(f"expected a reference of inputs of version {VERSION}")
         return Recorder(profile)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         print(f"inputs are not counted: {path}: {error}", file=sys.stderr, flush=True)
         return None

@@ -11,9 +11,12 @@ sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from tagboat_serve.features import flatten, rows_of  # noqa: E402
+from tagboat_serve.model import PredictorModel  # noqa: E402
 from tagboat_serve.profile import TooFewRows, profile_of  # noqa: E402
 from tagboat_serve.recorder import Recorder, load_recorder  # noqa: E402
 from tagboat_serve.reference import NoReference, from_data, from_reference, names_of  # noqa: E402
+from tagboat_serve.routes import Service  # noqa: E402
+from tagboat_serve.sklearn_model import SklearnModel  # noqa: E402
 from tagboat_serve.tables import NotATable, read_table  # noqa: E402
 from test_serve import Served  # noqa: E402
 
@@ -122,6 +125,44 @@ class Names(unittest.TestCase):
         self.assertEqual(names_of(SimpleNamespace(names=["x"], schema=rows)), ["x"])
         self.assertIsNone(names_of(SimpleNamespace(names=None, schema=rows)))
         self.assertIsNone(names_of(SimpleNamespace(schema=None)))
+
+
+class Estimator:
+    """As much of scikit-learn's as the server asks."""
+
+    feature_names_in_ = ("a", "b")
+    n_features_in_ = 2
+
+    def predict(self, rows):
+        raise AssertionError("it was asked only for its rows")
+
+
+class Shadows(unittest.TestCase):
+    def test_an_estimators_rows_are_in_the_order_of_training(self):
+        service = Service(SimpleNamespace(name="m", version="1"), None)
+        service.model = SklearnModel(Estimator())
+        self.assertEqual(names_of(service.model), ["a", "b"])
+        column = {"shape": [2], "datatype": "INT64"}
+        tensors = [{**column, "name": "b", "data": [2, 4]}, {**column, "name": "a", "data": [1, 3]}]
+        asked = {
+            "/predict": [{"b": 2, "a": 1}, {"b": 4, "a": 3}],
+            "/invocations": {"dataframe_split": {"columns": ["b", "a"], "data": [[2, 1], [4, 3]]}},
+            "/v2/models/m/infer": {"inputs": tensors, "outputs": [{"name": "predict_proba"}]},
+        }
+        for path, body in asked.items():
+            self.assertEqual(service.rows_asked(path, json.dumps(body).encode(), ""), [[1, 2], [3, 4]])
+
+    def test_a_predictor_says_itself_what_its_features_are(self):
+        class Length:
+            def predict(self, inputs):
+                raise AssertionError("it was asked only for its features")
+
+            def features(self, inputs):
+                return {"length": len(inputs["text"])}
+
+        service = Service(SimpleNamespace(name="m", version="1"), None)
+        service.model = PredictorModel(Length())
+        self.assertEqual(service.rows_asked("/predict", b'{"text": "four"}', ""), [{"length": 4}])
 
 
 class Recording(unittest.TestCase):
