@@ -44,7 +44,10 @@ const yaml = (port: number) =>
       '  monitor:\n    reference: reports/reference.csv\n    drift: { minSamples: 50 }\n  retrain:\n    onDrift: true\n',
     );
 
-type Event = KubernetesObject & { readonly reason: string };
+type Event = KubernetesObject & {
+  readonly reason: string;
+  readonly involvedObject: { readonly name: string };
+};
 
 let middle = 100;
 let data: Server;
@@ -128,8 +131,11 @@ test('others drift, and are told of; hostile ones fail nothing', { timeout: 120_
   const model = await drifting('InputsDrift');
   const condition = findCondition(model.status?.conditions, 'Drifting');
   expect(condition?.message).toMatch(/^staging: x psi \d.* \(threshold 0\.2\); 1 of 2 features drift$/);
-  const { items } = await (await platform.client()).list<Event>(kinds.Event, { namespace: 'demo' });
-  expect(items.map(({ reason }) => reason)).toContain('DriftDetected');
+  await until<Event>(
+    await platform.client(),
+    { type: kinds.Event, namespace: 'demo', what: 'the Event about the drift' },
+    ({ reason, involvedObject }) => reason === 'DriftDetected' && involvedObject.name === 'tiny',
+  );
   expect((await platform.cli(['status'])).stdout).toMatch(/drifting: demo\/tiny: staging: x psi/);
   expect((await platform.cli(['drift', 'tiny'])).stdout).toMatch(/x +number +\d+\.\d{3} +yes +> /);
   const metrics = await (
