@@ -117,8 +117,13 @@ export class Repositories {
   /** The repository of this platform that a URL names. */
   hostedAt(url: string): { namespace: string; name: string } | undefined {
     const { baseUrl } = this.#access;
-    if (!url.startsWith(`${baseUrl}/`)) return undefined;
-    const [namespace, name] = url.slice(baseUrl.length + 1).split('/');
+    const own = new URL(baseUrl);
+    const asked = URL.canParse(url) ? new URL(url) : undefined;
+    // localhost is this machine, too, and a login in a URL names no other place.
+    const isHere = asked?.host === own.host || asked?.host === `localhost:${own.port}`;
+    if (!asked || !isHere || asked.protocol !== own.protocol) return undefined;
+    if (!asked.pathname.startsWith(`${own.pathname}/`)) return undefined;
+    const [namespace, name] = asked.pathname.slice(own.pathname.length + 1).split('/');
     return namespace && name ? { namespace, name: name.replace(/\.git$/, '') } : undefined;
   }
 

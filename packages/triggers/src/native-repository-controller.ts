@@ -10,7 +10,7 @@ import {
   type ResourceKey,
 } from '@tagboat/api';
 import { type Clock, canonicalJson, type Logger } from '@tagboat/base';
-import { Controller, EventRecorder } from '@tagboat/controller';
+import { Controller, EventRecorder, type EventText } from '@tagboat/controller';
 import { runLabels } from '@tagboat/render';
 import { createIfAbsent, mutate, type ResourceStore } from '@tagboat/store';
 import { recordRuns } from './native-run-status.ts';
@@ -38,6 +38,14 @@ const fields = ['concurrency_limit', 'params', 'incoming', 'settings', 'git_prov
 export function nativeRepositoryController(options: NativeRepositoryOptions): Controller {
   const { store, clock, log } = options;
   const events = new EventRecorder({ store, clock, log, component: 'pipelines-as-code' });
+  const told = new Map<string, string>();
+  /** Once, and again when it is another: an event for each run would be noise. */
+  const tell = (native: PipelinesAsCodeRepository, text: EventText) => {
+    const key = `${native.metadata.uid} ${text.reason}`;
+    if (told.get(key) === text.message) return;
+    told.set(key, text.message);
+    events.record(native, text);
+  };
   const natives = async (namespace: string) => {
     const { items } = await store.list<PipelinesAsCodeRepository>(kinds.PipelinesAsCodeRepository, {
       namespace,
@@ -61,13 +69,13 @@ export function nativeRepositoryController(options: NativeRepositoryOptions): Co
             : [],
       },
     ],
-    reconciler: { reconcile: (key) => reconcile(options, events, key) },
+    reconciler: { reconcile: (key) => reconcile(options, tell, key) },
   });
 }
 
 async function reconcile(
   options: NativeRepositoryOptions,
-  events: EventRecorder,
+  tell: (native: PipelinesAsCodeRepository, text: EventText) => void,
   key: ResourceKey,
 ): Promise<undefined> {
   const { store } = options;
@@ -75,11 +83,11 @@ async function reconcile(
   if (!native) return release(store, key);
   const found = await adopt(options, native);
   if ('problem' in found) {
-    events.record(native, { type: 'Warning', reason: 'RepositoryNotFollowed', message: found.problem });
+    tell(native, { type: 'Warning', reason: 'RepositoryNotFollowed', message: found.problem });
     return undefined;
   }
   for (const message of found.notices)
-    events.record(native, { type: 'Warning', reason: 'RepositorySettings', message });
+    tell(native, { type: 'Warning', reason: 'RepositorySettings', message });
   await recordRuns(options, native, found.target);
   return undefined;
 }
