@@ -94,7 +94,10 @@ export class Hosting {
   ): Promise<{ refs: Record<string, string>; defaultBranch: string }> {
     const path = await this.ensure(namespace, name);
     const format = '%(refname) %(objecttype) %(objectname) %(*objecttype) %(*objectname)';
-    const { stdout } = await git(['for-each-ref', `--format=${format}`], { cwd: path });
+    const [{ stdout }, head] = await Promise.all([
+      git(['for-each-ref', `--format=${format}`], { cwd: path }),
+      git(['symbolic-ref', '--short', 'HEAD'], { cwd: path }),
+    ]);
     const refs: Record<string, string> = {};
     for (const line of stdout.toString('utf8').split('\n').filter(Boolean)) {
       const [ref, type, id, peeledType, peeled] = line.split(' ');
@@ -102,7 +105,6 @@ export class Hosting {
       if (type === 'commit') refs[ref!] = id!;
       else if (peeledType === 'commit') refs[ref!] = peeled!;
     }
-    const head = await git(['symbolic-ref', '--short', 'HEAD'], { cwd: path });
     return {
       refs,
       defaultBranch: await this.#defaultBranch(path, head.stdout.toString('utf8').trim(), refs),

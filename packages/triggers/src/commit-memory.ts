@@ -1,4 +1,5 @@
 import { type ChangedPath, Commit, changedPaths } from '@tagboat/git-client';
+import { modelFileName } from '@tagboat/render';
 
 const mostKept = 64;
 
@@ -8,7 +9,7 @@ export class CommitMemory {
 
   /** @throws `NotFound` when it is not there */
   commit(mirror: string, id: string): Promise<Commit> {
-    return this.#once(`${mirror} ${id}`, () => Commit.at(mirror, id));
+    return this.#once(`${mirror} ${id}`, () => Commit.at(mirror, id, [modelFileName]));
   }
 
   /** The paths that differ between two commits. */
