@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -91,6 +91,8 @@ describe('reading', () => {
     expect((await commit.files()).map(({ path, mode }) => [path, mode])).toEqual([['src/x.py', '100644']]);
     await commit.export(join(directory, 'out'), ['src/x.py']);
     expect(await readFile(join(directory, 'out/src/x.py'), 'utf8')).toBe('x');
+    await commit.export(join(directory, 'empty'), []);
+    expect(await readdir(join(directory, 'empty'))).toEqual([]);
     const [entry] = await readLog(mirror, { revision: 'main' });
     expect(entry?.trailers).toEqual({ 'Tagboat-Run': 'r-1', 'Tagboat-Tag': 'v1' });
   });

@@ -151,6 +151,7 @@ export class Commit {
     }
     await this.#checkLinks(files, wanted);
     await mkdir(directory, { recursive: true });
+    if (wanted?.size === 0) return;
     const index = join(directory, '.export-index');
     const environment = { GIT_INDEX_FILE: index, GIT_WORK_TREE: directory };
     const options = { cwd: this.repository, environment };

@@ -87,10 +87,12 @@ async function profileInto(context: StepContext, trained: Trained, target: strin
   const files = (await commit.files()).filter(({ path }) =>
     tracked.some((known) => path === known || path.startsWith(`${known}/`)),
   );
-  const workdir = await materialise(context, { commit, model, files, data, name: 'reference-inputs' });
+  const [workdir, app] = await Promise.all([
+    materialise(context, { commit, model, files, data, name: 'reference-inputs' }),
+    context.directory('reference-app').then((root) => exportServed(commit, model, root)),
+  ]);
   await mkdir(workdir, { recursive: true });
   if (existsSync(join(out, 'outputs'))) await cp(join(out, 'outputs'), workdir, { recursive: true });
-  const app = await exportServed(commit, model, await context.directory('reference-app'));
   const python = pythonOf(context);
   const { code, output } = await runSaying(
     context,
