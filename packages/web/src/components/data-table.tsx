@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { useAsScrolled } from './as-scrolled.tsx';
 import './data-table.css';
 
 export interface DataColumn<Row> {
@@ -17,8 +18,9 @@ export interface DataTableProps<Row> {
   readonly isSelected?: (row: Row) => boolean;
 }
 
-/** A table of some rows, each as high as it needs to be. For very many rows there is `VirtualTable`. */
+/** A table of rows that are each as high as they need to be; many are drawn as they come into sight. */
 export function DataTable<Row>({ label, columns, rows, keyOf, isSelected }: DataTableProps<Row>) {
+  const { shown, end } = useAsScrolled(rows, 200);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <section className="tb-data" aria-label={label} tabIndex={0}>
@@ -33,7 +35,7 @@ export function DataTable<Row>({ label, columns, rows, keyOf, isSelected }: Data
           </tr>
         </thead>
         <tbody>
-          {rows.map((row, index) => (
+          {shown.map((row, index) => (
             <tr key={keyOf(row, index)} className={isSelected?.(row) ? 'tb-data--selected' : ''}>
               {columns.map(({ title, cell, align, grows }) => (
                 <td
@@ -47,6 +49,7 @@ export function DataTable<Row>({ label, columns, rows, keyOf, isSelected }: Data
           ))}
         </tbody>
       </table>
+      {end}
     </section>
   );
 }

@@ -1,4 +1,5 @@
 export { ActionButton, type ActionButtonProps } from './action-button.tsx';
+export { useAsScrolled } from './as-scrolled.tsx';
 export { Command, CopyButton, Equivalent } from './command.tsx';
 export { type DataColumn, DataTable, type DataTableProps } from './data-table.tsx';
 export { type Fact, Facts, type FactsProps } from './facts.tsx';

@@ -14,6 +14,7 @@ import {
   Status,
   statusNamed,
   To,
+  useAsScrolled,
 } from '../../components/index.ts';
 import type { InferenceService } from '../../data/platform-kinds.ts';
 import { useList } from '../../data/use-list.ts';
@@ -139,13 +140,23 @@ function Applications({ rows }: { rows: readonly Row[] }) {
           keyOf={({ application }) => application.metadata.name}
         />
       ) : (
-        <div className="tb-tiles">
-          {shown.map((row) => (
-            <Tile key={row.application.metadata.name} row={row} />
-          ))}
-        </div>
+        <Tiles rows={shown} />
       )}
     </div>
+  );
+}
+
+function Tiles({ rows }: { rows: readonly Row[] }) {
+  const { shown, end } = useAsScrolled(rows, 60);
+  return (
+    <>
+      <div className="tb-tiles">
+        {shown.map((row) => (
+          <Tile key={row.application.metadata.name} row={row} />
+        ))}
+      </div>
+      {end}
+    </>
   );
 }
 

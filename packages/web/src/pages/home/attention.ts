@@ -7,8 +7,6 @@ export interface Concern {
   readonly body: string;
   readonly to?: string;
   readonly command?: string;
-  /** The run that failed, whose log says more than `body`. */
-  readonly run?: { readonly project: string; readonly name: string };
 }
 
 const rank: Readonly<Record<Concern['severity'], number>> = { danger: 0, warning: 1, info: 2 };
@@ -51,7 +49,6 @@ function released({ model, newest }: Loop): Concern[] {
       body: newest.message ?? newest.reason,
       to: `/runs/${newest.project}/${newest.name}`,
       command: `tagboat logs ${newest.name}`,
-      run: { project: newest.project, name: newest.name },
     },
   ];
 }

@@ -1,27 +1,36 @@
 import { Link } from '@tanstack/react-router';
-import { Ago, StatusIcon } from '../../components/index.ts';
+import { useEffect } from 'react';
+import { Ago, StatusIcon, useAsScrolled } from '../../components/index.ts';
 import type { Loop, Stage } from './loop.ts';
 
+/** As many as the first view may need. */
+export const firstLoops = 30;
+
 /** One row per model: the stations of its loop on a line. */
-export function LoopBoard({ loops }: { loops: readonly Loop[] }) {
+export function LoopBoard({ loops, onShown }: { loops: readonly Loop[]; onShown: (count: number) => void }) {
+  const { shown, end } = useAsScrolled(loops, firstLoops);
+  useEffect(() => onShown(shown.length), [onShown, shown.length]);
   return (
-    <ul className="tb-loops" aria-label="Loops">
-      {loops.map((loop) => (
-        <li key={`${loop.project}/${loop.model}`} className="tb-loop">
-          <h2>
-            <Link to="/models/$project/$model" params={loop}>
-              {loop.model}
-            </Link>
-            <span className="tb-quiet">{loop.project}</span>
-          </h2>
-          <ol className="tb-loop__line">
-            {loop.stages.map((stage) => (
-              <Station key={stage.name} stage={stage} />
-            ))}
-          </ol>
-        </li>
-      ))}
-    </ul>
+    <>
+      <ul className="tb-loops" aria-label="Loops">
+        {shown.map((loop) => (
+          <li key={`${loop.project}/${loop.model}`} className="tb-loop">
+            <h2>
+              <Link to="/models/$project/$model" params={loop}>
+                {loop.model}
+              </Link>
+              <span className="tb-quiet">{loop.project}</span>
+            </h2>
+            <ol className="tb-loop__line">
+              {loop.stages.map((stage) => (
+                <Station key={stage.name} stage={stage} />
+              ))}
+            </ol>
+          </li>
+        ))}
+      </ul>
+      {end}
+    </>
   );
 }
 

@@ -1,7 +1,7 @@
 import { kinds, type Repository } from '@tagboat/api';
 import type { Model } from '@tagboat/render/model-spec';
 import { useQueries } from '@tanstack/react-query';
-import { useMemo } from 'react';
+import { useEffect, useMemo } from 'react';
 import type { LiveLike } from '../../components/index.ts';
 import { fetchJson } from '../../data/client.ts';
 import { useNow } from '../../data/now.ts';
@@ -13,15 +13,19 @@ import { useTraffic } from './use-traffic.ts';
 
 const everything = {};
 
-/** All loops, kept true by watches. */
-export function useLoops(): { sources: readonly LiveLike[]; loops: readonly Loop[] } {
+/** All loops, kept true by watches; the messages of commits are read for the first `shown` alone. */
+export function useLoops(shown: number): { sources: readonly LiveLike[]; loops: readonly Loop[] } {
   const models = useList<Model>(kinds.Model);
   const repositories = useList<Repository>(kinds.Repository);
   const services = useList<InferenceService>(kinds.InferenceService);
   const applications = useList<Application>(kinds.Application);
   const runs = useRuns(everything, { per: 'model', limit: 500 });
   const traffic = useTraffic();
-  const commits = useCommits(models.items, repositories.items);
+  // There may be more runs than one page holds, each the newest of its model and kind.
+  useEffect(() => {
+    if (runs.status === 'ready' && runs.runs.length < runs.total) runs.loadMore();
+  }, [runs]);
+  const commits = useCommits(models.items.slice(0, shown), repositories.items);
   const now = useNow(60_000);
   const loops = useMemo(
     () =>

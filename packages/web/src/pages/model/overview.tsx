@@ -107,7 +107,7 @@ function Gates({ model, newest, shared }: GatesProps) {
           )}
         </p>
       ) : (
-        <div className="tb-gates">
+        <div className="tb-gates tb-gap">
           {gates.map(({ gate, value, passed, wanted }) => (
             <div className="tb-gate" key={`${gate.metric} ${wanted}`}>
               {newest ? (

@@ -73,7 +73,7 @@ function NodeFacts({ node }: { node: ElyraNode }) {
       <h2 className="tb-heading">{node.label}</h2>
       <Facts facts={facts} />
       {variables && (
-        <div>
+        <div className="tb-gap">
           <h3 className="tb-quiet tb-small">Environment variables</h3>
           <Code text={variables} language={undefined} label="Environment variables" />
         </div>

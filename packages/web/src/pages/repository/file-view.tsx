@@ -10,6 +10,8 @@ import { NotebookView, readNotebook } from '../../notebook/index.ts';
 import { type RepositoryContext, useRepository } from './context.ts';
 
 const mostText = 2_000_000;
+/** What is drawn of a notebook is mostly pictures. */
+const mostNotebook = 10_000_000;
 
 /** One file: a notebook cell by cell, Markdown as text, a picture, or code. */
 export function FileView({ entry }: { entry: GitEntry }) {
@@ -70,8 +72,11 @@ function Content({
   source: boolean;
 }) {
   const text = useMemo(
-    () => (entry.content !== null && entry.size <= mostText ? textOfBase64(entry.content) : undefined),
-    [entry],
+    () =>
+      entry.content !== null && entry.size <= (isNotebook(entry) && !source ? mostNotebook : mostText)
+        ? textOfBase64(entry.content)
+        : undefined,
+    [entry, source],
   );
   const links = useMemo(() => linksFrom(entry.path, context), [entry.path, context]);
   const { repository, ref = '' } = context;
@@ -80,10 +85,12 @@ function Content({
   if (text === undefined)
     return <Empty title="Too large to show">It has {bytes(entry.size)}; "Raw" downloads it.</Empty>;
   if (text.includes('\0')) return <Empty title="Not text">"Raw" downloads it.</Empty>;
-  if (!source && /\.ipynb$/i.test(entry.name)) return <NotebookFile text={text} links={links} />;
+  if (!source && isNotebook(entry)) return <NotebookFile text={text} links={links} />;
   if (!source && /\.(md|markdown)$/i.test(entry.name)) return <Markdown text={text} links={links} />;
   return <Code text={text} language={entry.name.split('.').at(-1)} numbers label={entry.name} />;
 }
+
+const isNotebook = ({ name }: GitEntry) => /\.ipynb$/i.test(name);
 
 function NotebookFile({ text, links }: { text: string; links: Links }) {
   const read = useMemo(() => {

@@ -138,6 +138,9 @@ function Part({ tabs }: { tabs: readonly { key: string; title: string }[] }) {
   );
 }
 
+/** More are found on the pages of tags and branches. */
+const mostRefs = 200;
+
 /** Chooses the branch or tag that is looked at. */
 export function RefSelect({
   label,
@@ -155,7 +158,9 @@ export function RefSelect({
   const of = (prefix: string) =>
     names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
   const chosen = value ?? ref ?? '';
-  const known = [...of('refs/heads/'), ...of('refs/tags/')];
+  const branches = of('refs/heads/').slice(0, mostRefs);
+  const tags = of('refs/tags/').reverse();
+  const known = [...branches, ...tags.slice(0, mostRefs)];
   const change =
     onChange ?? ((next: string) => void navigate({ to: '.', search: { ...search, ref: next } as never }));
   return (
@@ -176,16 +181,14 @@ export function RefSelect({
         />
       )}
       <FormSelectOptionGroup label="Branches">
-        {of('refs/heads/').map((name) => (
+        {branches.map((name) => (
           <FormSelectOption key={name} value={name} label={name} />
         ))}
       </FormSelectOptionGroup>
-      <FormSelectOptionGroup label="Tags">
-        {of('refs/tags/')
-          .reverse()
-          .map((name) => (
-            <FormSelectOption key={name} value={name} label={name} />
-          ))}
+      <FormSelectOptionGroup label={tags.length > mostRefs ? `Tags, ${mostRefs} of ${tags.length}` : 'Tags'}>
+        {tags.slice(0, mostRefs).map((name) => (
+          <FormSelectOption key={name} value={name} label={name} />
+        ))}
       </FormSelectOptionGroup>
     </FormSelect>
   );

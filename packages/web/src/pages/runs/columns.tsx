@@ -11,7 +11,7 @@ export const columns: readonly Column<RunSummary>[] = [
   { title: 'State', width: '6.7rem', cell: ({ state }) => <Status status={state} /> },
   {
     title: 'Run',
-    width: 'minmax(12rem, 4fr)',
+    width: 'minmax(10rem, 4fr)',
     cell: (run) => (
       <>
         <Link
@@ -31,7 +31,7 @@ export const columns: readonly Column<RunSummary>[] = [
   },
   {
     title: 'Model',
-    width: 'minmax(5.6rem, 0.9fr)',
+    width: 'minmax(4.8rem, 0.9fr)',
     cell: ({ project, model }) =>
       model ? (
         <Link to="/models/$project/$model" params={{ project, model }}>
@@ -44,7 +44,7 @@ export const columns: readonly Column<RunSummary>[] = [
   { title: 'Kind', width: '4.4rem', cell: ({ kind }) => kind ?? none },
   {
     title: 'Ref',
-    width: 'minmax(4.6rem, 0.8fr)',
+    width: 'minmax(4.2rem, 0.8fr)',
     cell: ({ tag, commit }) => (
       <span className="tb-mono">
         {tag ?? ''}
@@ -52,7 +52,7 @@ export const columns: readonly Column<RunSummary>[] = [
       </span>
     ),
   },
-  { title: 'By', width: 'minmax(5.6rem, 0.8fr)', cell: ({ by }) => by ?? none },
+  { title: 'By', width: 'minmax(3.8rem, 0.8fr)', cell: ({ by }) => by ?? none },
   { title: 'Started', width: '5rem', cell: ({ started, created }) => <Ago at={started ?? created} /> },
   {
     title: 'Duration',
