@@ -23,7 +23,9 @@ const root = createRootRoute({ component: Root, notFoundComponent: () => <NotFou
 export type Search = Readonly<Record<string, string | undefined>>;
 
 const texts = (search: Record<string, unknown>): Search =>
-  Object.fromEntries(Object.entries(search).map(([name, value]) => [name, String(value)]));
+  Object.fromEntries(
+    Object.entries(search).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+  );
 
 const isGoing = (): boolean => router.state.isLoading;
 

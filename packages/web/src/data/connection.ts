@@ -1,8 +1,12 @@
+import { TagboatError } from '@tagboat/base';
+
 /** Whether the platform can be reached, as all watches together see it. */
 export interface ConnectionState {
   readonly lost: boolean;
   /** Milliseconds since the epoch. */
   readonly since: number;
+  /** What the platform says, where it can be reached and does not do what it should. */
+  readonly said?: string;
 }
 
 type Listener = () => void;
@@ -20,9 +24,11 @@ export class Connection {
 
   readonly current = (): ConnectionState => this.#state;
 
-  report(lost: boolean): void {
+  /** @param error why it is taken for lost */
+  report(lost: boolean, error?: unknown): void {
     if (lost === this.#state.lost) return;
-    this.#state = { lost, since: Date.now() };
+    const answered = error instanceof TagboatError && error.reason !== 'Unavailable';
+    this.#state = { lost, since: Date.now(), ...(answered ? { said: error.message } : {}) };
     for (const listener of this.#listeners) listener();
     if (!lost) this.retryNow();
   }

@@ -74,7 +74,7 @@ export class LiveChanges<T extends KubernetesObject, Read> {
           from = undefined;
           missed();
         } else if (isFinal(error)) return this.#begun.resolve();
-        else connection.report(true);
+        else connection.report(true, error);
       }
       await connection.pause(attempt, signal);
     }

@@ -95,6 +95,22 @@ test('a lost connection is reported, keeps what is known, and heals', async () =
   list.close();
 });
 
+test('a platform that answers with an error is told apart from one that cannot be reached', async () => {
+  const client = new FakeClient();
+  client.failure = new TagboatError('the disk is full', { reason: 'InternalError' });
+  const { list, connection } = open(client);
+  await vi.waitFor(() =>
+    expect(connection.current()).toMatchObject({ lost: true, said: 'the disk is full' }),
+  );
+  client.failure = undefined;
+  await vi.waitFor(() => {
+    connection.retryNow();
+    expect(connection.current().lost).toBe(false);
+  });
+  expect(connection.current().said).toBeUndefined();
+  list.close();
+});
+
 test('what may not be read is said, and not asked for again', async () => {
   const client = new FakeClient();
   client.failure = new TagboatError('not yours', { reason: 'Forbidden' });

@@ -60,7 +60,7 @@ export class LiveList<T extends KubernetesObject> {
         if (signal.aborted) return;
         if (isReason(error, 'Expired')) continue;
         if (isFinal(error)) return this.#fail(error);
-        connection.report(true);
+        connection.report(true, error);
       }
       await connection.pause(attempt, signal);
     }

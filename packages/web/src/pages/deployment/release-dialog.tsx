@@ -46,13 +46,15 @@ export function ReleaseDialog(props: ReleaseDialogProps) {
         ) : (
           <Loading />
         )}
+      </ModalBody>
+      <ModalFooter className="tb-release-foot">
         {commit.error && (
-          <Alert isInline variant="danger" title="The commit was not made" className="tb-gap">
+          <Alert isInline variant="danger" title="The commit was not made" className="tb-release-problem">
             {commit.error.message}
+            {commit.error.reason === 'Conflict' &&
+              '. Somebody has changed it meanwhile: close this, look at what is deployed now, and begin again.'}
           </Alert>
         )}
-      </ModalBody>
-      <ModalFooter>
         <Button
           variant={danger ? 'danger' : 'primary'}
           isDisabled={!planned.data || nothing || commit.busy}
