@@ -43,6 +43,14 @@ describe('checkNotebook', () => {
     ]);
   });
 
+  it('names what a cell installs, without options', () => {
+    const [finding] = checkNotebook(notebook(cell('!pip install -q -U "a>=1" b')), {
+      missingModules: new Set(),
+      fileProblem: () => undefined,
+    });
+    expect(finding?.message).toBe('it installs "a>=1" b while it runs');
+  });
+
   it('finds files that a run will not see', () => {
     const fileProblem = (text: string) =>
       text === 'data/x.csv' ? { message: 'untracked', fix: 'add' } : undefined;
@@ -56,7 +64,7 @@ describe('checkNotebook', () => {
     expect(rules(notebook(cell('u = "postgres://ada:lovelace@db/x"')))).toEqual(['1 secret']);
     expect(rules(notebook(cell('show()', 1, [printed(`key ${aws}`)])))).toEqual(['1 secret']);
     const fine =
-      'token = os.environ["TOKEN"]\npassword = "changeme"\nsecret = ""\ntokenizer = "bert-base-uncased"';
+      'token = os.environ["TOKEN"]\npassword = "changeme"\nsecret = ""\ntokenizer = "bert-base-uncased"\nAPI_KEY = "PASTE_YOUR_OWM_API_KEY_HERE"';
     expect(rules(notebook(cell(fine)))).toEqual([]);
   });
 

@@ -107,11 +107,18 @@ function modulesIn(cell: Cell, number: number, facts: NotebookFacts): Finding[] 
     {
       rule: 'install-in-cell',
       cell: number,
-      message: `it installs ${installs[2]!.trim()} while it runs`,
+      message: `it installs ${withoutOptions(installs[2]!)} while it runs`,
       fix: 'add it to the requirements and remove the line: runs have an environment that is pinned and shared',
     },
   ];
 }
+
+/** The packages of a command line. */
+const withoutOptions = (words: string) =>
+  words
+    .split(/\s+/)
+    .filter((word) => word !== '' && !word.startsWith('-'))
+    .join(' ') || 'packages';
 
 function secretsIn(cell: Cell, number: number): Finding[] {
   const found: Finding[] = [];

@@ -16,7 +16,7 @@ const patterns: readonly [RegExp, string][] = [
 ];
 
 const placeholder =
-  /^(x+|\*+|\.+|changeme|your[-_ ]?\w*|example\w*|placeholder|password|secret|token|none|null|todo\w*)$/i;
+  /^(x+|\*+|\.+|changeme|your[-_ ]?\w*|example\w*|placeholder|password|secret|token|none|null|todo\w*)$|(^|[-_ ])(your|paste|insert|replace)[-_ ]|[-_ ]here$/i;
 
 /** What secret a text holds; undefined where none is seen. */
 export function secretIn(text: string): string | undefined {
