@@ -127,9 +127,18 @@ export class NotebookRun implements Disposable {
     const idle = Promise.withResolvers<void>();
     const early: Message[] = [];
     let id = '';
+    let ended = false;
+    const end = () => {
+      ended = true;
+      idle.resolve();
+    };
     const handle = (message: Message) => {
       if (id === '') early.push(message);
-      else if (message.parent.msg_id === id) this.#published(cell, index, { message, idle: idle.resolve });
+      else if (message.parent.msg_id !== id) return;
+      // What a task of the cell does to widgets once the cell is idle is not kept (as in nbclient); some kernels send
+      // a late result, which is.
+      else if (!ended || !message.header.msg_type.startsWith('comm_'))
+        this.#published(cell, index, { message, idle: end });
     };
     using _listener = this.#kernel.listen(handle);
     const request = await this.#kernel.request('execute_request', {
