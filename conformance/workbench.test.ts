@@ -58,6 +58,10 @@ describe.skipIf(missing)(
     let page: Page;
     let lab: Page;
     let labAddresses: string[];
+    /** Of the notebook that the network and the closed page are tried with, below the home directory. */
+    let file: string;
+    const addressOf = (path: string): string =>
+      `${platform.appsUrl.replace('127.0.0.1', 'localhost')}/notebook/demo/ada/lab/tree/${path}`;
     const lines = new Lines();
 
     /** Asks the REST API of the workbench's server, as its owner. */
@@ -207,20 +211,19 @@ describe.skipIf(missing)(
       await lab.locator('.jp-Dialog').waitFor();
       await lab.keyboard.press('Enter');
       const sessions = (await (await jupyter('sessions')).json()) as { path: string }[];
-      const file = sessions.map(({ path }) => path).find((path) => path.endsWith('Untitled.ipynb'))!;
+      file = sessions.map(({ path }) => path).find((path) => path.endsWith('Untitled.ipynb'))!;
       await expect.poll(() => homeFile(file), { timeout: 30_000 }).toContain('first');
       await notebook.locator('.cm-content').last().click();
       await lab.keyboard.press('Shift+Enter');
       await notebook.locator('.jp-OutputArea-output', { hasText: 'first' }).waitFor();
-      const address = `${new URL(lab.url()).pathname.replace(/\/lab.*/, '')}/lab/tree/${file}`;
       await lab.close({ runBeforeUnload: false });
       lab = await context.newPage();
-      await lab.goto(new URL(address, platform.appsUrl.replace('127.0.0.1', 'localhost')).href);
+      await lab.goto(addressOf(file));
       await lab.locator('.jp-Notebook:visible .jp-OutputArea-output', { hasText: 'first' }).waitFor();
       await lab.close();
       await jupyter('contents/return', 'PUT', { type: 'file', format: 'text', content: '' });
       lab = await context.newPage();
-      await lab.goto(new URL(address, platform.appsUrl.replace('127.0.0.1', 'localhost')).href);
+      await lab.goto(addressOf(file));
       await lab.locator('.jp-Notebook:visible .jp-OutputArea-output', { hasText: 'last' }).waitFor();
       await lab.locator('.jp-Notebook:visible .jp-OutputArea-output', { hasText: /^42$/ }).waitFor();
       await expect.poll(() => homeFile(file), { timeout: 30_000 }).toContain('"42"');
@@ -236,12 +239,11 @@ describe.skipIf(missing)(
         'print("begun", flush=True)\nwhile not os.path.exists(os.path.expanduser("~/second")): time.sleep(0.1)\nprint("ended")',
       );
       await lab.keyboard.press('Control+s');
-      const file = new URL(lab.url()).pathname.replace(/.*\/lab\/tree\//, '');
       await expect.poll(() => homeFile(file), { timeout: 30_000 }).toContain('begun');
       await lab.keyboard.press('Control+Enter');
       await lab.locator(cell, { hasText: 'begun' }).waitFor();
       const second = await context.newPage();
-      await second.goto(lab.url());
+      await second.goto(addressOf(file));
       await second.locator(cell, { hasText: 'begun' }).waitFor();
       await jupyter('contents/second', 'PUT', { type: 'file', format: 'text', content: '' });
       await second.locator(cell, { hasText: 'ended' }).waitFor();
