@@ -45,7 +45,7 @@ function optionsOf(definitions: ArgsDef): Map<string, ArgDef> {
   return known;
 }
 
-async function resolved<T>(
+export async function resolved<T>(
   value: T | Promise<T> | (() => T | Promise<T>) | undefined,
 ): Promise<T | undefined> {
   return typeof value === 'function' ? (value as () => T | Promise<T>)() : value;

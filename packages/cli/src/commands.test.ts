@@ -1,7 +1,8 @@
 import type { CommandDef } from 'citty';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { commands } from './commands.ts';
 import { outputOption } from './output.ts';
+import { run } from './run.ts';
 
 /** Commands that have no outcome for `-o json` to tell, and why. */
 const withoutOutput: Readonly<Record<string, string>> = {
@@ -39,3 +40,16 @@ test.each(all)('%s says what it does, and none of its options has two meanings',
   // The parser takes --no-x for the opposite of x, so that an option of this name is never set.
   expect(words.filter((word) => word.startsWith('no-'))).toEqual([]);
 });
+
+test.each(['status', 'workbench create', 'notebook run'])(
+  '%s --help tells of that very command',
+  async (name) => {
+    const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    try {
+      expect(await run([...name.split(' '), '--help'])).toBe(0);
+      expect(write.mock.calls.join('')).toContain(`USAGE tagboat ${name} `);
+    } finally {
+      write.mockRestore();
+    }
+  },
+);

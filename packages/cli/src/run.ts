@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describeError, isReason } from '@tagboat/base';
 import { type CommandDef, defineCommand, renderUsage, runCommand } from 'citty';
-import { checkOptions } from './check-options.ts';
+import { checkOptions, resolved } from './check-options.ts';
 import { commands } from './commands.ts';
 
 const subCommands = Object.fromEntries(
@@ -35,7 +35,7 @@ export async function run(args: readonly string[]): Promise<number> {
   }
   const command = await load();
   if (args.includes('--help') || args.includes('-h')) {
-    print(await renderUsage(command, { meta: { name: `tagboat` } } as CommandDef));
+    print(await helpOf(command, args));
     return 0;
   }
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -51,6 +51,21 @@ export async function run(args: readonly string[]): Promise<number> {
     if (process.env.TAGBOAT_DEBUG) process.stderr.write(`${(error as Error).stack}\n`);
     return (error as Error).name === 'CLIError' || isReason(error, 'Invalid') ? 2 : 1;
   }
+}
+
+/** Of the innermost command that the words name. */
+async function helpOf(command: CommandDef, [name = '', ...words]: readonly string[]): Promise<string> {
+  const path = ['tagboat'];
+  let named = name;
+  let found = command;
+  for (const word of words) {
+    const inner = ((await resolved(found.subCommands)) ?? {})[word];
+    if (!inner) break;
+    path.push(named);
+    named = word;
+    found = (await resolved(inner)) as CommandDef;
+  }
+  return renderUsage(found, { meta: { name: path.join(' ') } } as CommandDef);
 }
 
 async function usage(): Promise<number> {
