@@ -59,7 +59,7 @@ async function helpOf(command: CommandDef, [name = '', ...words]: readonly strin
   let named = name;
   let found = command;
   for (const word of words) {
-    const inner = ((await resolved(found.subCommands)) ?? {})[word];
+    const inner = (await resolved(found.subCommands))?.[word];
     if (!inner) break;
     path.push(named);
     named = word;
