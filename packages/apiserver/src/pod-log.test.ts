@@ -45,6 +45,27 @@ test('the log of a client that goes while it is sent is closed', async () => {
   await closed.promise;
 });
 
+test('so is one whose first line the client did not wait for', async () => {
+  const [asked, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  await using server = serving(async function* ({ signal }) {
+    try {
+      asked.resolve();
+      await new Promise((resolve) => signal?.addEventListener('abort', resolve));
+      yield 'late';
+      yield 'later';
+    } finally {
+      closed.resolve();
+    }
+  });
+  await server.app.listen({ port: 0, host: '127.0.0.1' });
+  const { port } = server.app.server.address() as AddressInfo;
+  const request = get({ port, host: '127.0.0.1', agent: false });
+  request.on('error', () => undefined);
+  await asked.promise;
+  request.destroy();
+  await closed.promise;
+});
+
 test('a log since long before there was any time is all of it', async () => {
   const asked: LogRequest[] = [];
   await using server = serving(async function* (request) {

@@ -29,7 +29,12 @@ export async function serveLog(call: LogCall): Promise<FastifyReply> {
   });
   stream.pipe(out);
   // A reader that nobody reads from any more would hold its files open.
-  const leave = () => stream.destroy();
+  const leave = () => {
+    stream.destroy();
+    lines[Symbol.asyncIterator]()
+      .return?.()
+      .catch((error: unknown) => call.log.debug('a log could not be closed', { error }));
+  };
   if (ended.signal.aborted) leave();
   else ended.signal.addEventListener('abort', leave, { once: true });
   // Headers go out at once, so that the client knows the stream began.
