@@ -84,6 +84,7 @@ const byKind: Readonly<Record<string, (spec: Any) => string[]>> = {
     ...named(spec, ['selector', 'dataSource', 'dataSourceRef', 'volumeAttributesClassName'], 'spec.'),
     ...(spec.volumeMode === 'Block' ? ['spec.volumeMode'] : []),
   ],
+  'tekton.dev/v1/TaskRun': (spec) => named(spec, ['debug'], 'spec.'),
   'batch/v1/Job': (spec) =>
     named(
       spec,
@@ -108,7 +109,7 @@ function templateOf(spec: Any): { spec: Any; prefix: string } | undefined {
 }
 
 /**
- * The declared fields of an object of Kubernetes' own kinds that nothing here acts on, as paths. The kinds that nothing
+ * The declared fields of an object of Kubernetes' own and Tekton's kinds that nothing here acts on, as paths. The kinds that nothing
  * acts on at all are in `kept-kinds.ts`.
  */
 export function fieldsNotActedOn({ apiVersion, kind, spec }: KubernetesObject): string[] {

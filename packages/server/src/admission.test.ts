@@ -35,7 +35,11 @@ async function request(method: string, path: string, body: object, type = 'appli
     headers: { authorization: `Bearer ${platform.token}`, 'content-type': type },
     body: JSON.stringify(body),
   });
-  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  return {
+    status: response.status,
+    warning: response.headers.get('warning') ?? '',
+    body: (await response.json()) as Record<string, unknown>,
+  };
 }
 
 const denied = (message: string, reason = 'BadRequest') => ({
@@ -109,4 +113,14 @@ test('Tekton’s settings are held to their own webhook', async () => {
   });
   expect(status).toBe(400);
   expect(body.message).toContain('admission webhook "config.webhook.pipeline.tekton.dev" denied the request');
+});
+
+test('breakpoints, which do not work here, are told of', async () => {
+  const spec = { taskRef: { name: 't' }, debug: { breakpoints: { onFailure: 'enabled' } } };
+  const { status, warning } = await request('POST', `${v1}/taskruns`, {
+    metadata: { name: 'debugged' },
+    spec,
+  });
+  expect(status).toBe(201);
+  expect(warning).toContain('nothing here acts on spec.debug');
 });
