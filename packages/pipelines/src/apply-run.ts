@@ -1,5 +1,4 @@
 import type { ParamValue, PipelineRun, PipelineSpec, PipelineTask } from '@tagboat/api';
-import { substituteTask } from './plan-pipeline-run.ts';
 import {
   firstOf,
   hiding,
@@ -9,6 +8,7 @@ import {
   substitute,
   substituteValue,
 } from './substitute.ts';
+import { substituteTask } from './substitute-task.ts';
 
 /** The pipeline with everything replaced that is known before it starts: params, context, bound workspaces. */
 export function applyRun(spec: PipelineSpec, run: PipelineRun, pipeline: string): PipelineSpec {

@@ -1,6 +1,6 @@
 import type { Condition } from '@tagboat/api';
 import { goDuration, pipelineTimeouts } from './durations.ts';
-import { type Facts, isDone, skipReason } from './plan-pipeline-run.ts';
+import { type Facts, isDone, skipReason } from './pipeline-facts.ts';
 import {
   hasFailed,
   hasSucceeded,

@@ -1,18 +1,12 @@
-import type {
-  Condition,
-  ParamValue,
-  PipelineRun,
-  PipelineSpec,
-  PipelineTask,
-  SkippedTask,
-} from '@tagboat/api';
+import type { Condition, ParamValue, PipelineTask, SkippedTask } from '@tagboat/api';
 import { conditionFor } from './condition.ts';
-import { deadline, pipelineTimeouts } from './durations.ts';
 import { failureOf } from './failure.ts';
-import { outerFields, resultReferencesIn, type TaskGraph } from './graph.ts';
+import { outerFields, resultReferencesIn } from './graph.ts';
 import { hasEmptyMatrix } from './matrix.ts';
+import { type Facts, isDone, type ObservedPipelineRun, skipReason, timeLimits } from './pipeline-facts.ts';
 import { pipelineResults } from './pipeline-results.ts';
-import { firstOf, hiding, type Lookup, lookupIn, substitute } from './substitute.ts';
+import { firstOf, type Lookup, lookupIn } from './substitute.ts';
+import { substituteTask } from './substitute-task.ts';
 import {
   type Child,
   cancelledByRun,
@@ -28,17 +22,6 @@ import {
   stopsTheRun,
 } from './task-states.ts';
 import { whenHolds } from './when.ts';
-
-export interface ObservedPipelineRun {
-  readonly run: PipelineRun;
-  /** With params, context and workspaces replaced, as `status.pipelineSpec` has it. */
-  readonly spec: PipelineSpec;
-  readonly graph: TaskGraph;
-  /** By pipeline task name, tasks first, then finally tasks, each in the pipeline's order. */
-  readonly states: ReadonlyMap<string, PipelineTaskState>;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-}
 
 export type PipelineAction =
   | { readonly kind: 'create'; readonly task: PipelineTask; readonly final: boolean }
@@ -57,38 +40,6 @@ export interface PipelinePlan {
   readonly failure?: string;
   /** Look again after so many milliseconds, for the next timeout. */
   readonly again: number | undefined;
-}
-
-export const skipReason = {
-  when: 'When Expressions evaluated to false',
-  parents: 'Parent Tasks were skipped',
-  stopping: 'PipelineRun was stopping',
-  cancelled: 'PipelineRun was gracefully cancelled',
-  stopped: 'PipelineRun was gracefully stopped',
-  results: 'Results were missing',
-  timeout: 'PipelineRun timeout has been reached',
-  tasksTimeout: 'PipelineRun Tasks timeout has been reached',
-  finallyTimeout: 'PipelineRun Finally timeout has been reached',
-  emptyMatrix: 'Matrix Parameters have an empty array',
-} as const;
-
-interface Limits {
-  readonly pipeline: boolean;
-  readonly tasks: boolean;
-  readonly finally: boolean;
-  readonly next: number | undefined;
-}
-
-/** What is decided while planning; `Facts` of one look. */
-export interface Facts {
-  readonly observed: ObservedPipelineRun;
-  readonly limits: Limits;
-  readonly asked: string;
-  readonly skipped: Map<string, SkippedTask>;
-  /** Tasks that cannot run since a task they follow did not give the result they use, with the reason. */
-  readonly invalid: Map<string, string>;
-  /** Tasks whose runs have all ended. */
-  readonly ended: ReadonlySet<string>;
 }
 
 /** Decides what a PipelineRun needs next, from what is there: pure, so every decision can be tested from data. */
@@ -129,29 +80,6 @@ export function planPipelineRun(observed: ObservedPipelineRun): PipelinePlan {
     again: done ? undefined : limits.next,
   };
 }
-
-function timeLimits({ run, now }: ObservedPipelineRun): Limits {
-  const timeouts = pipelineTimeouts(run.spec?.timeouts);
-  const { startTime, finallyStartTime } = run.status ?? {};
-  const ends = {
-    pipeline: deadline(startTime, timeouts.pipeline),
-    tasks: deadline(startTime, timeouts.tasks),
-    finally: deadline(finallyStartTime, timeouts.finally),
-  };
-  const upcoming = Object.values(ends)
-    .map((end) => end - now)
-    .filter((left) => left > 0 && Number.isFinite(left));
-  return {
-    pipeline: now >= ends.pipeline,
-    tasks: now >= ends.tasks,
-    finally: now >= ends.finally,
-    next: upcoming.length > 0 ? Math.min(...upcoming) : undefined,
-  };
-}
-
-/** A task that is over: by its runs, skipped, or because it can never run. */
-export const isDone = ({ skipped, invalid, ended }: Facts, name: string): boolean =>
-  ended.has(name) || skipped.has(name) || invalid.has(name);
 
 const isOver = (state: PipelineTaskState) => hasSucceeded(state) || hasFailed(state);
 
@@ -313,13 +241,3 @@ function cancellations({ observed, limits, asked }: Facts): PipelineAction[] {
 
 const inOrder = ({ observed, skipped }: Facts): SkippedTask[] =>
   [...observed.states.keys()].flatMap((name) => skipped.get(name) ?? []);
-
-/** A task with variables replaced; its own inline params hide those of the pipeline. */
-export function substituteTask(task: PipelineTask, variables: Lookup): PipelineTask {
-  const { taskSpec, pipelineSpec, ...rest } = task;
-  return {
-    ...substitute(rest, variables),
-    ...(taskSpec ? { taskSpec: substitute(taskSpec, hiding(variables, taskSpec.params)) } : {}),
-    ...(pipelineSpec ? { pipelineSpec } : {}),
-  };
-}
