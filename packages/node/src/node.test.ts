@@ -14,6 +14,7 @@ import { ManualClock, silentLogger, systemClock } from '@tagboat/base';
 import type { Event } from '@tagboat/controller';
 import { ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ControlGroups } from './control-groups.ts';
 import { hostTools, type Node, type Retained, startNode } from './index.ts';
 import { closeDescriptor, namedPipes } from './named-pipes.ts';
 import { planRoot } from './plan-root.ts';
@@ -269,6 +270,21 @@ it('makes pipes again when somebody removed their directory', async () => {
   const pipe = await namedPipes.take();
   if (process.platform === 'linux') expect(pipe).toBeDefined();
   closeDescriptor(pipe);
+});
+
+it('tells that a step took more memory than it may', async (context) => {
+  const groups = await ControlGroups.detect('tagboat-unused');
+  if (!groups.controllers.includes('memory')) return context.skip('this host lets no control groups be made');
+  await start();
+  const greedy = stepPod('greedy', {
+    one: '#!/bin/sh\nexec dd if=/dev/zero of=/dev/null bs=209715200 count=1',
+  });
+  greedy.spec!.containers[0]!.resources = { limits: { memory: '40Mi' } };
+  const pod = await run(greedy);
+  expect(pod.status?.phase).toBe('Failed');
+  expect(pod.status?.containerStatuses?.[0]?.state?.terminated).toMatchObject({
+    reason: 'OOMKilled',
+  });
 });
 
 describe('what is kept', () => {

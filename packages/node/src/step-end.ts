@@ -4,11 +4,13 @@ import type { ContainerState, RunResult } from '@tagboat/api';
 export interface StepEnd {
   readonly exitCode: number;
   readonly reason?: 'TimeoutExceeded' | 'Skipped' | 'Continued';
+  /** It failed since it took more memory than it may. */
+  readonly outOfMemory?: boolean;
 }
 
 /** A container's state after its step, with what Tekton's entrypoint would leave in the termination message. */
 export function terminatedStep(
-  { exitCode, reason }: StepEnd,
+  { exitCode, reason, outOfMemory }: StepEnd,
   facts: {
     startedAt: string;
     finishedAt: string;
@@ -32,7 +34,7 @@ export function terminatedStep(
   return {
     terminated: {
       exitCode: continued ? 0 : exitCode,
-      reason: failed ? 'Error' : 'Completed',
+      reason: !failed ? 'Completed' : outOfMemory ? 'OOMKilled' : 'Error',
       message: JSON.stringify(internal),
       startedAt,
       finishedAt,

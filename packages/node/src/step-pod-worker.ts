@@ -274,7 +274,7 @@ export class StepPodWorker extends PodWorker {
     return started;
   }
 
-  async #await({ running }: StartedContainer, step: PodStep): Promise<StepEnd> {
+  async #await({ running, group }: StartedContainer, step: PodStep): Promise<StepEnd> {
     let timedOut = false;
     using _timer =
       step.timeoutMilliseconds === undefined
@@ -283,12 +283,14 @@ export class StepPodWorker extends PodWorker {
             timedOut = true;
             running.stop(0);
           });
-    const { exitCode, startError } = await running.exited;
+    const { exitCode, startError, outOfMemory: told } = await running.exited;
     if (startError)
       throw new TagboatError(`cannot start ${step.container}: ${startError}`, {
         reason: 'ContainerCannotRun',
       });
-    return timedOut ? { exitCode, reason: 'TimeoutExceeded' } : { exitCode };
+    if (timedOut) return { exitCode, reason: 'TimeoutExceeded' };
+    const outOfMemory = exitCode !== 0 && (told ?? (await group?.outOfMemory()) ?? false);
+    return { exitCode, outOfMemory };
   }
 
   async #values(
