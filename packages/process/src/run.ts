@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { TagboatError } from '@tagboat/base';
-import { type StartCommand, startHere } from './start-command.ts';
+import { type StartCommand, type StartedCommand, startHere } from './start-command.ts';
 
 export interface CommandOptions {
   readonly cwd?: string;
@@ -84,37 +84,46 @@ export function runCommand(
     kept[stream].add(data);
     if (stream === 'stderr') lastWords = (lastWords + data.toString('utf8')).slice(-500);
   });
-  let ended: TagboatError | undefined;
+  const early = endEarly(command, options, child);
+  child.ended
+    .finally(() => early[Symbol.dispose]())
+    .then(
+      ({ code, signal }) => {
+        const result = {
+          code: exitCode(code, signal),
+          stdout: kept.stdout.all(),
+          stderr: kept.stderr.all().toString(),
+        };
+        if (early.reason) reject(early.reason);
+        else if (file !== command && result.code === 127 && /failed to execute/.test(lastWords))
+          reject(cannotStart(command, 'no such program'));
+        else resolve(result);
+      },
+      (cause: Error) => reject(cannotStart(command, cause.message, cause)),
+    );
+  return promise;
+}
+
+const cannotStart = (command: string, why: string, cause?: Error) =>
+  new TagboatError(`cannot start ${command}: ${why}`, { reason: 'CommandNotFound', cause });
+
+/** Kills a command that is cancelled or takes too long; `reason` says which. */
+function endEarly(command: string, { signal, timeout }: CommandOptions, child: StartedCommand) {
+  const early: Disposable & { reason?: TagboatError } = {
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    },
+  };
   const end = (reason: string, message: string) => {
-    ended ??= new TagboatError(message, { reason });
+    early.reason ??= new TagboatError(message, { reason });
     child.kill();
   };
   const abort = () => end('Cancelled', `${command} was cancelled`);
-  options.signal?.addEventListener('abort', abort, { once: true });
-  const late = () => end('Timeout', `${command} did not finish within ${options.timeout} ms`);
-  const timer = options.timeout === undefined ? undefined : setTimeout(late, options.timeout);
-  const settle = () => {
-    clearTimeout(timer);
-    options.signal?.removeEventListener('abort', abort);
-  };
-  child.ended.then(
-    ({ code, signal }) => {
-      settle();
-      const [stdout, stderr] = [kept.stdout.all(), kept.stderr.all().toString('utf8')];
-      const result = { code: exitCode(code, signal), stdout, stderr };
-      if (ended) reject(ended);
-      else if (file !== command && result.code === 127 && /failed to execute/.test(lastWords))
-        reject(new TagboatError(`cannot start ${command}: no such program`, { reason: 'CommandNotFound' }));
-      else resolve(result);
-    },
-    (cause: Error) => {
-      settle();
-      reject(
-        new TagboatError(`cannot start ${command}: ${cause.message}`, { reason: 'CommandNotFound', cause }),
-      );
-    },
-  );
-  return promise;
+  signal?.addEventListener('abort', abort, { once: true });
+  const late = () => end('Timeout', `${command} did not finish within ${timeout} ms`);
+  const timer = timeout === undefined ? undefined : setTimeout(late, timeout);
+  return early;
 }
 
 /** Runs a command that must succeed. @throws `CommandFailed` with the end of its stderr when its code is not 0. */

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { invalid, notFound } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
 import { pushArtifact } from '@tagboat/oci';
-import { type ModelFile, referenceFileName } from '@tagboat/render';
+import { type ModelFile, referenceFileName, type TrainStep } from '@tagboat/render';
 import { recall, remember } from './cache.ts';
 import type { StepContext } from './context.ts';
 import { type PinnedData, pinData } from './data.ts';
@@ -93,17 +93,12 @@ interface Training {
 
 /** Runs the steps and keeps what they leave. @returns the digest of the executed notebooks */
 async function runSteps(context: StepContext, training: Training): Promise<string> {
-  const { model, workdir, out, outputs, data, reference, undeclared } = training;
+  const { model, workdir, out, outputs, undeclared } = training;
   const { steps } = model.spec.train!;
   const notebooks = join(out, 'notebooks');
   const artifact = join(workdir, model.spec.artifact.path);
   await mkdir(dirname(artifact), { recursive: true });
   for (const path of outputs) await mkdir(dirname(join(workdir, path)), { recursive: true });
-  const variables = {
-    ...dataVariables(data, workdir),
-    TAGBOAT_MODEL: artifact,
-    ...(reference === undefined ? {} : { TAGBOAT_REFERENCE: join(workdir, reference) }),
-  };
   const reportNotebooks = async () => {
     const digest = (await pushNotebooks(context, notebooks)) ?? '';
     await context.result('notebook', digest);
@@ -122,7 +117,7 @@ async function runSteps(context: StepContext, training: Training): Promise<strin
         notebooks,
         undeclared,
         ...(step === steps.at(-1) ? { onRan } : {}),
-        variables: { ...variables, TAGBOAT_PARAMETERS: JSON.stringify(step.parameters) },
+        variables: variablesOf(training, step),
       });
   } catch (error) {
     await reportNotebooks();
@@ -134,6 +129,19 @@ async function runSteps(context: StepContext, training: Training): Promise<strin
   // The notebooks are there even where the model is not.
   await keepOutputs(model, training).finally(() => reported);
   return reported;
+}
+
+/** By what a step of a training finds things. */
+function variablesOf(
+  { model, workdir, data, reference }: Training,
+  { parameters }: TrainStep,
+): Record<string, string> {
+  return {
+    ...dataVariables(data, workdir),
+    TAGBOAT_MODEL: join(workdir, model.spec.artifact.path),
+    ...(reference === undefined ? {} : { TAGBOAT_REFERENCE: join(workdir, reference) }),
+    TAGBOAT_PARAMETERS: JSON.stringify(parameters),
+  };
 }
 
 async function keepOutputs(
