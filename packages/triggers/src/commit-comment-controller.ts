@@ -55,7 +55,10 @@ async function handle(
     ? { runs: [], reason: `there is no repository "${spec.repository}"` }
     : (await permissions.mayAsk(repository, spec))
       ? await obey(options, comment, repository)
-      : { runs: [], reason: `${spec.author} may not ask for runs` };
+      : {
+          runs: [],
+          reason: `${spec.author} may not ask for runs: neither their rights, nor settings.policy.ok_to_test, nor OWNERS say so`,
+        };
   await mutateStatus<CommitComment>(store, key, (draft) => {
     draft.status = {
       ...draft.status,

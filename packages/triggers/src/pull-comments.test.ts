@@ -91,6 +91,26 @@ describe('comments on pull requests', () => {
     expect(await runs()).toHaveLength(1);
   });
 
+  it('a policy that is taken back ends the waiting', async () => {
+    const { repositoryKey, commit, pullOf, status, runs, handled, store, key } = world;
+    const policy = (settings: Record<string, unknown>) =>
+      mutate<Repository>(store, repositoryKey, (draft) => {
+        draft.spec = { settings };
+      });
+    await policy({ policy: { pull_request: ['nobody'] } });
+    await commit({ '.tekton/a.yaml': tektonRun('a') }, 'main');
+    const head = await commit({ '.tekton/a.yaml': tektonRun('a'), x: '1' }, 'change');
+    await pullOf(head, { author: 'ada' });
+    const waits = await status('tagboat/approval', 'pending');
+    await mutateStatus<PullRequest>(store, key, (draft) => {
+      draft.status = { ...draft.status, checks: [{ context: waits.spec!.context, state: 'pending' }] };
+    });
+    await policy({});
+    await handled(head);
+    expect(await runs()).toHaveLength(1);
+    await status('tagboat/approval', 'success');
+  });
+
   it('a team of the policy counts with its members, and nobody is a team by their name', async () => {
     const { repositoryKey, commit, pullOf, status, say, read, runs, handled, store } = world;
     await mutate<Repository>(store, repositoryKey, (draft) => {

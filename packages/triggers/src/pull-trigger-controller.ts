@@ -6,17 +6,17 @@ import {
   type Repository,
   type ResourceKey,
 } from '@tagboat/api';
-import { isReason, TagboatError, timestamp } from '@tagboat/base';
+import { isReason, TagboatError } from '@tagboat/base';
 import { Controller } from '@tagboat/controller';
 import { runAnnotations, runLabels } from '@tagboat/render';
 import { mutateStatus } from '@tagboat/store';
 import { cancelRuns, isWanted, runsAt } from './asked-runs.ts';
 import { commandOf, eventTypeOfCommand } from './commands.ts';
-import { commitStatus, writeStatus } from './commit-statuses.ts';
 import type { EventSource } from './event-source.ts';
 import { Ledger } from './ledger.ts';
 import { Permissions } from './permissions.ts';
 import type { RefToHandle } from './plan-triggers.ts';
+import { endWaiting, isApproved, waitingPulls } from './pull-approval.ts';
 import { type Made, RunMaker, type TriggerOptions } from './run-maker.ts';
 import { waitsForLabel } from './tekton/matching.ts';
 import type { CommentEvent } from './trigger-event.ts';
@@ -33,6 +33,9 @@ export function pullTriggerController(options: TriggerOptions): Controller {
     type: kinds.PullRequest,
     clock: options.clock,
     log: options.log,
+    watches: [
+      { type: kinds.Repository, changesOnly: true, keys: (changed) => waitingPulls(options.store, changed) },
+    ],
     reconciler: { reconcile: (key) => new PullTrigger(options, permissions, key).reconcile() },
   });
 }
@@ -118,7 +121,8 @@ class PullTrigger {
     const ref = refOf(pull, head);
     if (await ledger.has(ref)) return;
     const waits = !isInitial && (await this.#permissions.needsApproval(pull, repository));
-    if (waits && !(await this.#isApproved(pull, head))) return;
+    if (waits && !(await isApproved(this.#options, pull, head))) return;
+    if (!waits) await endWaiting(this.#options, pull, head);
     if (isInitial) {
       await ledger.record(ref, {
         sequence: 0,
@@ -149,26 +153,6 @@ class PullTrigger {
         cause: error,
       });
     }
-  }
-
-  /** Says beside the commit that somebody of the project must allow it. */
-  async #isApproved(pull: PullRequest, head: string): Promise<boolean> {
-    const approved = pull.status?.approvedCommits?.includes(head) === true;
-    await writeStatus(
-      this.#options.store,
-      commitStatus({
-        namespace: this.#key.namespace,
-        repository: pull.spec!.repository,
-        commit: head,
-        context: 'tagboat/approval',
-        state: approved ? 'success' : 'pending',
-        description: approved
-          ? 'a member of the project allowed this commit to run'
-          : `waits for a member of the project to comment /ok-to-test ${head.slice(0, 10)}`,
-        updatedAt: timestamp(this.#options.clock),
-      }),
-    );
-    return approved;
   }
 
   async #readComments(pull: PullRequest, repository: Repository): Promise<void> {
