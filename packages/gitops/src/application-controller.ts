@@ -94,8 +94,10 @@ class ApplicationReconciler {
     }
     if (application.metadata.deletionTimestamp) return this.#remove(key, application);
     let rendered: RenderedSource;
+    let desired: KubernetesObject[];
     try {
       rendered = await this.#render(application);
+      desired = this.#placed(application, rendered);
     } catch (error) {
       if (!(error instanceof TagboatError)) throw error;
       await reportStatus(this.#options, key, {
@@ -104,7 +106,6 @@ class ApplicationReconciler {
       });
       return { again: Math.min(interval, 30_000) };
     }
-    const desired = this.#placed(application, rendered);
     let comparison = await this.#compare(application, desired);
     const asked = application.operation?.sync !== undefined;
     if (asked || this.#attempts.isDue(application, rendered, comparison)) {

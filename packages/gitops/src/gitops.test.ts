@@ -222,4 +222,16 @@ describe('an Application', () => {
     expect(await currentValue()).toBe('1');
     await deleteIfPresent(store, key);
   });
+
+  it('says that a kind is not served here, and keeps what runs', async () => {
+    const good = await put('1');
+    await create({ prune: true, selfHeal: true });
+    await syncedAt(good);
+    await push((tree) =>
+      tree.write('o/c.yaml', 'apiVersion: example.com/v1\nkind: Unknown\nmetadata: { name: c }\n'),
+    );
+    const broken = await when(({ status }) => status?.sync?.status === 'Unknown');
+    expect(broken.status?.conditions?.[0]?.message).toContain('no kind "Unknown"');
+    expect(await currentValue()).toBe('1');
+  });
 });
