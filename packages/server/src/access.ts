@@ -58,9 +58,13 @@ const isOpen = (request: FastifyRequest, path: string) =>
 
 /** Whether who opens a WebSocket to watch is the owner. */
 export function mayWatch(signIn: SignIn, hosts: ReadonlySet<string>) {
-  return async ({ headers, method = 'GET', url = '/' }: IncomingMessage): Promise<boolean> =>
-    checkHost(headers.host, hosts) &&
-    (await signIn.identify({ headers, method, url, protocol: 'http' }))?.kind === 'owner';
+  return async ({ headers, method = 'GET', url = '/', socket }: IncomingMessage): Promise<boolean> => {
+    const protocol = 'encrypted' in socket ? 'https' : 'http';
+    return (
+      checkHost(headers.host, hosts) &&
+      (await signIn.identify({ headers, method, url, protocol }))?.kind === 'owner'
+    );
+  };
 }
 
 async function sharedWith(

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ManualClock } from '@tagboat/base';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { accessHook, loopbackNames } from './access.ts';
+import { accessHook, loopbackNames, mayWatch } from './access.ts';
 import { Sessions, sessionLifetime } from './sessions.ts';
 import { SignIn } from './sign-in.ts';
 import { Tokens } from './tokens.ts';
@@ -115,6 +115,22 @@ test('a protocol is one however its path is written', async () => {
   const across = { ...page, 'sec-fetch-site': 'same-site' };
   for (const url of ['/api/v1/secrets', '/%61pi/v1/secrets'])
     expect((await app.inject({ url, headers: { ...across, cookie } })).statusCode, url).toBe(401);
+});
+
+test('a watch opens for the console of its own origin, over TLS as well, and for no other', async () => {
+  const cookie = await signedIn();
+  const may = mayWatch(new SignIn(tokens, await Sessions.open(home, clock)), loopbackNames);
+  const asked = (from: string, socket: object) =>
+    may({
+      method: 'GET',
+      url: '/api/v1/pods?watch=true',
+      headers: { host, cookie, origin: from, upgrade: 'websocket', connection: 'Upgrade' },
+      socket,
+    } as never);
+  expect(await asked(origin, {})).toBe(true);
+  expect(await asked(`https://${host}`, { encrypted: true })).toBe(true);
+  expect(await asked(origin, { encrypted: true })).toBe(false);
+  expect(await asked('http://127.0.0.1:8081', {})).toBe(false);
 });
 
 test('a wrong token is said, and does not lead to another site', async () => {
