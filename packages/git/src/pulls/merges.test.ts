@@ -147,4 +147,21 @@ describe('merging a pull request', () => {
     expect(again.status?.mergeCommit).toBe(log[0]?.sha);
     expect((await call('GET', '/commits?sha=main')).body).toHaveLength(log.length);
   });
+
+  it('a push to one whose merge waits for its checks updates it, and the merge of the head before is refused', async () => {
+    const { commit, push, until, handled, check, call } = world;
+    const head = await commit('x', { x: '1' });
+    await push('HEAD:refs/for/main');
+    await until(1, ({ status }) => status?.mergeable === true);
+    await handled(1, head);
+    await check(head, 'pending');
+    await until(1, ({ status }) => status?.checks?.length === 1);
+    expect((await call('POST', '/pulls/1/merge', { head_commit_id: head })).body).toMatchObject({
+      merged: false,
+    });
+    await commit('y', { y: '1' });
+    expect((await push('HEAD:refs/for/main')).stderr).toMatch(/Pull request 1 updated/);
+    const refused = await until(1, ({ spec }) => spec?.state === 'open');
+    expect(refused.status?.conditions?.find(({ type }) => type === 'Merged')?.reason).toBe('HeadMoved');
+  });
 });

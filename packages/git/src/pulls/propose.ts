@@ -68,7 +68,9 @@ export class Proposals {
     if (commits.length === 0)
       throw invalid(`${target.branch} has ${id.slice(0, 10)} already: there is nothing to propose`);
     const open = (await pulls.all()).filter(
-      ({ spec }) => spec?.state === 'open' && spec.targetBranch === target.branch,
+      // One whose merge waits is pushed to as well; the merge, of another head, is refused then.
+      ({ spec, status }) =>
+        spec?.state !== 'closed' && !status?.mergedAt && spec?.targetBranch === target.branch,
     );
     const wanted = given.get('pull');
     const known = await findOpen(reader, { open, target, commits, id, base, wanted });
