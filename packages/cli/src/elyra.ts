@@ -11,7 +11,7 @@ import {
 } from '@tagboat/api';
 import { notFound, shortHash, slug, TagboatError } from '@tagboat/base';
 import type { Client } from '@tagboat/client';
-import { elyraPipeline, parseElyra } from '@tagboat/elyra';
+import { elyraPipeline, elyraTaskRunSpecs, parseElyra } from '@tagboat/elyra';
 import { git } from '@tagboat/git-client';
 import {
   builtInTask,
@@ -41,7 +41,8 @@ export async function renderElyra(
   places: { project: string; registry: string; repository: string },
 ): Promise<string> {
   const root = await repositoryRoot(file);
-  const pipeline = elyraPipeline(await readElyra(file), {
+  const parsed = await readElyra(file);
+  const pipeline = elyraPipeline(parsed, {
     file: relative(root, resolve(file)),
     project: places.project,
     registry: places.registry,
@@ -58,6 +59,7 @@ export async function renderElyra(
         { name: 'revision', value: 'main' },
       ],
       workspaces: workspaces(),
+      ...elyraTaskRunSpecs(parsed),
     },
   };
   const objects = [pipeline, run].map((object) =>
@@ -97,7 +99,10 @@ export async function runElyra(
     registry,
     clone: { taskSpec: builtInTask('clone').spec! },
   });
-  const run = await client.create(kinds.PipelineRun, runOf(pipeline, { here, commit, url, parameters }));
+  const run = await client.create(
+    kinds.PipelineRun,
+    runOf(pipeline, { here, commit, url, parameters, specs: elyraTaskRunSpecs(parsed) }),
+  );
   const done = await followRun(client, keyOf(kinds.PipelineRun, run), standardOutput({ quiet }));
   if (findCondition(done.status?.conditions, 'Succeeded')?.status !== 'True')
     throw new TagboatError(await failureOf(client, done), { reason: 'RunFailed' });
@@ -109,9 +114,10 @@ interface ElyraRun {
   readonly commit: string;
   readonly url: string;
   readonly parameters: Readonly<Record<string, string>>;
+  readonly specs: ReturnType<typeof elyraTaskRunSpecs>;
 }
 
-function runOf(pipeline: Pipeline, { here, commit, url, parameters }: ElyraRun): PipelineRun {
+function runOf(pipeline: Pipeline, { here, commit, url, parameters, specs }: ElyraRun): PipelineRun {
   const name = slug(pipeline.metadata.name).slice(0, 40);
   return {
     apiVersion: 'tekton.dev/v1',
@@ -130,6 +136,7 @@ function runOf(pipeline: Pipeline, { here, commit, url, parameters }: ElyraRun):
         ...Object.entries(parameters).map(([key, value]) => ({ name: key, value })),
       ],
       workspaces: workspaces(),
+      ...specs,
     },
   };
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { elyraPipeline, parseElyra } from './index.ts';
+import { elyraPipeline, elyraTaskRunSpecs, parseElyra } from './index.ts';
 
 const text = (name: string) => readFileSync(join(import.meta.dirname, 'testdata', name), 'utf8');
 const changed = (
@@ -103,6 +103,33 @@ describe('elyraPipeline', () => {
     expect(report!.taskSpec!.volumes).toEqual([
       { name: 'volume-0', persistentVolumeClaim: { claimName: 'cache' } },
     ]);
+  });
+
+  it('gives labels, annotations shared memory and tolerations to the pod', () => {
+    const own = (more: object) =>
+      changed(({ pipelines }) => {
+        const data = pipelines[0]!.nodes[0]!.app_data as { component_parameters: object };
+        Object.assign(data.component_parameters, more);
+      });
+    const spec = elyraPipeline(
+      parseElyra(
+        own({
+          kubernetes_pod_labels: [{ key: 'team', value: 'a' }],
+          kubernetes_pod_annotations: [{ key: 'note', value: 'b' }],
+          kubernetes_shared_mem_size: { size: 2, units: 'G' },
+          kubernetes_tolerations: [],
+        }),
+        'w',
+      ),
+      context,
+    ).spec!;
+    const found = spec.tasks.find(({ taskSpec }) => taskSpec?.metadata)!.taskSpec!;
+    expect(found.metadata).toEqual({ labels: { team: 'a' }, annotations: { note: 'b' } });
+    expect(found.volumes).toContainEqual({ name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: '2G' } });
+    expect(found.steps![0]!.volumeMounts).toContainEqual({ name: 'shm', mountPath: '/dev/shm' });
+    const tolerated = parseElyra(own({ kubernetes_tolerations: ['gpu:Exists::NoSchedule'] }), 'w');
+    const tolerations = [{ key: 'gpu', operator: 'Exists', effect: 'NoSchedule' }];
+    expect(elyraTaskRunSpecs(tolerated).taskRunSpecs).toMatchObject([{ podTemplate: { tolerations } }]);
   });
 
   it('tells nodes of one label apart', () => {

@@ -14,7 +14,18 @@ export interface ElyraNode {
   readonly outputs: readonly string[];
   readonly environment: readonly { readonly name: string; readonly value: string }[];
   readonly secrets: readonly { readonly variable: string; readonly secret: string; readonly key: string }[];
-  readonly volumes: readonly { readonly path: string; readonly claim: string }[];
+  readonly volumes: readonly {
+    readonly path: string;
+    readonly claim: string;
+    readonly subPath?: string;
+    readonly readOnly?: boolean;
+  }[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** As Kubernetes has them. */
+  readonly tolerations: readonly Readonly<Record<string, string>>[];
+  /** Gigabytes of `/dev/shm`. */
+  readonly sharedMemory?: number | undefined;
   /** Names of the pipeline parameters that it gets as variables. */
   readonly parameters: readonly string[];
   /** Cores and gigabytes. */
@@ -123,6 +134,12 @@ function nodeOf(node: Json, defaults: Json, fail: Fail): ElyraNode {
       fail(`node "${label}": expected more than 0 in ${key}, found ${found}`);
     return found;
   };
+  const pairs = (key: string) =>
+    Object.fromEntries(list(key).flatMap(({ key: name, value = '' }) => (name ? [[name, value]] : [])));
+  const shared = plain(own.kubernetes_shared_mem_size ?? defaults.kubernetes_shared_mem_size);
+  const sharedMemory = numberOf((shared as Json | null | undefined)?.size);
+  if (sharedMemory !== undefined && !(sharedMemory > 0))
+    fail(`node "${label}": expected more than 0 in kubernetes_shared_mem_size, found ${sharedMemory}`);
   const variables = new Map(list('env_vars').map((item) => [item.env_var ?? '', item.value ?? '']));
   return {
     id,
@@ -139,10 +156,16 @@ function nodeOf(node: Json, defaults: Json, fail: Fail): ElyraNode {
       secret: name,
       key,
     })),
-    volumes: list('mounted_volumes').map(({ path = '', pvc_name = '' }) => ({
+    volumes: list('mounted_volumes').map(({ path = '', pvc_name = '', sub_path: subPath, read_only }) => ({
       path: path.startsWith('/') ? path : `/${path}`,
       claim: pvc_name,
+      ...(subPath ? { subPath } : {}),
+      ...(booleanOf(read_only) ? { readOnly: true } : {}),
     })),
+    labels: pairs('kubernetes_pod_labels'),
+    annotations: pairs('kubernetes_pod_annotations'),
+    tolerations: list('kubernetes_tolerations'),
+    sharedMemory,
     parameters: textsOf(own.pipeline_parameters),
     resources: definedOf({
       cpu: number('cpu'),

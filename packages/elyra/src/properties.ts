@@ -36,6 +36,9 @@ export const booleanOf = (value: unknown): boolean => plain(value) === true || p
 const textual: Readonly<Record<string, RegExp>> = {
   env_vars: /^(?<env_var>[^=]+)=?(?<value>.*)$/s,
   mounted_volumes: /^(?<path>[^=]+)=(?<pvc_name>.*)$/,
+  kubernetes_pod_annotations: /^(?<key>[^=]+)=(?<value>.*)$/s,
+  kubernetes_pod_labels: /^(?<key>[^=]+)=(?<value>.*)$/,
+  kubernetes_tolerations: /^(?<key>[^:]*):(?<operator>[^:]*):(?<value>[^:]*):(?<effect>[^:]*)$/,
   kubernetes_secrets: /^(?<env_var>[^=]+)=(?<name>[^:]*):?(?<key>.*)$/,
 };
 

@@ -1,4 +1,13 @@
-import type { EnvVar, Pipeline, PipelineTask, Step, Volume, VolumeMount } from '@tagboat/api';
+import type {
+  EnvVar,
+  Pipeline,
+  PipelineRunSpec,
+  PipelineTask,
+  PodSpec,
+  Step,
+  Volume,
+  VolumeMount,
+} from '@tagboat/api';
 import { shortHash, slug } from '@tagboat/base';
 import type { ElyraNode, ElyraPipeline } from './parse.ts';
 
@@ -69,14 +78,7 @@ interface Place {
 }
 
 function taskOf(pipeline: ElyraPipeline, node: ElyraNode, { context, names }: Place): PipelineTask {
-  const volumes: Volume[] = node.volumes.map(({ claim }, index) => ({
-    name: `volume-${index}`,
-    persistentVolumeClaim: { claimName: claim },
-  }));
-  const volumeMounts: VolumeMount[] = node.volumes.map(({ path }, index) => ({
-    name: `volume-${index}`,
-    mountPath: path,
-  }));
+  const { volumes, volumeMounts } = volumesOf(node);
   const given = pipeline.parameters.filter(({ name }) => node.parameters.includes(name));
   const resources = resourcesOf(node);
   const step: Step = {
@@ -92,6 +94,7 @@ function taskOf(pipeline: ElyraPipeline, node: ElyraNode, { context, names }: Pl
     name: names.get(node.id)!,
     displayName: node.label,
     taskSpec: {
+      ...metadataOf(node),
       params: [
         { name: 'revision', type: 'string' },
         ...given.map(({ name }) => ({ name, type: 'string' as const })),
@@ -111,6 +114,53 @@ function taskOf(pipeline: ElyraPipeline, node: ElyraNode, { context, names }: Pl
       { name: 'environments', workspace: 'environments' },
     ],
   };
+}
+
+function volumesOf({ volumes, sharedMemory }: ElyraNode): { volumes: Volume[]; volumeMounts: VolumeMount[] } {
+  const claims = volumes.map(({ claim, path, ...rest }, index) => ({
+    volume: { name: `volume-${index}`, persistentVolumeClaim: { claimName: claim } },
+    mount: { name: `volume-${index}`, mountPath: path, ...rest },
+  }));
+  const shared =
+    sharedMemory === undefined
+      ? []
+      : [
+          {
+            volume: { name: 'shm', emptyDir: { medium: 'Memory' as const, sizeLimit: `${sharedMemory}G` } },
+            mount: { name: 'shm', mountPath: '/dev/shm' },
+          },
+        ];
+  const all = [...claims, ...shared];
+  return {
+    volumes: all.map(({ volume }) => volume),
+    volumeMounts: all.map(({ mount }) => mount),
+  };
+}
+
+/** What of the nodes belongs to a run rather than to its pipeline: their pods' tolerations, without empty words. */
+export function elyraTaskRunSpecs(pipeline: ElyraPipeline): Pick<PipelineRunSpec, 'taskRunSpecs'> {
+  const names = nodeNames(pipeline);
+  const specs = pipeline.nodes.flatMap(({ id, tolerations }) => {
+    const kept = tolerations.map((one) =>
+      Object.fromEntries(Object.entries(one).filter(([, value]) => value !== '')),
+    );
+    return kept.length > 0
+      ? [{ pipelineTaskName: names.get(id)!, podTemplate: { tolerations: kept } as Partial<PodSpec> }]
+      : [];
+  });
+  return specs.length > 0 ? { taskRunSpecs: specs } : {};
+}
+
+/** Labels and annotations of a task's own text become its pod's. */
+function metadataOf({
+  labels,
+  annotations,
+}: ElyraNode): Pick<NonNullable<PipelineTask['taskSpec']>, 'metadata'> {
+  const metadata = {
+    ...(Object.keys(labels).length > 0 ? { labels } : {}),
+    ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+  };
+  return Object.keys(metadata).length > 0 ? { metadata } : {};
 }
 
 /** What the step is told, then what the node declares: its variables carry a prefix, so that none changes the step. */
