@@ -79,16 +79,19 @@ def render(model):
 <body>
 <main>
 <h1>Flaky tests</h1>
-<p class="dim">DBSCAN over six features of each test's history, eps {parameters["eps"]:g},
+<p>A flaky test passes and fails although nothing that it tests has changed. Here all tests are grouped by how their
+results came, and the flakiest are listed.</p>
+<p class="dim">How: DBSCAN over six features of each test's history, eps {parameters["eps"]:g},
 min_samples {parameters["min_samples"]}.</p>
 {_facts(model)}
 <h2>Tests by their history</h2>
-<p class="dim">Two principal components of the features; the colour is the group, the size how many tests share a place.</p>
+<p class="dim">Tests near one another behave alike. The colour is the group, the size how many tests share a place; the
+axes are two principal components of the features.</p>
 {_picture(model["picture"])}
 <div class="scroll">{_cluster_table(model["clusters"])}</div>
 <h2>Flakiest tests</h2>
-<p class="dim">Flips among the considered results of the last {parameters["window_days"]:g} days. The newest result is
-on the left.</p>
+<p class="dim">Flakiness is how many of the considered results of the last {parameters["window_days"]:g} days were flips: one
+or two failures between passes. The newest result is on the left.</p>
 {_key()}
 <div><input id="filter" type="search" placeholder="Filter by name" aria-label="Filter by name" hidden></div>
 <div class="scroll">{_flakiest_table(model["flakiest"])}</div>
