@@ -1,3 +1,4 @@
+import type { Repository } from '@tagboat/api';
 import type { TagboatError } from '@tagboat/base';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { client, fetchJson, withQuery } from './client.ts';
@@ -215,4 +216,14 @@ export function readMessage(message: string): {
   const lines = last.split('\n').map((line) => /^([A-Za-z][A-Za-z-]*): (.*)$/.exec(line));
   const trailers = lines.every(Boolean) ? lines.map((match) => [match![1]!, match![2]!] as const) : [];
   return { subject, body, trailers: Object.fromEntries(trailers) };
+}
+
+/** Where a repository is cloned from, without a login that its URL may hold. */
+export function cloneUrl({ spec, status }: Repository): string | undefined {
+  const url = status?.url ?? spec?.url;
+  if (!url || !URL.canParse(url)) return url;
+  const plain = new URL(url);
+  plain.username = '';
+  plain.password = '';
+  return plain.href;
 }

@@ -11,6 +11,7 @@ import {
   PageFrame,
   To,
 } from '../../components/index.ts';
+import { cloneUrl } from '../../data/git.ts';
 import { useList } from '../../data/use-list.ts';
 import '../model/model.css';
 
@@ -107,7 +108,7 @@ const columns: readonly DataColumn<Row>[] = [
     title: 'Clone',
     grows: true,
     cell: ({ repository }) => {
-      const url = repository.status?.url ?? repository.spec?.url;
+      const url = cloneUrl(repository);
       return url ? (
         <span className="tb-clone">
           <Equivalent text={`git clone ${url}`} />

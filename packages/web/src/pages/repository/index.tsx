@@ -12,6 +12,7 @@ import {
   PageTabs,
   useTab,
 } from '../../components/index.ts';
+import { cloneUrl } from '../../data/git.ts';
 import { lazyPart } from '../../data/part.ts';
 import { useList, useObject } from '../../data/use-list.ts';
 import { useRuns } from '../../data/use-runs.ts';
@@ -50,7 +51,7 @@ export default function RepositoryPage() {
     { key: 'pulls', title: open > 0 ? `Pull requests (${open})` : 'Pull requests' },
   ];
   const search: Search = useSearch({ strict: false });
-  const url = object.object?.status?.url ?? object.object?.spec?.url;
+  const url = object.object && cloneUrl(object.object);
   return (
     <PageFrame
       title={name}
