@@ -41,7 +41,7 @@ const yaml = (port: number) =>
   )
     .replace(/ {4}gates:\n.*\n/, '')
     .concat(
-      '  monitor:\n    reference: reports/reference.csv\n    drift: { minSamples: 50 }\n  retrain:\n    onDrift: true\n',
+      '  monitor:\n    reference: reports/reference.csv\n    drift: { minSamples: 80 }\n  retrain:\n    onDrift: true\n',
     );
 
 type Event = KubernetesObject & {
@@ -177,7 +177,7 @@ test.skipIf(typeof opened === 'string')(
     const feature = page.getByRole('region', { name: 'x', exact: true });
     await feature.getByText(/^psi \d/).waitFor();
     await feature.getByRole('row', { name: /^> \d+/ }).waitFor();
-    await page.getByText(/^380 inputs of 24h beside 400 of training/).waitFor();
+    await page.getByText(/^\d+ inputs of 24h beside 400 of training/).waitFor();
     for (const theme of ['light', 'dark'] as const)
       expect(await auditPages(page.context(), [page.url()], theme)).toEqual([]);
     await page.goto(`${platform.url}/models/demo/tiny?tab=traffic&environment=staging`);

@@ -18,12 +18,14 @@ export interface DriftProps {
   readonly project: string;
   readonly model: string;
   readonly environment: Environment;
+  /** What the model's condition says. */
+  readonly said: string | undefined;
   readonly chooser: ReactNode;
 }
 
 /** What the model is asked, beside what it was trained for. */
-export function Drift({ project, model, environment, chooser }: DriftProps) {
-  const drift = useDrift(project, model, environment.namespace);
+export function Drift({ project, model, environment, said, chooser }: DriftProps) {
+  const drift = useDrift({ project, model, namespace: environment.namespace, said });
   useRequests(environment.namespace, model);
   return (
     <div className="tb-stack">

@@ -1,6 +1,6 @@
 import { Button, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
 import ShareAltIcon from '@patternfly/react-icons/dist/esm/icons/share-alt-icon';
-import { type Experiment, kinds } from '@tagboat/api';
+import { type Experiment, findCondition, kinds } from '@tagboat/api';
 import type { Model } from '@tagboat/render/model-spec';
 import { recordInputsAnnotation, retrainAnnotation, runLabels } from '@tagboat/render/run-labels';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
@@ -158,7 +158,12 @@ function Tab({ model, versions, environments }: TabProps) {
     case 'drift':
       return (
         <OfEnvironment tab="drift" environments={environments}>
-          {(environment, chooser) => <Drift {...{ project, model: name, environment, chooser }} />}
+          {(environment, chooser) => (
+            <Drift
+              {...{ project, model: name, environment, chooser }}
+              said={findCondition(model.status?.conditions, 'Drifting')?.message}
+            />
+          )}
         </OfEnvironment>
       );
     default:

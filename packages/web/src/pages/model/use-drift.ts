@@ -1,6 +1,6 @@
 import type { DriftReport, EnvironmentDrift } from '@tagboat/api';
 import type { TagboatError } from '@tagboat/base';
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { fetchJson, withQuery } from '../../data/client.ts';
 import type { MatrixSeries, TrafficData } from './use-traffic.ts';
 
@@ -15,10 +15,19 @@ export interface DriftData {
 /** Lines that a chart can hold apart. */
 export const mostLines = 4;
 
+interface DriftOf {
+  readonly project: string;
+  readonly model: string;
+  readonly namespace: string;
+  /** What the model's condition says: with another one there is more to see. */
+  readonly said: string | undefined;
+}
+
 /** What was found of a service's inputs; in the turn of its traffic, so that it follows its requests. */
-export function useDrift(project: string, model: string, namespace: string) {
+export function useDrift({ project, model, namespace, said }: DriftOf) {
   return useQuery<DriftData, TagboatError>({
-    queryKey: ['traffic', namespace, model, 'drift'],
+    queryKey: ['traffic', namespace, model, 'drift', said],
+    placeholderData: keepPreviousData,
     queryFn: async () => {
       const report = await fetchJson<DriftReport>(`/tagboat/drift/${project}/${model}`);
       const environment = report.environments.find((one) => one.namespace === namespace);
