@@ -177,7 +177,9 @@ export class Commit {
     const targets = new Map(links.map(({ path }, index) => [path, texts[index]!]));
     for (const [path, target] of targets)
       if ((!wanted || wanted.has(path)) && leadsOutside(path, targets))
-        throw invalid(`the link ${path} leads outside the repository, to ${target}`);
+        throw invalid(`the link ${path} leads outside the repository, to ${target}`, {
+          hint: 'remove the link, or commit what it should lead to',
+        });
   }
 
   /** Who wrote it, the commits it follows, and its full message. */

@@ -148,7 +148,10 @@ function fail({ document, path }: Place, expected: string, value: unknown): neve
         : typeof value === 'object'
           ? 'a map'
           : JSON.stringify(value);
+  // n, y, no, on and the like are truth values of YAML 1.1, which is what Kubernetes reads.
+  const unquoted = expected === 'a text' && ['boolean', 'number'].includes(typeof value);
   throw invalid(`${path.join('.') || 'the document'}: expected ${expected}, found ${found}`, {
     location: document.locate(path),
+    ...(unquoted ? { hint: 'put it in quotes' } : {}),
   });
 }

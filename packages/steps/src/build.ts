@@ -6,6 +6,7 @@ import { runChecked } from '@tagboat/process';
 import { referenceFileName, releaseAnnotations } from '@tagboat/render';
 import { registryAt, type StepContext } from './context.ts';
 import { basePythonOf } from './environment-python.ts';
+import { importPath, importRoots } from './import-roots.ts';
 import { exportServed } from './served-files.ts';
 
 /** Builds the image that serves the model, and pushes it. */
@@ -42,6 +43,7 @@ export async function build(context: StepContext, server: string): Promise<void>
       MODEL_PATH: `${imagePaths.model}/${basename(modelFile)}`,
       TAGBOAT_MODEL_DIGEST: digest,
       TAGBOAT_APP_DIR: imagePaths.app,
+      ...importPath(await importRoots(context), imagePaths.app, [imagePaths.server, imagePaths.app]),
       ...(existsSync(reference)
         ? { TAGBOAT_REFERENCE_PROFILE: `${imagePaths.model}/${referenceFileName}` }
         : {}),

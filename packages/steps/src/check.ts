@@ -40,6 +40,7 @@ async function runTests(
     python: model?.spec.environment.python,
     extra: needsPytest ? ['pytest'] : [],
   });
+  const roots = environment.requirements.projects.map(({ importRoot }) => importRoot);
   const root = await context.directory('tests');
   await commit.export(root);
   const cwd = join(root, model?.spec.context ?? '.');
@@ -50,7 +51,7 @@ async function runTests(
     cwd,
     env: {
       ...userEnvironment(context, cwd, environment.python),
-      PYTHONPATH: `${cwd}:${join(cwd, 'src')}`,
+      PYTHONPATH: [cwd, join(cwd, 'src'), ...roots.map((one) => join(cwd, one))].join(':'),
     },
   });
   const last = output.trimEnd().split('\n').at(-1) ?? '';

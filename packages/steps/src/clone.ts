@@ -12,8 +12,10 @@ export async function clone(context: StepContext): Promise<void> {
   const pointers = await lfsPointers(commit);
   if (pointers.length > 0) {
     const missing = await fetchLfsObjects(url, context.repository, { pointers, ...access });
-    const size = pointers.reduce((sum, pointer) => sum + pointer.size, 0);
-    context.say(`${pointers.length - missing.length} Git LFS files (${Math.ceil(size / 2 ** 20)} MiB)`);
+    const lacks = new Set(missing.map(({ oid }) => oid));
+    const size = pointers.reduce((sum, pointer) => sum + (lacks.has(pointer.oid) ? 0 : pointer.size), 0);
+    if (missing.length < pointers.length)
+      context.say(`${pointers.length - missing.length} Git LFS files (${Math.ceil(size / 2 ** 20)} MiB)`);
     const paths = new Map(pointers.map(({ oid, path }) => [oid, path]));
     for (const { oid } of missing)
       context.say(`warning: the content of ${paths.get(oid)} is not at ${url}: its pointer stands for it`);

@@ -11,15 +11,19 @@ import {
 } from '@tagboat/python';
 import type { ModelFile, ModelSpec } from '@tagboat/render';
 import type { StepContext } from './context.ts';
+import { keepImportRoots } from './import-roots.ts';
 import { lockFileName, pinnedEnvironment } from './lock-file.ts';
 
-const relevant = /(^|\/)(Pipfile(\.lock)?|setup\.(py|cfg)|pyproject\.toml|[^/]*\.(txt|in|lock|ya?ml|toml))$/;
+// Of a package's code only where it stands: what is in `src` tells that it is imported from there.
+const relevant =
+  /(^|\/)src\/[^/]+(\/__init__)?\.py$|(^|\/)(Pipfile(\.lock)?|setup\.(py|cfg)|pyproject\.toml|[^/]*\.(txt|in|lock|ya?ml|toml))$/;
 
 /** Makes the environment of a model, or finds it. */
 export async function environment(context: StepContext): Promise<void> {
   const commit = await context.commit();
   const model = await context.model(commit);
   const made = await environmentFor(context, environmentOf(commit, model));
+  await keepImportRoots(context, made.requirements.projects);
   await context.result('environment', made.key);
   await context.result('python', made.interpreter.version);
 }

@@ -11,6 +11,7 @@ import { deployedRelease } from './deployment.ts';
 import { pythonOf } from './environment-python.ts';
 import { execute } from './execute.ts';
 import { judge, type Metrics, readMetrics } from './gates.ts';
+import { importPath, importRoots } from './import-roots.ts';
 import { inputFiles, materialise, reuseKey } from './inputs.ts';
 import { dataVariables } from './train.ts';
 
@@ -134,6 +135,7 @@ async function measure(context: StepContext, evaluation: Evaluation, digest: str
     ...(evaluation.onStart ? { onStart: evaluation.onStart } : {}),
     undeclared: new Set(undeclared),
     variables: {
+      ...importPath(await importRoots(context), workdir),
       ...dataVariables(data, workdir),
       TAGBOAT_MODEL: artifact,
       TAGBOAT_METRICS: target,

@@ -57,8 +57,8 @@ async function refusePointer(file: string, path: string): Promise<void> {
   if (!/\.(joblib|pkl|pickle|onnx|h5|pt|pth|bin|gz|csv|parquet|npy|npz|zip)$/.test(path)) return;
   const start = (await readFile(file).catch(() => Buffer.alloc(0))).subarray(0, 60).toString('latin1');
   if (start.startsWith('version https://git-lfs'))
-    throw invalid(`${path} is a Git LFS pointer, and LFS content is not fetched yet`, {
-      hint: 'commit the file itself, or name it as data with a url',
+    throw invalid(`${path} is a Git LFS pointer, and its content is not in the repository`, {
+      hint: 'push it (git lfs push --all REMOTE), commit the file itself, or name it as data with a url',
     });
 }
 

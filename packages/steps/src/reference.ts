@@ -10,6 +10,7 @@ import type { StepContext } from './context.ts';
 import { isFetched, type PinnedData } from './data.ts';
 import { pythonOf } from './environment-python.ts';
 import { runSaying, userEnvironment } from './execute.ts';
+import { importPath, importRoots } from './import-roots.ts';
 import { materialise, reuseKey } from './inputs.ts';
 import { inContext } from './model-paths.ts';
 import { exportServed, filesToServe } from './served-files.ts';
@@ -103,6 +104,7 @@ async function profileInto(context: StepContext, trained: Trained, target: strin
       env: {
         ...userEnvironment(context, workdir, python),
         PYTHONPATH: `${server}:${app}`,
+        ...importPath(await importRoots(context), app, [server, app]),
         MODEL_PATH: join(out, 'model', basename(model.spec.artifact.path)),
         TAGBOAT_APP_DIR: app,
         ...(serve!.predictor ? { TAGBOAT_PREDICTOR: serve!.predictor } : {}),

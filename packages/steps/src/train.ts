@@ -9,6 +9,7 @@ import type { StepContext } from './context.ts';
 import { type PinnedData, pinData } from './data.ts';
 import { pythonOf } from './environment-python.ts';
 import { execute } from './execute.ts';
+import { importPath, importRoots } from './import-roots.ts';
 import { inputFiles, materialise, reuseKey } from './inputs.ts';
 import { inContext } from './model-paths.ts';
 import { pushNotebooks, pushOutcomeAhead } from './outcome.ts';
@@ -99,6 +100,7 @@ async function runSteps(context: StepContext, training: Training): Promise<strin
   const artifact = join(workdir, model.spec.artifact.path);
   await mkdir(dirname(artifact), { recursive: true });
   for (const path of outputs) await mkdir(dirname(join(workdir, path)), { recursive: true });
+  const imports = importPath(await importRoots(context), workdir);
   const reportNotebooks = async () => {
     const digest = (await pushNotebooks(context, notebooks)) ?? '';
     await context.result('notebook', digest);
@@ -117,7 +119,7 @@ async function runSteps(context: StepContext, training: Training): Promise<strin
         notebooks,
         undeclared,
         ...(step === steps.at(-1) ? { onRan } : {}),
-        variables: variablesOf(training, step),
+        variables: { ...imports, ...variablesOf(training, step) },
       });
   } catch (error) {
     await reportNotebooks();

@@ -126,6 +126,8 @@ class Server:
         self.last_asked = time.monotonic()
         if service.model is None:
             return problem(503, "the model is loading")
+        if "inference-header-content-length" in head.headers:
+            return problem(400, "the binary tensor data extension is not served here: send the data as JSON")
         content_type = head.headers.get("content-type", "")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.pool, service.answer, method, path, body, content_type)

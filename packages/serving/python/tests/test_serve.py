@@ -53,13 +53,20 @@ class Served(unittest.TestCase):
         self.process.communicate()
         self.directory.cleanup()
 
-    def ask(self, method, path, body=None):
+    def ask(self, method, path, body=None, headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request(method, path, body if isinstance(body, (bytes, type(None))) else json.dumps(body))
+        sent = body if isinstance(body, (bytes, type(None))) else json.dumps(body)
+        connection.request(method, path, sent, headers or {})
         response = connection.getresponse()
         text = response.read()
         connection.close()
         return response.status, json.loads(text) if response.headers["Content-Type"] == "application/json" else text.decode()
+
+    def test_names_the_binary_extension(self):
+        headers = {"Inference-Header-Content-Length": "2"}
+        status, answer = self.ask("POST", "/v2/models/m/infer", b"{}\xf0\x3f", headers)
+        self.assertEqual(status, 400)
+        self.assertIn("binary tensor data", answer["error"])
 
     def test_predicts_in_every_protocol(self):
         self.assertEqual(self.ask("POST", "/predict", [1, 2]), (200, {"sum": 4.0, "nan": None}))

@@ -1,0 +1,24 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { StepContext } from './context.ts';
+import { importPath, importRoots, keepImportRoots } from './import-roots.ts';
+
+it('steps of a run import what the requirements name as directories', async () => {
+  const workspace = await mkdtemp(join(tmpdir(), 'tagboat-roots-'));
+  try {
+    const context = new StepContext({ TAGBOAT_WORKSPACE: workspace }, () => undefined);
+    expect(importPath(await importRoots(context), '/work')).toEqual({});
+    const source = { file: 'requirements.txt', line: 1 };
+    await keepImportRoots(context, [
+      { path: '.', importRoot: 'src', source },
+      { path: 'pkg', importRoot: 'pkg', source },
+    ]);
+    expect(importPath(await importRoots(context), '/work', ['/server'])).toEqual({
+      PYTHONPATH: '/server:/work/src:/work/pkg',
+    });
+  } finally {
+    await rm(workspace, { recursive: true, force: true });
+  }
+});
