@@ -4,7 +4,9 @@ import { type Client, until } from '@tagboat/client';
 import { checkUrl } from '@tagboat/git-client';
 import { defineCommand } from 'citty';
 import { outputOption, tell } from '../output.ts';
-import { about, connect, ensureRepository, nameFrom } from '../session.ts';
+import { about, connect, ensureProject, ensureRepository, nameFrom } from '../session.ts';
+import { type UrlAndLogin, withoutLogin } from '../url-login.ts';
+import { writeSecret } from '../write-secret.ts';
 
 export default defineCommand({
   meta: { name: 'connect', description: 'Follows a repository of another git server: its new tags run here' },
@@ -30,9 +32,13 @@ export default defineCommand({
   },
   async run({ args }) {
     const client = await connect();
-    const url = checkUrl(await fullUrl(client, args.url));
+    const given = withoutLogin(await fullUrl(client, args.url));
+    const url = checkUrl(given.url);
     const name = nameFrom((url.replace(/\/+$/, '').split(/[/:]/).at(-1) ?? '').replace(/\.git$/, ''));
     const project = args.project ?? name;
+    if (given.login && args.secret)
+      throw invalid('expected the login in the URL or in --secret, found both', { hint: 'leave out one' });
+    const secretName = given.login ? await keepLogin(client, { project, name }, given.login) : args.secret;
     const repository: Repository = {
       apiVersion: 'tagboat.dev/v1alpha1',
       kind: 'Repository',
@@ -41,7 +47,7 @@ export default defineCommand({
         url,
         role: 'source',
         intervalSeconds: secondsOf(args.interval),
-        ...(args.secret ? { credentialsFrom: { secretName: args.secret } } : {}),
+        ...(secretName ? { credentialsFrom: { secretName } } : {}),
         ...forgeOf(args.forge, args['webhook-secret']),
       },
     };
@@ -79,6 +85,18 @@ export default defineCommand({
     ]);
   },
 });
+
+/** A login is kept where secrets are, and nowhere else. @returns the Secret's name */
+async function keepLogin(
+  client: Client,
+  { project, name }: { project: string; name: string },
+  login: NonNullable<UrlAndLogin['login']>,
+): Promise<string> {
+  const secretName = `${name}-login`;
+  await ensureProject(client, project);
+  await writeSecret(client, { namespace: project, name: secretName }, login);
+  return secretName;
+}
 
 function secondsOf(text: string): number {
   if (!/^[1-9]\d{0,6}$/.test(text))

@@ -1,8 +1,8 @@
-import { kinds, type Secret } from '@tagboat/api';
 import { invalid } from '@tagboat/base';
 import { defineCommand } from 'citty';
 import { outputOption, projectOption, tell } from '../output.ts';
 import { connect, currentRepository, ensureProject } from '../session.ts';
+import { writeSecret } from '../write-secret.ts';
 
 const set = defineCommand({
   meta: {
@@ -20,27 +20,16 @@ const set = defineCommand({
     if (!namespace) throw invalid('which project?', { hint: 'say it with -p' });
     const pairs = rawArgs.filter((word) => word.includes('=') && !word.startsWith('-'));
     if (pairs.length === 0) throw invalid('expected at least one key=value');
-    const data = Object.fromEntries(
+    const values = Object.fromEntries(
       pairs.map((pair) => {
         const at = pair.indexOf('=');
-        return [pair.slice(0, at), Buffer.from(pair.slice(at + 1)).toString('base64')];
+        return [pair.slice(0, at), pair.slice(at + 1)];
       }),
     );
-    const key = { type: kinds.Secret, namespace, name: args.name };
-    if (await client.get(key)) await client.patch(key, { data });
-    else {
-      const secret: Secret = {
-        apiVersion: 'v1',
-        kind: 'Secret',
-        metadata: { name: args.name, namespace },
-        type: 'Opaque',
-        data,
-      };
-      // The Secret of a repository that is not connected yet is the first thing of its project.
-      await ensureProject(client, namespace);
-      await client.create(kinds.Secret, secret);
-    }
-    const keys = Object.keys(data);
+    // The Secret of a repository that is not connected yet is the first thing of its project.
+    await ensureProject(client, namespace);
+    await writeSecret(client, { namespace, name: args.name }, values);
+    const keys = Object.keys(values);
     tell(
       args.output,
       { project: namespace, name: args.name, keys },
