@@ -209,7 +209,7 @@ describe('a project through its life', () => {
     [
       'an unknown key',
       { 'tagboat.yaml': tinyProject['tagboat.yaml']!.replace('gates:', 'gatez:') },
-      /tagboat\.yaml:14:\d+.*gatez/,
+      /tagboat\.yaml:13:\d+.*gatez/,
     ],
   ])('%s is refused in words', { timeout: 120_000 }, async (name, files, message) => {
     await copy.write(tinyProject);
