@@ -17,6 +17,7 @@ import { type Defaults, resourcesFor } from './config-defaults.ts';
 import { podNameFor } from './names.ts';
 import { declaredReuse } from './reuse.ts';
 import { lookupIn, substitute } from './substitute.ts';
+import { stepShare } from './task-resources.ts';
 import { stepContainerName } from './task-variables.ts';
 import { bindWorkspaces, mountsFor } from './task-volumes.ts';
 
@@ -140,6 +141,7 @@ function stepContainer({ step, index, spec, taskRun }: StepInput): { container: 
     env: mergeEnv(template.env, step.env),
     workingDir: step.workingDir ?? template.workingDir ?? '',
     resources:
+      stepShare(taskRun.spec?.computeResources, spec.steps?.length ?? 1) ??
       override ??
       computeResources ??
       (step as Container).resources ??
