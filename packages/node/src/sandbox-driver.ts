@@ -14,6 +14,7 @@ import { execSession } from './exec-session.ts';
 import { launcherPath } from './host-mounts.ts';
 import { type HostTools, hostEnvironment } from './host-tools.ts';
 import { filesOfImage } from './images.ts';
+import { withoutKillNotice } from './kill-notice.ts';
 import { copiedTool, copyPrivilegeTool } from './privilege-tool.ts';
 import { inGroup, shellQuote } from './process-driver.ts';
 import type { RootAbilities } from './root-skeleton.ts';
@@ -80,11 +81,12 @@ export class SandboxDriver implements ContainerDriver {
     const inside = (command: readonly string[]) => this.#insideRoot(request, command, { root, abilities });
     await writeFile(script, enterScript(request, { root, fstab, inside: inside(request.command) }));
     const environment = { ...this.#environment(request), [podMarker]: request.podUid };
+    const notice = withoutKillNotice(output);
     const running: RunningContainer = await spawnContainer({
       command: ['unshare', ...this.#namespaces(), '/bin/sh', script],
       environment,
       cwd: directory,
-      output,
+      output: notice.output,
       stdin: request.stdin ?? false,
       tty: request.tty ?? false,
       exec: async ({ command, stdin, tty }) => {
@@ -105,7 +107,7 @@ export class SandboxDriver implements ContainerDriver {
     void running.exited.then(() => {
       ended = true;
     });
-    return running;
+    return { ...running, exited: running.exited.then(notice.end) };
   }
 
   #namespaces(): string[] {
