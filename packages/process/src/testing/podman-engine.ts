@@ -71,6 +71,8 @@ export class PodmanEngine implements TestEngine {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#service.exitCode === null) {
       await this.#podman('rm', '--all', '--force', '--time', '0');
+      // conmon may outlive the commands it ran in containers that are gone; the directory is in its arguments.
+      await runCommand('pkill', ['-KILL', '-f', `conmon .*${this.directory}`]).catch(() => undefined);
       const gone = once(this.#service, 'exit');
       this.#service.kill('SIGTERM');
       await gone;
