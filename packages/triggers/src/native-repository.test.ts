@@ -9,6 +9,7 @@ import {
 import { silentLogger, systemClock } from '@tagboat/base';
 import type { Event } from '@tagboat/controller';
 import { mutate, mutateStatus, ObjectStore } from '@tagboat/store';
+import { until as untilChanged } from '@tagboat/store/testing/until';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nativeRepositoryController } from './index.ts';
 
@@ -49,16 +50,8 @@ describe('Repository of pipelinesascode.tekton.dev', () => {
       spec,
     });
   const key = (type: ResourceType, name: string) => ({ type, namespace: 'ci', name });
-  async function until<T>(type: ResourceType, holds: () => Promise<T | undefined | false>): Promise<T> {
-    const { resourceVersion } = await store.list(type);
-    const first = await holds();
-    if (first) return first;
-    for await (const _ of store.watch(type, {}, { from: resourceVersion })) {
-      const found = await holds();
-      if (found) return found;
-    }
-    throw new Error('the watch ended');
-  }
+  const until = <T>(type: ResourceType, holds: () => Promise<T | undefined | false>) =>
+    untilChanged(store, type, holds);
   const repository = (name: string) => store.get<Repository>(key(kinds.Repository, name));
   const event = (reason: string) =>
     until(kinds.Event, async () =>

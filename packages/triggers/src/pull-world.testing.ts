@@ -14,6 +14,7 @@ import {
 import { silentLogger, systemClock } from '@tagboat/base';
 import { commitFiles, git } from '@tagboat/git-client';
 import { createIfAbsent, mutate, mutateStatus, ObjectStore } from '@tagboat/store';
+import { until as untilChanged } from '@tagboat/store/testing/until';
 import { pullTriggerController, statusController } from './index.ts';
 
 export const modelYaml =
@@ -93,16 +94,8 @@ export async function pullWorld() {
         { author: 'ada', body, createdAt: '2026-01-01T01:00:00Z', ...more },
       ];
     });
-  async function until<T>(type: ResourceType, holds: () => Promise<T | undefined | false>): Promise<T> {
-    const { resourceVersion } = await store.list(type);
-    const first = await holds();
-    if (first) return first;
-    for await (const _ of store.watch(type, {}, { from: resourceVersion })) {
-      const found = await holds();
-      if (found) return found;
-    }
-    throw new Error('the watch ended');
-  }
+  const until = <T>(type: ResourceType, holds: () => Promise<T | undefined | false>) =>
+    untilChanged(store, type, holds);
   const runs = async () => (await store.list<PipelineRun>(kinds.PipelineRun)).items;
   const handled = (head: string) =>
     until(kinds.HandledRef, async () =>

@@ -1,6 +1,7 @@
 import { kinds, type PullRequest, type Repository, type ResourceType } from '@tagboat/api';
 import { silentLogger, systemClock } from '@tagboat/base';
 import { ObjectStore } from '@tagboat/store';
+import { until as untilChanged } from '@tagboat/store/testing/until';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { forgeController, statusReporter, webhookReceiver } from '../index.ts';
 import type { ForgeName } from './forge.ts';
@@ -216,16 +217,8 @@ export async function forgeWorld(type: ForgeName) {
       }),
     { prefix: '/webhooks' },
   );
-  async function until<T>(type: ResourceType, holds: () => Promise<T | undefined | false>): Promise<T> {
-    const { resourceVersion } = await store.list(type);
-    const first = await holds();
-    if (first) return first;
-    for await (const _ of store.watch(type, {}, { from: resourceVersion })) {
-      const found = await holds();
-      if (found) return found;
-    }
-    throw new Error('the watch ended');
-  }
+  const until = <T>(type: ResourceType, holds: () => Promise<T | undefined | false>) =>
+    untilChanged(store, type, holds);
   const pull = (number: number, holds: (pull: PullRequest) => boolean) =>
     until(kinds.PullRequest, async () => {
       const found = await store.get<PullRequest>({
