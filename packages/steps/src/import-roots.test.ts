@@ -9,14 +9,14 @@ it('steps of a run import what the requirements name as directories', async () =
   const workspace = await mkdtemp(join(tmpdir(), 'tagboat-roots-'));
   try {
     const context = new StepContext({ TAGBOAT_WORKSPACE: workspace }, () => undefined);
-    expect(importPath(await importRoots(context), '/work')).toEqual({});
+    expect(importPath(await importRoots(context), '/project')).toEqual({});
     const source = { file: 'requirements.txt', line: 1 };
     await keepImportRoots(context, [
       { path: '.', importRoot: 'src', source },
       { path: 'pkg', importRoot: 'pkg', source },
     ]);
-    expect(importPath(await importRoots(context), '/work', ['/server'])).toEqual({
-      PYTHONPATH: '/server:/work/src:/work/pkg',
+    expect(importPath(await importRoots(context), '/project', ['/server'])).toEqual({
+      PYTHONPATH: '/server:/project/src:/project/pkg',
     });
   } finally {
     await rm(workspace, { recursive: true, force: true });
