@@ -2,11 +2,11 @@ import type { Container, ContainerStatus, Pod } from '@tagboat/api';
 import { type Clock, delay, describeError, TagboatError, timestamp } from '@tagboat/base';
 import type { EventText } from '@tagboat/controller';
 import { BackOff, durationText } from './back-off.ts';
-import type { ContainerExit } from './driver.ts';
 import { runHook } from './hooks.ts';
 import type { StartedContainer } from './pod-worker.ts';
 import { follow } from './prober.ts';
 import type { ProbeTarget } from './probes.ts';
+import { startErrorCode, startErrorState, terminatedState } from './terminated-state.ts';
 
 /** What a container's runner needs of its pod. */
 export interface ContainerHost {
@@ -25,8 +25,6 @@ export interface ContainerHost {
 export type ContainerRole = 'init' | 'sidecar' | 'main';
 
 const imageReasons = new Set(['ImagePullFailed', 'NotFound']);
-/** Exit code of a container that could not be started (containerd and docker have the same). */
-const startErrorCode = 128;
 const hookTimeout = 10 * 60_000;
 
 /** Runs one container of a pod, again and again as its role and the pod's policy ask. */
@@ -136,21 +134,9 @@ export class ContainerRunner {
         return started;
       } catch (error) {
         if (!(await this.#survives(error, pulls))) {
-          const now = timestamp(this.#host.clock);
-          const message = describeError(error);
-          this.#warn('Failed', `Error: ${message}`);
-          this.#host.update(this.container, {
-            state: {
-              terminated: {
-                exitCode: startErrorCode,
-                reason: 'StartError',
-                message,
-                startedAt: now,
-                finishedAt: now,
-              },
-            },
-            ready: false,
-          });
+          this.#warn('Failed', `Error: ${describeError(error)}`);
+          const state = startErrorState(describeError(error), timestamp(this.#host.clock));
+          this.#host.update(this.container, { state, ready: false });
           return undefined;
         }
       }
@@ -305,25 +291,4 @@ export class ContainerRunner {
   #target(started: StartedContainer): ProbeTarget {
     return { address: (port) => this.#host.address(port), running: started.running };
   }
-}
-
-async function terminatedState(started: StartedContainer, exit: ContainerExit, clock: Clock) {
-  const { exitCode, startError } = exit;
-  const tooLittleMemory = exit.outOfMemory ?? (await started.group?.outOfMemory()) ?? false;
-  const reason = startError
-    ? 'StartError'
-    : tooLittleMemory
-      ? 'OOMKilled'
-      : exitCode === 0
-        ? 'Completed'
-        : 'Error';
-  const message = startError ?? (await started.message(exitCode));
-  await started.close();
-  return {
-    exitCode: startError ? startErrorCode : exitCode,
-    reason,
-    ...(message ? { message } : {}),
-    startedAt: started.startedAt,
-    finishedAt: timestamp(clock),
-  };
 }

@@ -1,52 +1,41 @@
 import { join } from 'node:path';
-import {
-  type Container,
-  type ContainerStatus,
-  keyOf,
-  kinds,
-  type Pod,
-  type PodStatus,
-  podFieldsNotActedOn,
-} from '@tagboat/api';
-import { delay, describeError, isReason, timestamp } from '@tagboat/base';
+import type { Container, ContainerStatus, Pod, PodStatus } from '@tagboat/api';
+import { describeError, isReason, timestamp } from '@tagboat/base';
 import type { EventText } from '@tagboat/controller';
-import { mutate } from '@tagboat/store';
 import type { PodAddress } from './addresses.ts';
 import { BackOff } from './back-off.ts';
+import { beginningStates, type PodEnding } from './beginning-states.ts';
+import { claimPod } from './claim-pod.ts';
+import { Coalesced } from './coalesced.ts';
+import { configurationChange } from './configuration-change.ts';
 import { type ContainerHost, type ContainerRole, ContainerRunner } from './container-runner.ts';
 import { isSidecar, podConditions, podPhase, qosClass } from './pod-status.ts';
 import { PodWorker, type StartedContainer } from './pod-worker.ts';
 import { serviceLinks } from './service-links.ts';
 import { followVolumes } from './volume-refresh.ts';
 
-/** Keeps a pod's object while the pod ends. */
-export const podFinalizer = 'tagboat.dev/node';
-
-type Ending = Pick<PodStatus, 'phase' | 'reason' | 'message'>;
-
 /** Runs a pod as a kubelet does: init containers, then all containers, restarted as `restartPolicy` says. */
 export class GeneralPodWorker extends PodWorker {
   readonly #runners: ContainerRunner[] = [];
   readonly #finished = new AbortController();
   #address: PodAddress | undefined;
-  /** Why the pod is over, where its containers' states do not say so. */
-  #ending: Ending | undefined;
+  #ending: PodEnding | undefined;
   #silent = false;
   #following: Promise<void> | undefined;
   #hosts: Disposable | undefined;
   /** The grace period that the containers have, once they are stopped. */
   #patience = 0;
-  #dirty = false;
-  #reporting: Promise<void> | undefined;
+  /** Changes that come while the status is written are written together. */
+  readonly #report = new Coalesced(() => this.#write());
 
   protected async run(): Promise<void> {
     const { addresses } = this.context;
-    if (!(await this.#claim())) return;
-    const { containers = [], initContainers = [] } = this.pod.spec ?? {};
+    if (!(await claimPod(this.context, this.pod))) return;
+    const { containers = [] } = this.pod.spec ?? {};
     const port = containers.flatMap(({ ports }) => ports ?? [])[0]?.containerPort ?? 8080;
     this.#address = await addresses.take(port);
     try {
-      this.#begin([...initContainers, ...containers]);
+      this.#begin();
       using _deadline = this.#deadline();
       if (this.#ending || !(await this.#mount())) return;
       this.#following = followVolumes(this.view(), {
@@ -62,7 +51,7 @@ export class GeneralPodWorker extends PodWorker {
       this.#finished.abort();
       await this.#following;
       this.#hosts?.[Symbol.dispose]();
-      await this.#settle();
+      await this.#report.settle();
       addresses.release(this.#address.ip);
     }
   }
@@ -105,67 +94,11 @@ export class GeneralPodWorker extends PodWorker {
     };
   }
 
-  /** Makes the pod this node's: it is removed only when nothing of it runs any more. @returns false where it is gone */
-  async #claim(): Promise<boolean> {
-    const { store, nodeName, events } = this.context;
-    const { pod } = this;
-    const claimed = await mutate<Pod>(store, keyOf(kinds.Pod, pod), (draft) => {
-      if (draft.metadata.uid !== pod.metadata.uid || draft.metadata.deletionTimestamp) return false;
-      draft.metadata.finalizers = [...new Set([...(draft.metadata.finalizers ?? []), podFinalizer])];
-      draft.spec!.nodeName = nodeName;
-      return undefined;
-    }).catch((error: unknown) => {
-      if (isReason(error, 'NotFound')) return undefined;
-      throw error;
-    });
-    if (claimed?.metadata.uid !== pod.metadata.uid || claimed?.metadata.deletionTimestamp) return false;
-    if (pod.spec?.nodeName === undefined)
-      events.record(pod, {
-        type: 'Normal',
-        reason: 'Scheduled',
-        message: `Successfully assigned ${pod.metadata.namespace}/${pod.metadata.name} to ${nodeName}`,
-      });
-    const ignored = podFieldsNotActedOn(pod.spec!);
-    if (ignored.length > 0 && pod.spec?.nodeName === undefined)
-      events.record(pod, {
-        type: 'Warning',
-        reason: 'NotActedOn',
-        message: `nothing here acts on ${ignored.join(', ')}`,
-      });
-    return true;
-  }
-
-  /** The states that containers have before they start; a pod taken up again has lost those of before. */
-  #begin(containers: readonly Container[]): void {
-    const { spec, status: old } = this.pod;
-    const before = new Map(
-      [...(old?.initContainerStatuses ?? []), ...(old?.containerStatuses ?? [])].map((status) => [
-        status.name,
-        status,
-      ]),
-    );
-    const initializing = (spec?.initContainers ?? []).length > 0;
-    for (const container of containers) {
-      const status = before.get(container.name);
-      const reason = initializing ? 'PodInitializing' : 'ContainerCreating';
-      const lost = status?.state?.running;
-      if (lost && spec?.restartPolicy === 'Never') this.#ending = lostPod;
-      this.setState(
-        container,
-        lost && this.#ending
-          ? lostState(lost.startedAt, timestamp(this.context.clock))
-          : { waiting: { reason } },
-        {
-          restartCount: status?.restartCount ?? 0,
-          ...(lost && !this.#ending
-            ? {
-                lastState: lostState(lost.startedAt, timestamp(this.context.clock)),
-              }
-            : {}),
-        },
-      );
-    }
-    this.#changed();
+  #begin(): void {
+    const { states, ending } = beginningStates(this.pod, timestamp(this.context.clock));
+    for (const { container, state, more } of states) this.setState(container, state, more);
+    this.#ending ??= ending;
+    this.#report.ask();
   }
 
   async #mount(): Promise<boolean> {
@@ -231,10 +164,10 @@ export class GeneralPodWorker extends PodWorker {
     });
   }
 
-  #endWith(ending: Ending): void {
+  #endWith(ending: PodEnding): void {
     this.#ending ??= ending;
     this.stop();
-    this.#changed();
+    this.#report.ask();
   }
 
   #runner(container: Container, role: ContainerRole): ContainerRunner {
@@ -277,7 +210,7 @@ export class GeneralPodWorker extends PodWorker {
       ...(this.#hosts ? { hostsFile: this.#hostsPath } : {}),
       stage: this.stageOf(container),
     });
-    this.#changed();
+    this.#report.ask();
     return started;
   }
 
@@ -288,7 +221,7 @@ export class GeneralPodWorker extends PodWorker {
   #update(container: Container, change: Partial<ContainerStatus>): void {
     const before = this.statuses.get(container.name);
     this.setState(container, change.state ?? before?.state ?? {}, change);
-    this.#changed();
+    this.#report.ask();
   }
 
   protected override event(text: EventText, container: Container): void {
@@ -306,44 +239,15 @@ export class GeneralPodWorker extends PodWorker {
     return { host: ip, port: number === ports[0]?.containerPort ? own : number };
   }
 
-  /** Resolves when a Secret, ConfigMap or claim of the namespace changes, or after a while. */
-  async #configurationChanged(signal: AbortSignal, longest: number): Promise<void> {
-    const { store, clock } = this.context;
-    const namespace = this.pod.metadata.namespace ?? '';
-    const enough = new AbortController();
-    const ended = AbortSignal.any([signal, enough.signal]);
-    const types = [kinds.Secret, kinds.ConfigMap, kinds.PersistentVolumeClaim];
-    const changes = types.map(async (type) => {
-      for await (const _ of store.watch(type, { namespace }, { signal: ended })) return;
-    });
-    await Promise.race([...changes, delay(clock, longest, ended)]);
-    enough.abort();
-    await Promise.allSettled(changes);
+  #configurationChanged(signal: AbortSignal, longest: number): Promise<void> {
+    return configurationChange(this.context, this.pod.metadata.namespace ?? '', { signal, longest });
   }
 
-  #changed(): void {
-    this.#dirty = true;
-    this.#reporting ??= this.#write();
-  }
-
-  /** Writes the status; changes that come meanwhile are written together. */
   async #write(): Promise<void> {
-    await Promise.resolve();
-    try {
-      while (this.#dirty && !this.#silent) {
-        this.#dirty = false;
-        await this.report((before) => this.#status(before));
-      }
-    } catch (error) {
-      this.context.log.warn('cannot write a pod status', { pod: this.pod.metadata.name, error });
-    } finally {
-      this.#reporting = undefined;
-    }
-  }
-
-  async #settle(): Promise<void> {
-    this.#changed();
-    while (this.#reporting) await this.#reporting;
+    if (this.#silent) return;
+    await this.report((before) => this.#status(before)).catch((error: unknown) =>
+      this.context.log.warn('cannot write a pod status', { pod: this.pod.metadata.name, error }),
+    );
   }
 
   #status(before: PodStatus): Partial<PodStatus> {
@@ -379,19 +283,3 @@ export class GeneralPodWorker extends PodWorker {
     };
   }
 }
-
-const lostPod: Ending = {
-  phase: 'Failed',
-  reason: 'NodeRestarted',
-  message: 'the platform ended while the pod ran, and its restartPolicy is Never',
-};
-
-const lostState = (startedAt: string, finishedAt: string) => ({
-  terminated: {
-    exitCode: 137,
-    reason: 'ContainerStatusUnknown',
-    message: 'the platform ended while the container ran',
-    startedAt,
-    finishedAt,
-  },
-});

@@ -17,9 +17,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ControlGroups } from './control-groups.ts';
 import { hostTools, type Node, type Retained, startNode } from './index.ts';
 import { closeDescriptor, namedPipes } from './named-pipes.ts';
-import { planRoot } from './plan-root.ts';
-import { rewriter } from './process-driver.ts';
-import { SecretMask } from './secret-mask.ts';
 
 let home: string;
 let store: ObjectStore;
@@ -204,50 +201,6 @@ describe.each([['process'], [undefined]] as const)('a node with the driver %s', 
     const pod = stepPod('image', { one: '#!/bin/sh\ntrue' });
     pod.spec!.containers[0]!.image = 'registry.example/some/thing:1';
     expect((await run(pod)).status?.phase).toBe('Failed');
-  });
-});
-
-describe('planRoot', () => {
-  it('opens up directories that mounts lie in, and binds the rest', async () => {
-    await start('process');
-    const entries: Record<string, string[]> = { '/img/': ['opt', 'usr'], '/img/opt': ['a', 'b'] };
-    const operations = planRoot({
-      base: '/img',
-      list: (path) => (entries[path] ?? []).map((name) => ({ name, kind: 'directory' as const })),
-      mounts: [
-        { hostPath: '/h', mountPath: '/opt/a', readOnly: false },
-        { hostPath: '/w', mountPath: '/workspace', readOnly: false },
-      ],
-    });
-    expect(operations.filter(({ kind }) => kind === 'bind').map(({ path }) => path)).toEqual([
-      '/opt/b',
-      '/usr',
-      '/opt/a',
-      '/workspace',
-    ]);
-  });
-});
-
-describe('pure parts', () => {
-  it('masks secrets and rewrites whole paths only', async () => {
-    await start('process');
-    expect(new SecretMask(['hunter22']).apply('x hunter22 y')).toBe('x *** y');
-    const mask = new SecretMask(['p@ss/wörd"1', '-----BEGIN KEY-----\nabcdef\n-----END KEY-----\n', 'no']);
-    const forms = [
-      ...['p@ss/wörd"1', 'p@ss/wörd"1\n', '-----BEGIN KEY-----\nabcdef\n-----END KEY-----\n'].map((text) =>
-        Buffer.from(text).toString('base64'),
-      ),
-      ...[encodeURIComponent('p@ss/wörd"1'), JSON.stringify({ a: 'p@ss/wörd"1' }), 'abcdef'],
-    ];
-    for (const form of forms) {
-      expect(mask.apply(`x ${form} y`)).toMatch(/^x .*\*{3}.* y$/);
-      expect(mask.apply(form)).not.toMatch(/p@ss|p%40ss|wörd|abcdef|[A-Za-z0-9]{8}/);
-    }
-    expect(mask.apply('no')).toBe('no');
-    const rewrite = rewriter([{ mountPath: '/workspace', hostPath: '/h/w', readOnly: false }]);
-    expect(rewrite('cd /workspace/x && ls /workspaces --d=/workspace /a/workspace')).toBe(
-      'cd /h/w/x && ls /workspaces --d=/h/w /a/workspace',
-    );
   });
 });
 

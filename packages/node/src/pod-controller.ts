@@ -2,8 +2,9 @@ import { keyText, kinds, type Pod, podStepsAnnotation, type ResourceKey } from '
 import { describeError, isReason } from '@tagboat/base';
 import type { Reconciler, Result } from '@tagboat/controller';
 import { mutate } from '@tagboat/store';
+import { podFinalizer } from './claim-pod.ts';
 import type { NodeContext } from './context.ts';
-import { GeneralPodWorker, podFinalizer } from './general-pod-worker.ts';
+import { GeneralPodWorker } from './general-pod-worker.ts';
 import type { PodWorker } from './pod-worker.ts';
 import { StepPodWorker } from './step-pod-worker.ts';
 import { holdBack, isUntrusted } from './untrusted.ts';

@@ -1,112 +1,22 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ConfigMap, type Container, kinds, type Pod, type PodSpec, type Secret } from '@tagboat/api';
-import { silentLogger, systemClock, TagboatError } from '@tagboat/base';
-import type { Event } from '@tagboat/controller';
-import { imageRoot } from '@tagboat/process/testing';
-import { ObjectStore } from '@tagboat/store';
+import { type ConfigMap, kinds, type Pod, type Secret } from '@tagboat/api';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { hostTools, type Node, startNode } from './index.ts';
+import { isReady, PodWorld, phaseIs, sh } from './pods.testing.ts';
 
-let home: string;
-let store: ObjectStore;
-let node: Node;
-
-async function start(driver?: 'process'): Promise<void> {
-  node = await startNode({
-    store,
-    clock: systemClock,
-    log: silentLogger,
-    home,
-    images: async (reference) => {
-      if (reference !== 'own/image') throw new TagboatError('no such image', { reason: 'ImagePullFailed' });
-      return {
-        kind: 'rootfs',
-        digest: 'sha256:1',
-        directory: await imageRoot(join(home, 'image')),
-        config: { User: 'worker', Env: ['FROM=image'], WorkingDir: '/srv' },
-      };
-    },
-    tokenFor: () => 'the-token',
-    environment: {},
-    tools: hostTools({ tagboat: ['/bin/echo'], directories: [], python: async () => undefined }),
-    ...(driver ? { driver } : {}),
-  });
-}
-
+let world: PodWorld;
 beforeEach(async () => {
-  home = await mkdtemp(join(tmpdir(), 'tagboat-pods-'));
-  store = new ObjectStore({});
+  world = await PodWorld.make();
 });
-afterEach(async () => {
-  await node[Symbol.asyncDispose]();
-  await store[Symbol.asyncDispose]();
-  await rm(home, { recursive: true, force: true });
-});
-
-const key = { type: kinds.Pod, namespace: 'n', name: 'p' };
-const sh = (name: string, script: string, more: Partial<Container> = {}): Container => ({
-  name,
-  image: 'bash',
-  command: ['sh', '-c', script],
-  ...more,
-});
-
-/** Creates the pod and waits until it is as wanted. */
-async function run(spec: Partial<PodSpec>, wanted: (pod: Pod) => boolean): Promise<Pod> {
-  await store.create<Pod>({
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: 'p', namespace: 'n', labels: { app: 'web' } },
-    spec: { restartPolicy: 'Never', terminationGracePeriodSeconds: 1, containers: [], ...spec },
-  });
-  return until(wanted);
-}
-
-async function until(wanted: (pod: Pod) => boolean): Promise<Pod> {
-  const from = (await store.list(kinds.Pod)).resourceVersion;
-  const now = await store.get<Pod>(key);
-  if (now && wanted(now)) return now;
-  for await (const { object } of store.watch<Pod>(kinds.Pod, {}, { from })) if (wanted(object)) return object;
-  throw new Error('the watch ended');
-}
-
-async function removed(): Promise<void> {
-  const from = (await store.list(kinds.Pod)).resourceVersion;
-  await store.delete(key);
-  if (!(await store.get(key))) return;
-  for await (const { type } of store.watch<Pod>(kinds.Pod, {}, { from })) if (type === 'DELETED') return;
-}
-
-const phaseIs = (phase: string) => (pod: Pod) => pod.status?.phase === phase;
-const isReady = (pod: Pod) =>
-  pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
-
-async function logOf(container: string): Promise<string> {
-  let text = '';
-  for await (const part of node.access.logs({ namespace: 'n', pod: 'p', container })) text += part;
-  return text;
-}
-
-async function events(wanted: string): Promise<string[]> {
-  const from = (await store.list(kinds.Event)).resourceVersion;
-  const reasons = async () =>
-    (await store.list<Event>(kinds.Event)).items.map(({ reason, message }) => `${reason}: ${message}`);
-  const found = await reasons();
-  if (found.some((text) => text.startsWith(wanted))) return found;
-  for await (const { object } of store.watch<Event>(kinds.Event, {}, { from }))
-    if (`${object.reason}: ${object.message}`.startsWith(wanted)) break;
-  return reasons();
-}
+afterEach(() => world[Symbol.asyncDispose]());
 
 describe.each([['process'], [undefined]] as const)('pods of the driver %s', (driver) => {
   it('runs init containers in order, a sidecar beside them, then the containers', async () => {
-    await start(driver);
+    await world.start(driver);
     const mounts = [{ name: 'shared', mountPath: '/shared' }];
-    const pod = await run(
+    const pod = await world.run(
       {
         volumes: [{ name: 'shared', emptyDir: {} }],
         initContainers: [
@@ -122,8 +32,8 @@ describe.each([['process'], [undefined]] as const)('pods of the driver %s', (dri
       },
       phaseIs('Succeeded'),
     );
-    expect(await logOf('main')).toBe('one\ntwo\n');
-    expect(await logOf('side')).toBe('bye\n');
+    expect(await world.logOf('main')).toBe('one\ntwo\n');
+    expect(await world.logOf('side')).toBe('bye\n');
     expect(pod.status?.initContainerStatuses?.map(({ state }) => state?.terminated?.exitCode)).toEqual([
       0, 0, 0,
     ]);
@@ -134,8 +44,8 @@ describe.each([['process'], [undefined]] as const)('pods of the driver %s', (dri
   });
 
   it('fails where an init container fails and may not run again', async () => {
-    await start(driver);
-    const pod = await run(
+    await world.start(driver);
+    const pod = await world.run(
       { initContainers: [sh('bad', 'echo sorry; exit 3')], containers: [sh('main', 'true')] },
       phaseIs('Failed'),
     );
@@ -148,8 +58,8 @@ describe.each([['process'], [undefined]] as const)('pods of the driver %s', (dri
   });
 
   it('gives variables and files from Secrets, ConfigMaps and the pod itself, once they are there', async () => {
-    await start(driver);
-    const running = run(
+    await world.start(driver);
+    const running = world.run(
       {
         serviceAccountName: 'builder',
         volumes: [
@@ -189,21 +99,21 @@ describe.each([['process'], [undefined]] as const)('pods of the driver %s', (dri
       },
       phaseIs('Succeeded'),
     );
-    await events('FailedMount: configmap "c" not found');
-    await store.create<ConfigMap>({
+    await world.events('FailedMount: configmap "c" not found');
+    await world.store.create<ConfigMap>({
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: { name: 'c', namespace: 'n' },
       data: { a: 'aa' },
     });
-    await store.create<Secret>({
+    await world.store.create<Secret>({
       apiVersion: 'v1',
       kind: 'Secret',
       metadata: { name: 's', namespace: 'n' },
       data: { b: Buffer.from('bbbb').toString('base64') },
     });
     await running;
-    expect((await logOf('c')).split('\n')).toEqual([
+    expect((await world.logOf('c')).split('\n')).toEqual([
       'aa *** p builder 64',
       '600 deep/a',
       '440 b',
@@ -213,8 +123,8 @@ describe.each([['process'], [undefined]] as const)('pods of the driver %s', (dri
   });
 
   it('tells what it does by events, and starts again what fails, later each time', async () => {
-    await start(driver);
-    const pod = await run(
+    await world.start(driver);
+    const pod = await world.run(
       { restartPolicy: 'Always', containers: [sh('c', 'echo failing; exit 1')] },
       (found) => found.status?.containerStatuses?.[0]?.state?.waiting?.reason === 'CrashLoopBackOff',
     );
@@ -227,17 +137,14 @@ describe.each([['process'], [undefined]] as const)('pods of the driver %s', (dri
       },
       lastState: { terminated: { exitCode: 1, reason: 'Error' } },
     });
-    expect((await events('BackOff')).map((text) => text.split(':')[0])).toEqual(
+    expect((await world.events('BackOff')).map((text) => text.split(':')[0])).toEqual(
       expect.arrayContaining(['Scheduled', 'Pulled', 'Created', 'Started', 'BackOff']),
     );
-    let previous = '';
-    for await (const part of node.access.logs({ namespace: 'n', pod: 'p', container: 'c', previous: true }))
-      previous += part;
-    expect(previous).toBe('failing\n');
+    expect(await world.logOf('c', true)).toBe('failing\n');
   });
 
   it('is ready by its probes and restarts what is no longer alive', async () => {
-    await start(driver);
+    await world.start(driver);
     let healthy = true;
     const server = createServer((request, response) => {
       response.writeHead(request.url === '/ready' || healthy ? 200 : 500).end();
@@ -245,7 +152,7 @@ describe.each([['process'], [undefined]] as const)('pods of the driver %s', (dri
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     try {
-      const pod = await run(
+      const pod = await world.run(
         {
           restartPolicy: 'Always',
           containers: [
@@ -264,8 +171,8 @@ describe.each([['process'], [undefined]] as const)('pods of the driver %s', (dri
       );
       expect(pod.status).toMatchObject({ phase: 'Running', qosClass: 'BestEffort' });
       healthy = false;
-      await until((found) => (found.status?.containerStatuses?.[0]?.restartCount ?? 0) > 0);
-      const texts = await events('Killing');
+      await world.until((found) => (found.status?.containerStatuses?.[0]?.restartCount ?? 0) > 0);
+      const texts = await world.events('Killing');
       expect(texts).toContain('Killing: Container c failed liveness probe, will be restarted');
       expect(texts).toContain('Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500');
     } finally {
@@ -273,102 +180,35 @@ describe.each([['process'], [undefined]] as const)('pods of the driver %s', (dri
     }
   });
 
-  it('runs hooks, and a deleted pod ends before its object goes', async () => {
-    await start(driver);
-    await store.create({
-      apiVersion: 'v1',
-      kind: 'PersistentVolumeClaim',
-      metadata: { name: 'data', namespace: 'n' },
-      spec: {},
-    });
-    await run(
-      {
-        volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }],
-        containers: [
-          sh('c', 'trap "echo term >> /data/log; exit" TERM; sleep 600 & wait', {
-            volumeMounts: [{ name: 'data', mountPath: '/data' }],
-            lifecycle: {
-              postStart: { exec: { command: ['sh', '-c', 'echo start > /data/log'] } },
-              preStop: { exec: { command: ['sh', '-c', 'echo stop >> /data/log'] } },
-            },
-          }),
-        ],
-      },
-      isReady,
-    );
-    await removed();
-    expect(await readFile(join(home, 'volumes/claims/n/data/log'), 'utf8')).toBe('start\nstop\nterm\n');
-    expect(await events('Killing')).toContain('Killing: Stopping container c');
-  });
-
-  it('ends a pod at once where its deletion says so, though it was given time before', async () => {
-    await start(driver);
-    await run(
-      {
-        terminationGracePeriodSeconds: 1000,
-        containers: [sh('main', 'trap "" TERM; while :; do sleep 1; done')],
-      },
-      phaseIs('Running'),
-    );
-    await store.delete(key);
-    const from = (await store.list(kinds.Pod)).resourceVersion;
-    await store.delete(key, { gracePeriodSeconds: 0 });
-    for await (const { type } of store.watch<Pod>(kinds.Pod, {}, { from })) if (type === 'DELETED') break;
-    expect(await store.get(key)).toBeUndefined();
-  });
-
-  it('ends a pod at its deadline', async () => {
-    await start(driver);
-    const pod = await run(
-      { activeDeadlineSeconds: 0.2, containers: [sh('c', 'trap exit TERM; sleep 600 & wait')] },
-      phaseIs('Failed'),
-    );
-    expect(pod.status?.reason).toBe('DeadlineExceeded');
-  });
-
   it('waits for an image it cannot have', async () => {
-    await start(driver);
+    await world.start(driver);
     const waiting = (found: Pod) => found.status?.containerStatuses?.[0]?.state?.waiting?.reason;
-    const pod = await run(
+    const pod = await world.run(
       { containers: [{ name: 'c', image: 'registry.example/x:1' }] },
       (found) => waiting(found) === 'ImagePullBackOff',
     );
     expect(pod.status?.phase).toBe('Pending');
-    expect(await events('Failed')).toContain(
+    expect(await world.events('Failed')).toContain(
       'Failed: Failed to pull image "registry.example/x:1": no such image',
     );
-    await removed();
-  });
-
-  it('takes up again what ran when the platform ended', async () => {
-    await start(driver);
-    await run(
-      { restartPolicy: 'Always', containers: [sh('c', 'trap exit TERM; sleep 600 & wait')] },
-      isReady,
-    );
-    await node[Symbol.asyncDispose]();
-    await start(driver);
-    const pod = await until(
-      (found) => isReady(found) && found.status?.containerStatuses?.[0]?.restartCount === 1,
-    );
-    expect(pod.status?.containerStatuses?.[0]?.lastState?.terminated?.reason).toBe('ContainerStatusUnknown');
+    await world.removed();
   });
 });
 
 it('shows an image as its own, writes over it in a layer, and runs as its user', async () => {
-  await start();
+  await world.start();
   const script = [
     'id -u; id -g; pwd; echo $FROM',
     'echo changed > /srv/file && cat /srv/file && echo 1 > /dev/stdout',
     'cat /var/run/secrets/kubernetes.io/serviceaccount/namespace; echo',
     'cat /proc/self/status | grep CapEff; echo why > /dev/termination-log; exit 3',
   ];
-  const pod = await run(
+  const pod = await world.run(
     { containers: [{ name: 'c', image: 'own/image', command: ['/bin/sh', '-c', script.join('; ')] }] },
     phaseIs('Failed'),
   );
   const message = pod.status?.containerStatuses?.[0]?.state?.terminated;
-  expect((await logOf('c')).split('\n')).toEqual([
+  expect((await world.logOf('c')).split('\n')).toEqual([
     '1234',
     '5678',
     '/srv',
@@ -380,20 +220,20 @@ it('shows an image as its own, writes over it in a layer, and runs as its user',
     '',
   ]);
   expect(message).toMatchObject({ exitCode: 3, message: 'why\n' });
-  expect(await readFile(join(home, 'image/srv/file'), 'utf8')).toBe('original\n');
+  expect(await readFile(join(world.home, 'image/srv/file'), 'utf8')).toBe('original\n');
   expect(await readdir('/run/secrets').catch(() => [])).not.toContain('kubernetes.io');
 });
 
 it('keeps a pod that must run in a container waiting where there is no engine', async () => {
-  vi.stubEnv('DOCKER_HOST', `unix://${join(home, 'none.sock')}`);
-  await start();
-  await store.create<Pod>({
+  vi.stubEnv('DOCKER_HOST', `unix://${join(world.home, 'none.sock')}`);
+  await world.start();
+  await world.store.create<Pod>({
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: 'p', namespace: 'n', labels: { 'tagboat.dev/untrusted': 'true' } },
     spec: { containers: [sh('c', 'true')] },
   });
-  const pod = await until((found) => found.status?.message !== undefined);
+  const pod = await world.until((found) => found.status?.message !== undefined);
   expect(pod.status).toMatchObject({
     phase: 'Pending',
     message: expect.stringContaining('there is no container engine'),
@@ -402,8 +242,8 @@ it('keeps a pod that must run in a container waiting where there is no engine', 
 });
 
 it('describes this machine', async () => {
-  await start('process');
-  const { items } = await store.list(kinds.Node);
+  await world.start('process');
+  const { items } = await world.store.list(kinds.Node);
   expect(items[0]?.status).toMatchObject({
     capacity: { pods: '1000' },
     nodeInfo: { operatingSystem: process.platform },

@@ -1,30 +1,21 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Container, type PodStep, type PodSteps, podStepsAnnotation } from '@tagboat/api';
+import type { Container, PodStep } from '@tagboat/api';
 import { delay, describeError, isReason, TagboatError, timestamp } from '@tagboat/base';
 import { BackOff } from './back-off.ts';
 import { lastWords } from './last-words.ts';
-import { maskedValues } from './masked-values.ts';
 import { PodWorker, type StartedContainer } from './pod-worker.ts';
+import { type PreparedTask, planOf, prepareTask } from './prepare-task.ts';
+import { readySidecars, readyStep, type TaskStep } from './ready-container.ts';
 import { cpuOfPod } from './slots.ts';
-import { type Credentials, readCredentials } from './step-credentials.ts';
-import { makeDirectories, type TektonDirectories } from './step-directories.ts';
 import { type StepEnd, terminatedStep } from './step-end.ts';
 import { StepFiles } from './step-files.ts';
 import { openStepOutput, type StepOutput } from './step-output.ts';
 import { StepReuseCache } from './step-reuse.ts';
 import { sidecarReady } from './step-sidecars.ts';
-import { EarlierSteps, readValues, type StepValues, tektonLimit } from './step-values.ts';
+import { largeResultsCondition, readValues, type StepValues } from './step-values.ts';
 import { whenStepRuns } from './step-when.ts';
 import { PodVolumes } from './volumes.ts';
-
-interface Prepared {
-  readonly plan: PodSteps;
-  readonly containers: ReadonlyMap<string, Container>;
-  readonly directories: TektonDirectories;
-  readonly earlier: EarlierSteps;
-  readonly credentials: Credentials | undefined;
-}
 
 const nothing: StepValues = { results: [], large: [] };
 
@@ -32,7 +23,6 @@ const nothing: StepValues = { results: [], large: [] };
 export class StepPodWorker extends PodWorker {
   readonly #large = new Map<string, number>();
   readonly #files = new StepFiles(this.context, this.pod, this.volumes);
-  #pullTime = 0;
 
   protected async run(): Promise<void> {
     const { slots } = this.context;
@@ -44,47 +34,14 @@ export class StepPodWorker extends PodWorker {
       });
     const release = await slots.take(this.stopping.signal, cpu);
     try {
-      await this.#runTask(await this.#prepare());
+      const { context, pod, volumes } = this;
+      await this.#runTask(await prepareTask({ context, pod, volumes }, this.#files));
     } finally {
       release();
     }
   }
 
-  async #prepare(): Promise<Prepared> {
-    const { context, pod } = this;
-    const plan = JSON.parse(
-      pod.metadata.annotations?.[podStepsAnnotation] ?? '{"steps":[],"results":[]}',
-    ) as PodSteps;
-    this.#pullTime = plan.imagePullMilliseconds ?? 0;
-    const containers = new Map((pod.spec?.containers ?? []).map((container) => [container.name, container]));
-    await this.volumes.prepare(pod);
-    const own = context.layout.pod(pod.metadata.uid ?? '');
-    await this.#files.prepare();
-    const names = plan.credentials ?? [];
-    const credentials = names.length > 0 ? await readCredentials(context.store, pod, names) : undefined;
-    this.volumes.secrets.push(...(credentials?.secrets ?? []), ...(await maskedValues(context.store, pod)));
-    const first = containers.get(plan.steps[0]?.container ?? '');
-    const mounts = first ? await this.volumes.mounts(first) : [];
-    const behind = (path: string) => PodVolumes.hostPath(mounts, path) ?? join(own, path);
-    if (!this.volumes.has('tekton-creds')) this.volumes.addDirectory('tekton-creds', join(own, 'creds'));
-    const directories = await makeDirectories(plan.steps, {
-      results: behind('/tekton/results'),
-      artifacts: behind('/tekton/artifacts'),
-      steps: behind('/tekton/steps'),
-      run: behind('/tekton/run'),
-      creds: this.volumes.directory('tekton-creds'),
-      isolated: context.driver.isolatesFiles,
-    });
-    return {
-      plan,
-      containers,
-      directories,
-      credentials,
-      earlier: new EarlierSteps(directories, context.layout.results),
-    };
-  }
-
-  async #runTask(prepared: Prepared): Promise<void> {
+  async #runTask(prepared: PreparedTask): Promise<void> {
     const { plan } = prepared;
     const reuse = await StepReuseCache.open(this.context.layout, plan, {
       hostPath: (path) => this.#hostPath(prepared, path),
@@ -104,11 +61,13 @@ export class StepPodWorker extends PodWorker {
       ...(failure === undefined
         ? { phase: 'Succeeded' as const }
         : { phase: 'Failed' as const, ...(failure ? { message: failure } : {}) }),
-      ...this.#conditions(),
+      ...(this.#large.size > 0
+        ? { conditions: [largeResultsCondition(this.#large, timestamp(this.context.clock))] }
+        : {}),
     });
   }
 
-  async #runSteps(prepared: Prepared): Promise<string | undefined> {
+  async #runSteps(prepared: PreparedTask): Promise<string | undefined> {
     const { plan, containers } = prepared;
     for (const { container } of plan.steps)
       this.setState(containers.get(container)!, { waiting: { reason: 'PodInitializing' } });
@@ -130,10 +89,7 @@ export class StepPodWorker extends PodWorker {
   }
 
   /** Runs one step. @returns why the task must stop, or undefined to go on */
-  async #step(
-    prepared: Prepared,
-    { container, step, index }: { container: Container; step: PodStep; index: number },
-  ): Promise<string | undefined> {
+  async #step(prepared: PreparedTask, { container, step, index }: TaskStep): Promise<string | undefined> {
     const { earlier, directories } = prepared;
     const exitCode = (code: number) => writeFile(join(directories.status(step), 'exitCode'), String(code));
     if (!(await whenStepRuns(step.when, earlier))) {
@@ -145,7 +101,7 @@ export class StepPodWorker extends PodWorker {
       );
       return undefined;
     }
-    const ready = await this.#containerFor(prepared, { container, step, index });
+    const ready = await readyStep(prepared, this.#files, { container, step, index });
     const output = await openStepOutput(step, (path) => this.#hostPath(prepared, path, container));
     const { started, end, began, ended } = await this.#toItsEnd(ready, step, output);
     const { values, problem } = await this.#values(prepared, step);
@@ -163,33 +119,6 @@ export class StepPodWorker extends PodWorker {
     return end.reason === 'TimeoutExceeded' ? 'the step timed out' : words;
   }
 
-  /** The container of a step with the values of earlier steps in it, its script placed, its home made. */
-  async #containerFor(
-    { earlier, credentials }: Prepared,
-    { container, step, index }: { container: Container; step: PodStep; index: number },
-  ): Promise<Container> {
-    const env = await Promise.all(
-      (container.env ?? []).map(async (item) =>
-        item.value === undefined ? item : { ...item, value: await earlier.text(item.value) },
-      ),
-    );
-    const script = step.script === undefined ? undefined : `script-${index}`;
-    if (script) await this.#files.place(script, await earlier.text(step.script!));
-    const command = script ? [`/tekton/scripts/${script}`] : await earlier.words(container.command ?? []);
-    const ready = await this.#files.withHome({
-      ...container,
-      command,
-      args: await earlier.words(container.args ?? []),
-      env,
-      volumeMounts: [
-        ...(container.volumeMounts ?? []),
-        { name: 'tekton-internal-scripts', mountPath: '/tekton/scripts', readOnly: true },
-      ],
-    });
-    if (credentials) await this.#files.giveCredentials(ready, credentials, index);
-    return ready;
-  }
-
   async #toItsEnd(container: Container, step: PodStep, output: StepOutput) {
     try {
       const began = this.context.clock.now();
@@ -205,6 +134,7 @@ export class StepPodWorker extends PodWorker {
   /** Starts a step; an image that cannot be had is tried again for as long as the platform's settings say. */
   async #start(container: Container, output: StepOutput): Promise<StartedContainer> {
     const { clock } = this.context;
+    const pullTime = planOf(this.pod).imagePullMilliseconds ?? 0;
     const began = clock.monotonic();
     const pulls = new BackOff();
     for (;;)
@@ -218,7 +148,7 @@ export class StepPodWorker extends PodWorker {
         });
       } catch (error) {
         const wait = pulls.next(0);
-        const left = this.#pullTime - (clock.monotonic() - began);
+        const left = pullTime - (clock.monotonic() - began);
         if (!isReason(error, 'ImagePullFailed') || left <= 0) throw error;
         this.setState(container, { waiting: { reason: 'ImagePullBackOff', message: describeError(error) } });
         await this.report({ phase: 'Pending' });
@@ -226,25 +156,10 @@ export class StepPodWorker extends PodWorker {
       }
   }
 
-  async #startSidecars({ plan, containers, earlier }: Prepared): Promise<StartedContainer[]> {
-    const steps = new Set(plan.steps.map(({ container }) => container));
-    const scripts = new Map((plan.sidecars ?? []).map(({ container, script }) => [container, script]));
-    const sidecars = [...containers.values()].filter(({ name }) => !steps.has(name));
+  async #startSidecars(prepared: PreparedTask): Promise<StartedContainer[]> {
+    const sidecars = await readySidecars(prepared, this.#files);
     const started: StartedContainer[] = [];
-    for (const [index, sidecar] of sidecars.entries()) {
-      const script = scripts.get(sidecar.name);
-      if (script !== undefined)
-        await this.#files.place(`sidecar-script-${index}`, await earlier.text(script));
-      const mounted = await this.#files.withHome({
-        ...sidecar,
-        ...(script === undefined ? {} : { command: [`/tekton/scripts/sidecar-script-${index}`] }),
-        volumeMounts: [
-          ...(sidecar.volumeMounts ?? []),
-          { name: 'tekton-internal-scripts', mountPath: '/tekton/scripts', readOnly: true },
-        ],
-      });
-      started.push(await this.#startSidecar(mounted));
-    }
+    for (const sidecar of sidecars) started.push(await this.#startSidecar(sidecar));
     const { clock } = this.context;
     const { signal } = this.stopping;
     const waits = sidecars.map((sidecar, index) =>
@@ -294,7 +209,7 @@ export class StepPodWorker extends PodWorker {
   }
 
   async #values(
-    { directories, plan }: Prepared,
+    { directories, plan }: PreparedTask,
     step: PodStep,
   ): Promise<{ values: StepValues; problem?: TagboatError }> {
     try {
@@ -328,7 +243,7 @@ export class StepPodWorker extends PodWorker {
   }
 
   /** A task whose work was done before: its steps did not run, its results are those of then. */
-  async #reused({ plan, containers, directories }: Prepared, key: string): Promise<void> {
+  async #reused({ plan, containers, directories }: PreparedTask, key: string): Promise<void> {
     const startedAt = timestamp(this.context.clock);
     for (const [index, step] of plan.steps.entries()) {
       const last = index === plan.steps.length - 1;
@@ -351,26 +266,9 @@ export class StepPodWorker extends PodWorker {
     });
   }
 
-  #conditions() {
-    if (this.#large.size === 0) return {};
-    const sizes = [...this.#large].map(([name, size]) => `${name} has ${size} bytes`).join(', ');
-    const message = `a cluster would refuse results of more than ${tektonLimit} bytes: ${sizes}`;
-    return {
-      conditions: [
-        {
-          type: 'ResultsLargerThanTekton',
-          status: 'True' as const,
-          reason: 'ResultLargerThanAllowedLimit',
-          message,
-          lastTransitionTime: timestamp(this.context.clock),
-        },
-      ],
-    };
-  }
-
   /** Where the host has a path that the steps see; undefined where it belongs to no volume. */
   async #hostPath(
-    { plan, containers }: Prepared,
+    { plan, containers }: PreparedTask,
     path: string,
     container?: Container,
   ): Promise<string | undefined> {

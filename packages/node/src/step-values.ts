@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { PodStep, RunResult } from '@tagboat/api';
+import type { Condition, PodStep, RunResult } from '@tagboat/api';
 import { TagboatError } from '@tagboat/base';
 import { readStepFile } from './inside.ts';
 import { keepLargeResult, readLargeResult } from './large-results.ts';
@@ -9,7 +9,7 @@ import type { TektonDirectories } from './step-directories.ts';
 const largestResult = 16 * 2 ** 20;
 const largestArtifacts = 2 ** 20;
 /** What Tekton allows of one result (`results-from: sidecar-logs`, `max-result-size`). */
-export const tektonLimit = 4096;
+const tektonLimit = 4096;
 
 export interface StepValues {
   readonly results: readonly RunResult[];
@@ -54,6 +54,18 @@ export async function readValues(sources: ValueSources): Promise<StepValues> {
     if (bytes) results.push({ key: 'provenance.json', value: checkedArtifacts(bytes), type });
   }
   return { results, large };
+}
+
+/** Tells of results that a cluster would refuse: their sizes in bytes, by name. */
+export function largeResultsCondition(large: ReadonlyMap<string, number>, now: string): Condition {
+  const sizes = [...large].map(([name, size]) => `${name} has ${size} bytes`).join(', ');
+  return {
+    type: 'ResultsLargerThanTekton',
+    status: 'True',
+    reason: 'ResultLargerThanAllowedLimit',
+    message: `a cluster would refuse results of more than ${tektonLimit} bytes: ${sizes}`,
+    lastTransitionTime: now,
+  };
 }
 
 function checkedArtifacts(bytes: Buffer): string {
