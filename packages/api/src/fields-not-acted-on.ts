@@ -58,6 +58,10 @@ export function podFieldsNotActedOn(spec: PodSpec, prefix = 'spec.'): string[] {
 // biome-ignore lint/suspicious/noExplicitAny: specs of many kinds, whose fields may be anything before they are validated
 type Any = any;
 
+/** Names under which all models and workbenches are reached, which no rule takes over. */
+export const isOwnHost = (host: unknown): boolean =>
+  ['localhost', '127.0.0.1', '[::1]'].includes(String(host).toLowerCase());
+
 const byKind: Readonly<Record<string, (spec: Any) => string[]>> = {
   'v1/Node': (spec) => named(spec, ['unschedulable', 'taints'], 'spec.'),
   'v1/Service': (spec) => [
@@ -75,9 +79,17 @@ const byKind: Readonly<Record<string, (spec: Any) => string[]>> = {
       'spec.',
     ),
   ],
-  'networking.k8s.io/v1/Ingress': (spec) => named(spec, ['tls'], 'spec.'),
+  'networking.k8s.io/v1/Ingress': (spec) => [
+    ...named(spec, ['tls'], 'spec.'),
+    ...[spec.rules ?? []]
+      .flat()
+      .flatMap((rule: Any, index: number) =>
+        isOwnHost(rule?.host) ? [`spec.rules[${index}].host (${rule.host} is this machine)`] : [],
+      ),
+  ],
   'route.openshift.io/v1/Route': (spec) => [
     ...named(spec, ['tls', 'alternateBackends'], 'spec.'),
+    ...(isOwnHost(spec.host) ? [`spec.host (${spec.host} is this machine)`] : []),
     ...(spec.wildcardPolicy && spec.wildcardPolicy !== 'None' ? ['spec.wildcardPolicy'] : []),
   ],
   'v1/PersistentVolumeClaim': (spec) => [

@@ -1,4 +1,4 @@
-import type { Ingress, IngressBackend, Route } from '@tagboat/api';
+import { type Ingress, type IngressBackend, isOwnHost, type Route } from '@tagboat/api';
 
 /** A way in from a host name and path to a Service. */
 export interface HostRule {
@@ -72,6 +72,7 @@ const rank = (host: string | undefined) => (host === undefined ? 0 : host.starts
 
 function matchesHost(wanted: string | undefined, host: string): boolean {
   if (wanted === undefined) return true;
+  if (isOwnHost(host)) return false;
   return wanted.startsWith('*.') ? host.slice(host.indexOf('.')) === wanted.slice(1) : host === wanted;
 }
 

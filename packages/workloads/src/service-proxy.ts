@@ -4,6 +4,7 @@ import type { Address, ListenerPort } from './service-ports.ts';
 
 interface Listener {
   readonly server: Server;
+  readonly service: string;
   readonly sockets: Set<Socket>;
   backends: readonly Address[];
   turn: number;
@@ -11,10 +12,14 @@ interface Listener {
 
 const idOf = ({ host, port }: Address) => `${host}:${port}`;
 
+/** Where Services may be: any other address could be another program's, or one that other machines reach. */
+const mayBeThere = ({ host, port }: Address) =>
+  /^127\.(19[2-9]|2[0-4]\d|25[0-5])\.\d{1,3}\.\d{1,3}$/.test(host) ||
+  (host === '127.0.0.1' && port >= 30_000 && port <= 32_767);
+
 /** Passes TCP connections to Services on to their pods, in turn. A Service with no ready pod refuses them. */
 export class ServiceProxy implements AsyncDisposable {
   readonly #listeners = new Map<string, Listener>();
-  readonly #services = new Map<string, ReadonlySet<string>>();
   /** Other systems than Linux have one loopback address. */
   readonly #anyLoopback = process.platform === 'linux';
 
@@ -22,18 +27,13 @@ export class ServiceProxy implements AsyncDisposable {
   async set(service: string, wanted: readonly ListenerPort[]): Promise<string[]> {
     const ports = wanted.filter(({ host }) => this.#anyLoopback || host === '127.0.0.1');
     const ids = new Set(ports.map(idOf));
-    for (const id of this.#services.get(service) ?? []) if (!ids.has(id)) await this.#close(id);
+    for (const [id, listener] of [...this.#listeners])
+      if (listener.service === service && !ids.has(id)) await this.#close(id);
     const problems: string[] = [];
     for (const port of ports) {
-      const listener = this.#listeners.get(idOf(port));
-      if (listener) listener.backends = port.backends;
-      else {
-        const problem = await this.#listen(port);
-        if (problem) problems.push(problem);
-      }
+      const problem = await this.#put(service, port);
+      if (problem) problems.push(problem);
     }
-    if (ids.size > 0) this.#services.set(service, ids);
-    else this.#services.delete(service);
     return problems;
   }
 
@@ -41,18 +41,31 @@ export class ServiceProxy implements AsyncDisposable {
     await Promise.all([...this.#listeners.keys()].map((id) => this.#close(id)));
   }
 
-  async #listen(port: ListenerPort): Promise<string | undefined> {
+  async #put(service: string, port: ListenerPort): Promise<string | undefined> {
+    const id = idOf(port);
+    if (!mayBeThere(port))
+      return `cannot listen on ${id}: ${port.host} is no address of Services (127.192.0.0/10), and node ports are 30000 to 32767`;
+    const listener = this.#listeners.get(id);
+    if (!listener) return this.#listen(service, port);
+    if (listener.service !== service) return `cannot listen on ${id}: ${id} is that of ${listener.service}`;
+    listener.backends = port.backends;
+    return undefined;
+  }
+
+  async #listen(service: string, port: ListenerPort): Promise<string | undefined> {
     const sockets = new Set<Socket>();
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
       this.#pass(listener, socket),
     );
-    const listener: Listener = { server, sockets, backends: port.backends, turn: 0 };
+    const listener: Listener = { server, service, sockets, backends: port.backends, turn: 0 };
     try {
       server.listen(port.port, port.host);
       await once(server, 'listening');
     } catch (error) {
       return `cannot listen on ${idOf(port)}: ${(error as Error).message}`;
     }
+    // A connection that could not be taken, such as for want of file descriptors, is the client's to make again.
+    server.on('error', () => undefined);
     this.#listeners.set(idOf(port), listener);
     return undefined;
   }

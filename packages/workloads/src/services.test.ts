@@ -16,6 +16,8 @@ import { mutateStatus, ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { matchRule } from './host-routes.ts';
 import { createWorkloadControllers, Gateway, RouteTable } from './index.ts';
+import { listenerPorts } from './service-ports.ts';
+import { ServiceProxy } from './service-proxy.ts';
 
 let store: ObjectStore;
 let running: AsyncDisposable[];
@@ -107,6 +109,30 @@ describe('Service', () => {
       server.close();
     },
   );
+
+  it("listens on Services' own addresses alone, and for one Service each", async () => {
+    await using proxy = new ServiceProxy();
+    const ports = [{ name: 'http', port: 8080 }];
+    const of = (clusterIP: string, nodePort?: number) => ({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 's', namespace: 'n' },
+      spec: { clusterIP, ports: [{ ...ports[0]!, ...(nodePort ? { nodePort } : {}) }] },
+    });
+    for (const address of ['0.0.0.0', '127.0.0.1', '192.168.1.1', '127.64.0.1', '::', 'localhost'])
+      expect(await proxy.set('n/s', listenerPorts(of(address), []))).toEqual([
+        expect.stringContaining(`${address} is no address of Services`),
+      ]);
+    expect(await proxy.set('n/s', listenerPorts(of('127.192.7.7'), []))).toEqual([]);
+    expect(await proxy.set('other/s', listenerPorts(of('127.192.7.7'), []))).toEqual([
+      expect.stringContaining('127.192.7.7:8080 is that of n/s'),
+    ]);
+    // Whoever could not have it does not take it away either.
+    await proxy.set('other/s', []);
+    const socket = connect({ host: '127.192.7.7', port: 8080 });
+    const refused = await new Promise<NodeJS.ErrnoException>((resolve) => socket.on('error', resolve));
+    expect(refused.code).toBe('ECONNRESET');
+  });
 
   it('lists pods that are not ready apart', async () => {
     await service('web', 1);
@@ -212,6 +238,27 @@ describe('Ingress and Route', () => {
     expect(found('a.example.com', '/x/yz')).toBe('host');
     expect(found('b.example.com', '/')).toBe('wild');
     expect(found('b.c.example.com', '/')).toBe('any');
+  });
+
+  it("cannot take over this machine's own names, which workbenches and all models are reached by", () => {
+    const rule = (service: string, host: string | undefined) => ({
+      host,
+      path: '/',
+      exact: false,
+      namespace: 'n',
+      service,
+      port: undefined,
+    });
+    const rules = [
+      rule('a', 'localhost'),
+      rule('b', '127.0.0.1'),
+      rule('c', '*.0.0.1'),
+      rule('d', '[::1]'),
+      rule('any', undefined),
+    ];
+    for (const host of ['localhost:8081', '127.0.0.1', '127.0.0.1:8081', 'LOCALHOST', '[::1]:8081'])
+      expect(matchRule(rules, host, '/')?.service).toBe('any');
+    expect(matchRule([rule('web', 'web.localhost')], 'web.localhost', '/')?.service).toBe('web');
   });
 });
 
