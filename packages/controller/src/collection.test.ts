@@ -77,6 +77,21 @@ test('an object with another living owner only loses the reference', async () =>
   expect(left.metadata.ownerReferences![0]!.name).toBe('two');
 });
 
+test('an object of no namespace that names an owner in one is left alone: where that is nobody says', async () => {
+  await using store = new ObjectStore();
+  const owner = await store.create(configMap('owner'));
+  await using _collector = collect(store);
+  const ownerReferences = [ownedBy(owner)];
+  await store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kept', ownerReferences } });
+  const gone = [{ ...ownedBy(owner), uid: 'of-none' }];
+  await change(
+    store,
+    (type) => type === 'DELETED',
+    () => store.create(configMap('gone', { ownerReferences: gone })),
+  );
+  expect(await store.get({ type: kinds.Namespace, namespace: '', name: 'kept' })).toBeDefined();
+});
+
 test('a namespace deletes its content, waits for finalizers, and goes', async () => {
   await using store = new ObjectStore();
   const namespace = { type: kinds.Namespace, namespace: '', name: 'demo' };

@@ -156,7 +156,7 @@ export class Controller implements AsyncDisposable {
         log.warn(`${this.name}: ${describeError(error)}`, {
           key: text,
           failures,
-          ...(error instanceof TagboatError ? {} : { stack: (error as Error).stack }),
+          ...(error instanceof TagboatError ? {} : { stack: (error as Error | undefined)?.stack }),
         });
       if (!final)
         this.#queue.addAfter(text, conflict ? 5 : Math.min(firstRetry * 2 ** (failures - 1), longestRetry));

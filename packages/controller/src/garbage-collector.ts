@@ -203,7 +203,8 @@ export class GarbageCollector implements AsyncDisposable {
 
   async #stateOf(owner: OwnerReference, namespace: string): Promise<'solid' | 'waiting' | 'gone'> {
     const type = this.#options.types.find(owner.apiVersion, owner.kind);
-    if (!type) return 'solid';
+    // An owner in a namespace of an object that is in none cannot be looked for (kubernetes, "Owners and dependents").
+    if (!type || (type.namespaced && namespace === '')) return 'solid';
     const key = { type, namespace: type.namespaced ? namespace : '', name: owner.name };
     const found = await this.#options.store.get(key);
     if (found?.metadata.uid !== owner.uid) return 'gone';
