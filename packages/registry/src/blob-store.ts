@@ -20,12 +20,21 @@ export class DistributionError extends TagboatError {
 
 export const noUpload = () => new DistributionError(404, 'BLOB_UPLOAD_UNKNOWN', 'there is no such upload');
 
+const busyUpload = () =>
+  new DistributionError(
+    409,
+    'BLOB_UPLOAD_INVALID',
+    'another request writes to this upload: wait for its end',
+  );
+
 /**
  * Blobs, manifests and tags below one directory. What is acknowledged is on disk: written under a temporary name,
  * verified against its digest, synced, renamed.
  */
 export class BlobStore {
   readonly #root: string;
+  /** Uploads that a request works on: what was held against its digest must not be written to any more. */
+  readonly #busy = new Set<string>();
 
   constructor(root: string) {
     this.#root = root;
@@ -73,19 +82,16 @@ export class BlobStore {
   }
 
   async append(id: string, data: Readable): Promise<number> {
-    const path = this.#upload(id);
-    try {
+    return this.#alone(id, async (path) => {
       // Not made where it is missing: it has been ended meanwhile.
       const file = await open(path, constants.O_WRONLY | constants.O_APPEND);
       await pipeline(data, file.createWriteStream({ flush: true }));
       return (await stat(path)).size;
-    } catch (error) {
-      throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? noUpload() : error;
-    }
+    });
   }
 
   async cancelUpload(id: string): Promise<void> {
-    await rm(this.#upload(id), { force: true });
+    await this.#alone(id, (path) => rm(path, { force: true }));
   }
 
   /** Removes what was begun and not written to since a time in milliseconds: its client will not come back. */
@@ -99,26 +105,23 @@ export class BlobStore {
 
   /** Ends an upload. @throws `DIGEST_INVALID` when its bytes are others */
   async finishUpload(repository: string, id: string, digest: Digest): Promise<void> {
-    // Under another name, so that nobody appends or ends it a second time while it is read.
-    const ending = `${this.#upload(id)}.end`;
-    await rename(this.#upload(id), ending).catch((error: NodeJS.ErrnoException) => {
-      throw error.code === 'ENOENT' ? noUpload() : error;
+    await this.#alone(id, async (upload) => {
+      const hash = createHash('sha256');
+      for await (const chunk of createReadStream(upload)) hash.update(chunk as Buffer);
+      const found = digestOf(hash);
+      if (found !== digest) {
+        await rm(upload, { force: true });
+        throw new DistributionError(
+          400,
+          'DIGEST_INVALID',
+          `expected the digest ${digest}, the upload has ${found}`,
+        );
+      }
+      const path = this.blobPath(digest);
+      await mkdir(dirname(path), { recursive: true });
+      await rename(upload, path);
+      await syncDirectory(dirname(path));
     });
-    const hash = createHash('sha256');
-    for await (const chunk of createReadStream(ending)) hash.update(chunk as Buffer);
-    const found = digestOf(hash);
-    if (found !== digest) {
-      await rm(ending, { force: true });
-      throw new DistributionError(
-        400,
-        'DIGEST_INVALID',
-        `expected the digest ${digest}, the upload has ${found}`,
-      );
-    }
-    const path = this.blobPath(digest);
-    await mkdir(dirname(path), { recursive: true });
-    await rename(ending, path);
-    await syncDirectory(dirname(path));
     await this.link(repository, digest);
   }
 
@@ -177,8 +180,22 @@ export class BlobStore {
     return names.filter((name) => /^[0-9a-f]{64}$/.test(name)).map((name) => `sha256:${name}` as Digest);
   }
 
+  /** Whether anything was ever pushed under this very name; others may begin with it. */
   exists(repository: string): boolean {
-    return existsSync(this.#repository(repository));
+    return ['_manifests', '_blobs'].some((part) => existsSync(join(this.#repository(repository), part)));
+  }
+
+  /** Works on an upload that nobody else works on. @throws `BLOB_UPLOAD_INVALID`, `BLOB_UPLOAD_UNKNOWN` */
+  async #alone<T>(id: string, work: (path: string) => Promise<T>): Promise<T> {
+    if (this.#busy.has(id)) throw busyUpload();
+    this.#busy.add(id);
+    try {
+      return await work(this.#upload(id));
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? noUpload() : error;
+    } finally {
+      this.#busy.delete(id);
+    }
   }
 
   /** The names of all repositories, sorted. */

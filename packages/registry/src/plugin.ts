@@ -348,7 +348,7 @@ function partsOf({ config, layers = [], subject }: Partial<ImageManifest>): Desc
 function parse(bytes: Uint8Array): Partial<ImageManifest> {
   try {
     const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
-    if (value !== null && typeof value === 'object') return value;
+    if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value;
   } catch {
     // Said below, in the spec's words.
   }

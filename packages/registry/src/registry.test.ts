@@ -1,6 +1,8 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { sha256, silentLogger } from '@tagboat/base';
 import { pullArtifact, pushAhead, pushArtifact, RegistryClient } from '@tagboat/oci';
 import Fastify from 'fastify';
@@ -153,6 +155,7 @@ describe('registry', () => {
     ['a config that is nothing', { config: null }],
     ['a subject without a digest', { subject: { digest: 'a\r\nb' } }],
     ['nothing at all', null],
+    ['a list for an object', []],
   ])('refuses a manifest with %s, as what it is', async (_, manifest) => {
     const put = await fetch(`${url}/v2/odd/manifests/t`, { method: 'PUT', body: JSON.stringify(manifest) });
     expect([put.status, await put.json()]).toMatchObject([400, { errors: [{ code: 'MANIFEST_INVALID' }] }]);
@@ -187,9 +190,32 @@ describe('registry', () => {
     await fetch(location, { method: 'PATCH', body: data });
     const end = () => fetch(`${location}?digest=${sha256(data)}`, { method: 'PUT' });
     const statuses = (await Promise.all([end(), end(), end()])).map(({ status }) => status);
-    expect(statuses.sort()).toEqual([201, 404, 404]);
+    expect(statuses.sort()).toEqual([201, expect.toBeOneOf([404, 409]), expect.toBeOneOf([404, 409])]);
     const blob = await fetch(`${url}/v2/a/b/blobs/${sha256(data)}`);
     expect(sha256(await blob.text())).toBe(sha256(data));
+  });
+
+  it('writes nothing more to a blob that is stored, whoever still uploads to it', async () => {
+    const store = new BlobStore(join(directory, 'blobs'));
+    const id = await store.startUpload();
+    const slow = new PassThrough();
+    const appending = store.append(id, slow);
+    slow.write('stored');
+    while ((await store.uploadSize(id)) !== 6) await setImmediate();
+    const end = () => store.finishUpload('late', id, sha256('stored'));
+    await expect(end()).rejects.toMatchObject({ code: 'BLOB_UPLOAD_INVALID', status: 409 });
+    await expect(store.append(id, Readable.from(['x']))).rejects.toMatchObject({ status: 409 });
+    await expect(store.cancelUpload(id)).rejects.toMatchObject({ status: 409 });
+    slow.end();
+    await appending;
+    await end();
+    expect(await store.hasBlob('late', sha256('stored'))).toBe(6);
+  });
+
+  it('has no repository where others only begin with its name', async () => {
+    await client.putManifest('deep/er/est', 'v1', { bytes: bytes('{}'), mediaType: 'application/json' });
+    expect((await fetch(`${url}/v2/deep/er/tags/list`)).status).toBe(404);
+    expect((await fetch(`${url}/v2/deep/er/est/tags/list`)).status).toBe(200);
   });
 
   it('forgets uploads that nobody went on with', async () => {
