@@ -18,6 +18,14 @@ class Refused(Exception):
         self.status = status
 
 
+def _path(target):
+    """Also of a target in absolute form (`http://host/path`), which servers must take (RFC 9112, 3.2.2)."""
+    path = target.split("?", 1)[0]
+    if path[:7].lower() == "http://" or path[:8].lower() == "https://":
+        return "/" + path.split("://", 1)[1].partition("/")[2]
+    return path
+
+
 class Head:
     __slots__ = ("method", "path", "headers", "keep_alive", "length", "chunked")
 
@@ -27,7 +35,7 @@ class Head:
         if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
             raise Refused(400, "expected a request line of HTTP/1.1")
         self.method = parts[0]
-        self.path = parts[1].split("?", 1)[0]
+        self.path = _path(parts[1])
         self.headers = headers = {}
         for line in lines[1:-2]:
             name, colon, value = line.partition(":")
@@ -79,20 +87,19 @@ async def read_body(reader, writer, head, most):
 
 
 async def _chunks(reader, most, too_large):
-    parts, size = [], 0
+    body = bytearray()
     while True:
         text = (await _line(reader)).split(b";")[0].strip().decode("latin-1")
         if not text or not HEX_DIGITS.issuperset(text) or len(text) > 16:
             raise Refused(400, "malformed chunk")
         length = int(text, 16)
-        size += length
-        if size > most:
+        if len(body) + length > most:
             raise too_large
         if length == 0:
             while await _line(reader):
                 pass
-            return b"".join(parts)
-        parts.append(await reader.readexactly(length))
+            return bytes(body)
+        body += await reader.readexactly(length)
         if await reader.readexactly(2) != b"\r\n":
             raise Refused(400, "malformed chunk")
 
@@ -102,6 +109,18 @@ async def _line(reader):
         return (await reader.readuntil(b"\r\n"))[:-2]
     except asyncio.LimitOverrunError:
         raise Refused(400, "malformed chunk") from None
+
+
+async def write(writer, data):
+    """@raises ConnectionError where the client does not take it within BODY_SECONDS"""
+    writer.write(data)
+    if not writer.transport.get_write_buffer_size():
+        return
+    try:
+        await asyncio.wait_for(writer.drain(), BODY_SECONDS)
+    except asyncio.TimeoutError:
+        writer.transport.abort()
+        raise ConnectionError("the client does not read") from None
 
 
 async def discard(reader, seconds, most):

@@ -19,8 +19,9 @@ class Metrics:
     def observe(self, method, route, code, seconds):
         key = (route, code)
         self.requests[key] = self.requests.get(key, 0) + 1
-        if code == 200 and method == "POST" and route in PREDICTIONS:
-            self.predictions += 1
+        if method != "POST" or route not in PREDICTIONS:
+            return  # probes and scrapes are quick, and would hide how long a prediction takes
+        self.predictions += code == 200
         self.seconds += seconds
         self.buckets[bisect_left(BUCKETS, seconds)] += 1
 
@@ -34,7 +35,7 @@ class Metrics:
         lines += [f"# HELP {name} Requests for predictions that were answered.", f"# TYPE {name} counter"]
         lines.append(f"{name}{{{label}}} {self.predictions}")
         name = "tagboat_model_request_duration_seconds"
-        lines += [f"# HELP {name} Time to answer a request.", f"# TYPE {name} histogram"]
+        lines += [f"# HELP {name} Time to answer a request for a prediction.", f"# TYPE {name} histogram"]
         total = 0
         for limit, count in zip((*BUCKETS, "+Inf"), self.buckets):
             total += count

@@ -130,6 +130,8 @@ def _load_predictor(settings):
         raise LoadError(f"{name}.load in {path} returned nothing; expected it to return the predictor")
     if not callable(getattr(predictor, "predict", None)):
         raise LoadError(f"the class {name} in {path} has no method predict(inputs)")
+    if inspect.iscoroutinefunction(predictor.predict) or inspect.isasyncgenfunction(predictor.predict):
+        raise LoadError(f"{name}.predict in {path} is async, and nothing here awaits it: expected def predict(self, inputs)")
     return PredictorModel(predictor)
 
 

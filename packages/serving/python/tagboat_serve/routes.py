@@ -34,14 +34,15 @@ class Service:
         """The route's name for metrics: one of a few, whatever a client asks for."""
         if path in ("/", "/predict", "/invocations", "/metrics", "/inputs", "/v2"):
             return path
-        if path.startswith("/v2/models/"):
-            return "/v2/models/infer" if path.endswith("/infer") else "/v2/models"
-        return "/v2/health" if path.startswith("/v2/health/") else "other"
+        parts = parts_of(path)
+        if parts and parts[0] == "models":
+            return "/v2/models/infer" if parts[-1] == "infer" else "/v2/models"
+        return "/v2/health" if parts and parts[0] == "health" else "other"
 
     def calls_model(self, method, path):
         """True where the user's code runs, which must not block the event loop."""
         if method == "POST":
-            return path in ("/predict", "/invocations") or path.endswith("/infer")
+            return path in ("/predict", "/invocations") or parts_of(path)[-1:] == ["infer"]
         return path == "/"
 
     def answer(self, method, path, body=b"", content_type=""):
@@ -54,7 +55,7 @@ class Service:
             traceback.print_exc(file=sys.stderr)
             text = f"missing {error}" if isinstance(error, KeyError) else str(error)
             return problem(400, text or type(error).__name__)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             traceback.print_exc(file=sys.stderr)
             return problem(500, f"the model failed: {type(error).__name__}: {error}")
 
@@ -70,8 +71,8 @@ class Service:
         return found
 
     def _answer(self, method, path, body, content_type):
-        if path.startswith("/v2"):
-            return self._v2(method, [unquote(part) for part in path.split("/")[2:] if part], body)
+        if path == "/v2" or path.startswith("/v2/"):
+            return self._v2(method, parts_of(path), body)
         if path in ("/predict", "/invocations"):
             return self._scoring(method, path, body, content_type)
         if path in ("/health", "/healthz", "/ping", "/readyz", "/livez", "/metrics", "/inputs", "/", "/version") and method != "GET":
@@ -99,6 +100,8 @@ class Service:
 
     def _v2(self, method, parts, body):
         settings = self.settings
+        if method != "GET" and parts[-1:] != ["infer"]:
+            return problem(405, "use GET")
         if not parts:
             return 200, JSON, encode({"name": "tagboat", "version": "0.1.0", "extensions": []})
         if parts in (["health", "live"], ["health", "ready"]):
@@ -131,8 +134,10 @@ class Service:
         answers = dict(self.model.infer(read_inputs(request)))
         wanted = request.get("outputs")
         if wanted:
-            names = [output.get("name") if isinstance(output, dict) else output for output in wanted]
-            unknown = [str(name)[:100] for name in names if name not in answers]
+            if not isinstance(wanted, list) or not all(isinstance(output, dict) for output in wanted):
+                raise BadRequest('expected "outputs" to be a list of objects with a name')
+            names = [str(output.get("name")) for output in wanted]
+            unknown = [name[:100] for name in names if name not in answers]
             if unknown:
                 raise BadRequest(f"there is no output {', '.join(unknown)}; there are {', '.join(answers)}")
             answers = {name: answers[name] for name in names}
@@ -164,6 +169,11 @@ class Service:
             forms["dataframe_split"] = {"columns": ["column"], "data": [["value"]]}
             return {**about, "one of": forms}
         return {**about, "schema": plain(model.schema), "example": plain(model.example)}
+
+
+def parts_of(path):
+    """What follows /v2, decoded; nothing elsewhere."""
+    return [unquote(part) for part in path.split("/")[2:] if part] if path.startswith("/v2/") else []
 
 
 def problem(status, message):

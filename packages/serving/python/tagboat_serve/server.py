@@ -7,12 +7,12 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from .http1 import MAX_HEAD, Refused, discard, head_of, read_body, read_head
+from .http1 import MAX_HEAD, Refused, discard, head_of, read_body, read_head, write
 from .metrics import Metrics
 from .model import LoadError, load_model
 from .recorder import load_recorder
 from .routes import Service, problem
-from .settings import Settings, SettingsError
+from .settings import Settings, SettingsError, one_line
 
 IDLE_SECONDS = 75
 # Who routes here needs a moment to see that this server is leaving: until it has been quiet for this long, it answers.
@@ -30,8 +30,7 @@ class Server:
         self.active = 0
         self.last_asked = 0.0
         self.connections = set()
-        version = settings.version.encode("latin-1", "replace").decode("latin-1")
-        lines = {"X-Model-Version": version, "X-Tagboat-Run": settings.run, "X-Tagboat-Model": settings.model_digest}
+        lines = {"X-Model-Version": one_line(settings.version), "X-Tagboat-Run": settings.run, "X-Tagboat-Model": settings.model_digest}
         self.fixed = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
 
     async def run(self):
@@ -103,8 +102,7 @@ class Server:
             answer = await self._answer(method, head, body)
             self.metrics.observe(method, self.service.route_of(head.path), answer[0], time.perf_counter() - started)
             keep = head.keep_alive and not self.service.draining
-            writer.write(head_of(answer, keep, self.fixed) + (b"" if head.method == "HEAD" else answer[2]))
-            await writer.drain()
+            await write(writer, head_of(answer, keep, self.fixed) + (b"" if head.method == "HEAD" else answer[2]))
         finally:
             self.active -= 1
         if answer[0] == 200 and method == "POST":
@@ -145,6 +143,6 @@ def main():
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    if server.active or code == 0 and server.service.model is None:
-        os._exit(code)  # a thread of the pool is in the user's code, and leaving any other way would wait for it
+    if server.active or server.service.model is None:
+        os._exit(code)  # a thread may be in the user's code, or be the user's own: leaving any other way would wait for it
     sys.exit(code)

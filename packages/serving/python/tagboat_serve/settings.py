@@ -38,8 +38,8 @@ class Settings:
             app_dir=environ.get("TAGBOAT_APP_DIR") or os.getcwd(),
             host=environ.get("HOST") or "0.0.0.0",
             port=_number(environ, "PORT", 8080, 0),
-            run=_line(environ.get("TAGBOAT_RUN", "")),
-            model_digest=_line(environ.get("TAGBOAT_MODEL_DIGEST", "")),
+            run=one_line(environ.get("TAGBOAT_RUN", "")),
+            model_digest=one_line(environ.get("TAGBOAT_MODEL_DIGEST", "")),
             reference=environ.get("TAGBOAT_REFERENCE_PROFILE", ""),
             max_body=_number(environ, "TAGBOAT_MAX_BODY", 64 * 2**20, 1),
             threads=_number(environ, "TAGBOAT_THREADS", 1, 1),
@@ -54,6 +54,6 @@ def _number(environ, name, default, least):
     return int(text)
 
 
-def _line(text):
+def one_line(text):
     """Header values are one line of latin-1."""
     return text.replace("\r", " ").replace("\n", " ").encode("latin-1", "replace").decode("latin-1")

@@ -5,6 +5,7 @@ import os
 import pickle
 
 from .features import rows_of
+from .tensors import datatype_of
 from .values import BadRequest
 
 
@@ -42,7 +43,7 @@ class SklearnModel:
         self.schema = {"type": "object", "properties": {"instances": rows}, "required": ["instances"]}
         self.example = {"instances": [[0.0] * (width or 1)]}
         self.inputs = [{"name": "input", "datatype": "FP64", "shape": [-1, int(width or -1)]}]
-        self.outputs = [{"name": "predict", "datatype": "FP64", "shape": [-1]}]
+        self.outputs = [{"name": "predict", "datatype": _predicted(estimator), "shape": [-1]}]
         if hasattr(estimator, "predict_proba"):
             self.outputs.append({"name": "predict_proba", "datatype": "FP64", "shape": [-1, -1]})
 
@@ -90,6 +91,13 @@ class SklearnModel:
             raise BadRequest(f"expected the columns {', '.join(self.names)}; missing: {', '.join(missing)}")
         places = [columns.index(name) for name in self.names]
         return [[row[place] for place in places] for row in rows]
+
+
+def _predicted(estimator):
+    """The datatype of what it predicts: one of its classes, or the number of a cluster."""
+    known = [getattr(estimator, name, None) for name in ("classes_", "labels_")]
+    found = next((array for array in known if hasattr(array, "dtype")), None)
+    return "FP64" if found is None else datatype_of(found) or "BYTES"
 
 
 class _Listener:

@@ -19,6 +19,10 @@ FLOATS = ("FP16", "FP32", "FP64", "BF16")
 DATATYPES = ("BOOL", *INTEGERS, *FLOATS, "BYTES")
 NUMPY = {"bool": "BOOL", "float16": "FP16", "float32": "FP32", "float64": "FP64"}
 NUMPY.update({name.lower(): name for name in INTEGERS})
+MOST_DIMENSIONS = 32
+LARGEST_DIMENSION = 2**40
+MOST_EMPTY = 100_000
+"""Lists that a shape with a 0 in it may ask for: there is no data that would bound them."""
 
 
 def read_inputs(request):
@@ -47,11 +51,15 @@ def _read(tensor):
     shape, datatype = tensor["shape"], tensor["datatype"]
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
         raise BadRequest(f'input "{name}": expected a shape of whole numbers, found {json.dumps(shape)[:100]}')
+    if len(shape) > MOST_DIMENSIONS or any(size > LARGEST_DIMENSION for size in shape):
+        raise BadRequest(f'input "{name}": expected at most {MOST_DIMENSIONS} dimensions, none above {LARGEST_DIMENSION}')
     flat = list(_flatten(tensor["data"]))
     if len(flat) != math.prod(shape):
         raise BadRequest(f'input "{name}": shape {shape} needs {math.prod(shape)} values, found {len(flat)}')
     _check(name, datatype, flat)
-    return name, _nest(flat, shape)
+    if 0 in shape and math.prod(shape[: shape.index(0)]) > MOST_EMPTY:
+        raise BadRequest(f'input "{name}": expected data, found a shape of none: {shape}')
+    return name, _empty(shape) if 0 in shape else _nest(flat, shape)
 
 
 def _check(name, datatype, flat):
@@ -86,10 +94,12 @@ def _flatten(data):
 
 def _nest(flat, shape):
     for size in reversed(shape[1:]):
-        flat = [flat[at : at + size] for at in range(0, len(flat), size)] if size else []
-    if 0 in shape and len(shape) > 1:
-        return [[] for _ in range(shape[0])]
+        flat = [flat[at : at + size] for at in range(0, len(flat), size)]
     return flat
+
+
+def _empty(shape):
+    return [_empty(shape[1:]) for _ in range(shape[0])]
 
 
 def from_texts(values):
@@ -105,10 +115,11 @@ def from_texts(values):
 
 def tensor_of(name, value):
     """An output tensor. A numpy array keeps its datatype; what is no array of numbers becomes BYTES, JSON where needed."""
-    known = NUMPY.get(getattr(getattr(value, "dtype", None), "name", ""))
+    known = datatype_of(value)
+    given = getattr(value, "shape", None) if known else None
     value = plain(value)
     items = value if isinstance(value, list) else [value]
-    shape = _shape(items)
+    shape = list(given) if given else _shape(items)
     flat = list(_flatten(items))
     datatype = known or (_datatype(flat) if shape else None)
     if shape and datatype:
@@ -117,6 +128,11 @@ def tensor_of(name, value):
         return {"name": name, "shape": shape, "datatype": "BYTES", "data": flat}
     texts = [item if isinstance(item, str) else json.dumps(item) for item in items]
     return {"name": name, "shape": [len(texts)], "datatype": "BYTES", "data": texts}
+
+
+def datatype_of(array):
+    """The datatype of a numpy array, or None."""
+    return NUMPY.get(getattr(getattr(array, "dtype", None), "name", ""))
 
 
 def _datatype(flat):

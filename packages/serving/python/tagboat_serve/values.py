@@ -1,16 +1,26 @@
 """JSON values of what models return."""
 
 import base64
+import dataclasses
+import inspect
 import json
 import math
+from collections.abc import Iterable, Mapping
 
 
 class BadRequest(ValueError):
     """The request cannot be answered; the message says what was expected."""
 
 
+class NotJson(Exception):
+    """What a model gave is no value that JSON can hold."""
+
+
 def plain(value):
-    """A value that JSON can hold, from numpy and pandas values, sets, tuples, bytes (base64) and dates; NaN is null."""
+    """
+    A value that JSON can hold, from numpy and pandas values, dataclasses, whatever can be listed, bytes (base64) and dates;
+    NaN is null. @raises NotJson
+    """
     if value is None or isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, float):
@@ -35,9 +45,23 @@ def _converted(value):
         return base64.b64encode(value).decode()
     if hasattr(value, "tolist"):
         return value.tolist()
+    if hasattr(value, "to_dicts"):  # of polars
+        return value.to_dicts()
     if hasattr(value, "to_dict"):
         return value.to_dict("records") if hasattr(value, "columns") else value.to_dict()
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Iterable):
+        return list(value)
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    kind = type(value)
+    has_text = kind.__str__ is not object.__str__ or kind.__repr__ is not object.__repr__
+    if not has_text or inspect.isawaitable(value) or hasattr(value, "__aiter__"):
+        raise NotJson(f"expected numbers, texts, lists and dicts of the model, found {kind.__name__}")
+    return str(value)
 
 
 def encode(value) -> bytes:

@@ -21,6 +21,10 @@ class Sum:
     def predict(self, inputs):
         if inputs == "boom":
             raise RuntimeError("broken")
+        if inputs == "stop":
+            raise KeyboardInterrupt
+        if isinstance(inputs, list) and inputs[:1] == [[]]:
+            return inputs
         return {"sum": sum(inputs) + self.bias, "nan": float("nan")}
 '''
 
@@ -87,6 +91,34 @@ class Served(unittest.TestCase):
         wrong = {"name": "x", "shape": [3], "datatype": "INT64", "data": [3, 4]}
         self.assertIn("needs 3 values", self.ask("POST", "/v2/models/m/infer", {"inputs": [wrong]})[1]["error"])
 
+    def test_a_shape_alone_cannot_ask_for_memory(self):
+        def ask(shape, data):
+            tensor = {"name": "x", "shape": shape, "datatype": "FP64", "data": data}
+            return self.ask("POST", "/v2/models/m/infer", {"inputs": [tensor]})
+
+        self.assertEqual(ask([10**12, 0], [])[0], 400)
+        self.assertEqual(ask([1] * 100, [1])[0], 400)
+        self.assertEqual(ask([10**30, 0], [])[0], 400)
+        self.assertEqual(ask([2, 0], [])[1]["outputs"][0]["shape"], [2, 0])
+
+    def test_what_the_users_code_raises_ends_no_connection(self):
+        self.assertEqual(self.ask("POST", "/predict", "stop")[0], 500)
+        self.assertEqual(self.ask("GET", "/v2/health/ready")[0], 200)
+
+    def test_a_path_means_the_same_however_it_is_written(self):
+        tensor = {"name": "x", "shape": [1], "datatype": "INT64", "data": [3]}
+        for path in ("/v2/models/m/infer/", "/v2/models/m/%69nfer", "http://localhost/v2/models/m/infer?x=y"):
+            self.assertEqual(self.ask("POST", path, {"inputs": [tensor]})[0], 200)
+        self.assertIn('route="/v2/models/infer",code="200"} 3', self.ask("GET", "/metrics")[1])
+        self.assertEqual(self.ask("GET", "/v2x/models/m")[0], 404)
+        self.assertEqual(self.ask("DELETE", "/v2/models/m")[0], 405)
+        self.assertEqual(self.ask("POST", "/v2/models/m/infer", {"inputs": [tensor], "outputs": 5})[0], 400)
+
+    def test_only_predictions_count_as_time(self):
+        self.ask("GET", "/v2/health/ready")
+        self.ask("POST", "/predict", [1])
+        self.assertIn('request_duration_seconds_count{model="m"} 1', self.ask("GET", "/metrics")[1])
+
     def test_ends_when_asked(self):
         idle = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         idle.request("GET", "/v2")
@@ -103,6 +135,24 @@ class Served(unittest.TestCase):
         _, errors = self.process.communicate(timeout=10)
         self.assertEqual(self.process.returncode, 1)
         self.assertIn("p.py has no class Nope", errors)
+
+    def test_refuses_a_predictor_that_nobody_would_await(self):
+        with open(os.path.join(self.directory.name, "p.py"), "w") as file:
+            file.write("class Later:\n    async def predict(self, inputs):\n        return 1\n")
+        self.process.kill()
+        self.process.communicate()
+        self.start({"TAGBOAT_PREDICTOR": "p.py:Later"})
+        _, errors = self.process.communicate(timeout=10)
+        self.assertIn("Later.predict in p.py is async", errors)
+
+    def test_a_thread_of_a_model_that_cannot_be_loaded_holds_nothing_up(self):
+        with open(os.path.join(self.directory.name, "p.py"), "w") as file:
+            file.write("import threading\nthreading.Thread(target=threading.Event().wait).start()\n")
+        self.process.kill()
+        self.process.communicate()
+        self.start({})
+        self.process.communicate(timeout=10)
+        self.assertEqual(self.process.returncode, 1)
 
 
 if __name__ == "__main__":
