@@ -23,8 +23,6 @@ class Sum:
             raise RuntimeError("broken")
         if inputs == "stop":
             raise KeyboardInterrupt
-        if isinstance(inputs, list) and inputs[:1] == [[]]:
-            return inputs
         return {"sum": sum(inputs) + self.bias, "nan": float("nan")}
 '''
 
@@ -99,7 +97,6 @@ class Served(unittest.TestCase):
         self.assertEqual(ask([10**12, 0], [])[0], 400)
         self.assertEqual(ask([1] * 100, [1])[0], 400)
         self.assertEqual(ask([10**30, 0], [])[0], 400)
-        self.assertEqual(ask([2, 0], [])[1]["outputs"][0]["shape"], [2, 0])
 
     def test_what_the_users_code_raises_ends_no_connection(self):
         self.assertEqual(self.ask("POST", "/predict", "stop")[0], 500)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from tagboat_serve.sklearn_model import SklearnModel  # noqa: E402
-from tagboat_serve.tensors import tensor_of  # noqa: E402
+from tagboat_serve.tensors import read_inputs, tensor_of  # noqa: E402
 from tagboat_serve.values import NotJson, encode, plain  # noqa: E402
 
 
@@ -48,6 +48,10 @@ class Values(unittest.TestCase):
     def test_a_tensor_keeps_the_shape_of_its_array(self):
         tensor = tensor_of("x", Array([], "float32", (0, 3)))
         self.assertEqual((tensor["shape"], tensor["datatype"]), ([0, 3], "FP32"))
+
+    def test_a_tensor_without_data_is_nested_by_its_shape(self):
+        tensor = {"name": "x", "shape": [2, 1, 0], "datatype": "FP64", "data": []}
+        self.assertEqual(read_inputs({"inputs": [tensor]}), {"x": [[[]], [[]]]})
 
     def test_metadata_tell_the_datatype_of_predictions(self):
         def predicted(**known):
