@@ -31,13 +31,13 @@ export class Commit {
 
   /**
    * @param ahead paths of files that will be read: they come with the commit, at no cost of their own
-   * @throws `NotFound` when the revision names no commit
+   * @throws `NotFound` when the revision names nothing, `NotACommit` when it names a tree or a blob
    */
   static async at(repository: string, revision: string, ahead: readonly string[] = []): Promise<Commit> {
     const name = `${revision}^{commit}`;
     const names = [name, ...ahead.map((path) => `${name}:${path}`)];
     const [found, ...files] = await readObjects(repository, names);
-    if (found?.type !== 'commit') throw notFound(`there is no commit "${revision}" in this repository`);
+    if (found?.type !== 'commit') throw await noCommit(repository, revision);
     const commit = new Commit(repository, found.id, found.content.toString('utf8'));
     for (const [index, path] of ahead.entries()) {
       const content = files[index]?.type === 'blob' ? files[index].content : undefined;
@@ -198,6 +198,15 @@ export class Commit {
   async message(): Promise<string> {
     return (await this.origin()).message;
   }
+}
+
+async function noCommit(repository: string, revision: string): Promise<TagboatError> {
+  const [found] = await readObjects(repository, [revision]);
+  if (!found) return notFound(`there is no commit "${revision}" in this repository`);
+  return new TagboatError(`"${revision}" names a ${found.type}, not a commit`, {
+    reason: 'NotACommit',
+    retryable: false,
+  });
 }
 
 /** What a commit object says (git's Documentation/gitformat-commit); undefined where git must decode its text. */

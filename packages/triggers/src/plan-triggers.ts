@@ -39,7 +39,7 @@ export function refsToHandle(
 
 /** The sequence number after the highest of the ledger. */
 export function nextSequence(ledger: readonly HandledRef[]): number {
-  return Math.max(0, ...ledger.map(({ spec }) => spec?.sequence ?? 0)) + 1;
+  return ledger.reduce((highest, { spec }) => Math.max(highest, spec?.sequence ?? 0), 0) + 1;
 }
 
 /** So many branches are handled together: what they write is then on disk together, too. */

@@ -2,15 +2,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type HandledRef, kinds, type PipelineRun, type Repository } from '@tagboat/api';
-import { silentLogger, systemClock } from '@tagboat/base';
+import { silentLogger, systemClock, TagboatError } from '@tagboat/base';
+import type { Event } from '@tagboat/controller';
 import { commitFiles, fetchMirror, git, lsRemote } from '@tagboat/git-client';
 import { mutateStatus, ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { httpBackend } from './http-backend.testing.ts';
-import { triggerController } from './index.ts';
+import { type TriggerOptions, triggerController } from './index.ts';
 
 const modelYaml =
   'apiVersion: tagboat.dev/v1alpha1\nkind: Model\nmetadata: { name: m }\nspec: { artifact: { path: m.bin } }\n';
+
+const aTask =
+  'apiVersion: tekton.dev/v1\nkind: Task\nmetadata: { name: t }\nspec: { steps: [{ name: s, image: bash }] }\n';
 
 const credentials = { username: 'ada', password: 'p:ss w\u00f6rd' };
 
@@ -44,7 +48,7 @@ describe.each(['a path', 'git http-backend with basic authentication'])('trigger
     await fetchMirror(url, mirror, access);
     return mirror;
   }
-  const start = () => {
+  const start = (more: Partial<TriggerOptions> = {}) => {
     const controller = triggerController({
       store,
       clock: systemClock,
@@ -52,6 +56,7 @@ describe.each(['a path', 'git http-backend with basic authentication'])('trigger
       mirrorOf,
       registry: 'localhost:1',
       deploymentUrl: () => 'u',
+      ...more,
     }).start();
     running.push(controller);
     return controller;
@@ -229,6 +234,52 @@ describe.each(['a path', 'git http-backend with basic authentication'])('trigger
     await observe();
     const skipped = (await ledgerOf('v3')).find(({ spec }) => spec?.ref === 'refs/tags/v3');
     expect(skipped?.spec).toMatchObject({ pipelineRuns: [], reason: "[ci skip] in the commit's message" });
+  });
+
+  it('a tag of something else than a commit is recorded as that, and what comes behind it runs', async () => {
+    const { commit } = await push({ 'tagboat.yaml': modelYaml });
+    await create({ url });
+    await observe();
+    start();
+    await recorded();
+    const key = (await git(['hash-object', '-w', '--stdin'], { cwd: bare, stdin: 'a key' })).stdout;
+    await git(['update-ref', 'refs/tags/a-key', key.toString().trim()], { cwd: bare });
+    await git(['update-ref', 'refs/tags/a-tree', `${commit}^{tree}`], { cwd: bare });
+    await push({ x: '1' }, 'v1');
+    await observe();
+    const ledger = await ledgerOf('v1', 'a-key', 'a-tree');
+    const reasonOf = (ref: string) => ledger.find(({ spec }) => spec?.ref === ref)?.spec?.reason;
+    expect(reasonOf('refs/tags/a-key')).toMatch(/names a blob, not a commit/);
+    expect(reasonOf('refs/tags/a-tree')).toMatch(/names a tree, not a commit/);
+    expect(await releases()).toEqual(['v1']);
+  });
+
+  it('refs that cannot be handled now hold up no others, and are handled once they can be', async () => {
+    const task = (name: string) =>
+      `apiVersion: tekton.dev/v1\nkind: PipelineRun\nmetadata:\n  name: ${name}\n  annotations: { pipelinesascode.tekton.dev/on-event: "[push]", pipelinesascode.tekton.dev/on-target-branch: "[refs/tags/*]", pipelinesascode.tekton.dev/task: "http://h/t.yaml" }\nspec: { pipelineSpec: { tasks: [{ name: a, taskRef: { name: t } }] } }\n`;
+    const { commit } = await push({ '.tekton/a.yaml': task('a') });
+    const names = Array.from({ length: 25 }, (_, index) => `v1.0.${index}`);
+    const input = names.map((name) => `create refs/tags/${name} ${commit}\n`).join('');
+    await git(['update-ref', '--stdin'], { cwd: bare, stdin: input });
+    await push({ '.tekton/a.yaml': task('a').replace(/, [^,]*task: "[^"]*"/, ''), '.tekton/t.yaml': aTask });
+    await git(['update-ref', 'refs/tags/z', 'refs/heads/main'], { cwd: bare });
+    let there = false;
+    await create();
+    await observe();
+    start({
+      fetchText: async () => {
+        if (there) return aTask;
+        throw new TagboatError('http://h/t.yaml cannot be read: down', { reason: 'Unavailable' });
+      },
+    });
+    await ledgerOf('z', 'main');
+    expect((await runs()).map(({ metadata }) => metadata.annotations?.['tagboat.dev/tag'])).toEqual(['z']);
+    const { items } = await store.list<Event>(kinds.Event);
+    expect(items.map(({ message }) => message)).toContainEqual(
+      expect.stringMatching(/refs\/tags\/v1.0.0 is not handled yet: .*cannot be read: down/),
+    );
+    there = true;
+    await until(async () => (await runs()).length === 26);
   });
 
   it('files that are links or submodules are not read as configuration', async () => {
