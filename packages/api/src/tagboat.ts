@@ -174,11 +174,12 @@ export interface PullRequestMerge {
 
 export interface PullRequestComment {
   author: string;
+  /** Empty without a review: the comment was deleted at its forge. */
   body: string;
   createdAt: string;
   /** A review's verdict, where the comment is one. */
   review?: 'approved' | 'changes-requested';
-  /** The commit that was reviewed or spoken of. */
+  /** The commit that was reviewed or spoken of: the head that was known when the comment came. */
   commit?: string;
   /** False: not from somebody who may ask for runs. */
   trusted?: boolean;

@@ -4,6 +4,7 @@ import {
   keyOf,
   kinds,
   type PullRequest,
+  type PullRequestComment,
   type ResourceKey,
 } from '@tagboat/api';
 import { timestamp } from '@tagboat/base';
@@ -32,6 +33,21 @@ function approvalStatus(
   });
 }
 
+/**
+ * Whether a comment allows the head to run: it names it in full, or the head was there when the comment was written, so
+ * that nothing slips in between. Short names alone do not tell: another commit with the same one is quickly made.
+ */
+export function allowsHead(
+  { status }: PullRequest,
+  named: string | undefined,
+  { commit, createdAt }: PullRequestComment,
+): boolean {
+  const { headCommit = '', headSeenAt = '' } = status ?? {};
+  if (named === headCommit) return true;
+  if (named !== undefined && !headCommit.startsWith(named)) return false;
+  return commit ? commit === headCommit && createdAt >= headSeenAt : createdAt > headSeenAt;
+}
+
 /** Whether the head was allowed to run; says beside the commit that somebody of the project must do so, or did. */
 export async function isApproved(options: Surroundings, pull: PullRequest, head: string): Promise<boolean> {
   const approved = pull.status?.approvedCommits?.includes(head) === true;
@@ -39,7 +55,7 @@ export async function isApproved(options: Surroundings, pull: PullRequest, head:
     ? ({ state: 'success', description: 'a member of the project allowed this commit to run' } as const)
     : ({
         state: 'pending',
-        description: `waits for a member of the project to comment /ok-to-test ${head.slice(0, 10)}`,
+        description: `waits for a member of the project to comment /ok-to-test ${head}`,
       } as const);
   await writeStatus(options.store, approvalStatus(options, pull, { head, ...said }));
   return approved;

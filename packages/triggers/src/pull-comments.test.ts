@@ -70,12 +70,18 @@ describe('comments on pull requests', () => {
     const head = await commit({ '.tekton/a.yaml': tektonRun('a'), x: '1' }, 'change');
     await pullOf(head, { external: true });
     const waiting = await status('tagboat/approval', 'pending');
-    expect(waiting.spec?.description).toContain(`/ok-to-test ${head.slice(0, 10)}`);
+    expect(waiting.spec?.description).toContain(`/ok-to-test ${head}`);
     await say('/test', { trusted: true });
     await say('/ok-to-test', { trusted: false });
     await say('/ok-to-test', { createdAt: '2025-12-31T00:00:00Z' });
     await say(`/ok-to-test ${'0'.repeat(10)}`);
-    await read(4);
+    // In the very second in which the head was seen nobody can tell which came first.
+    await say('/ok-to-test', { createdAt: '2026-01-01T00:00:00Z' });
+    // Said of what was there before, and a short name of a commit can be given to another one.
+    await say('/ok-to-test', { commit: 'd'.repeat(40) });
+    await say(`/ok-to-test ${head.slice(0, 7)}`, { commit: 'd'.repeat(40) });
+    await say(`/ok-to-test ${'e'.repeat(40)}`, { commit: head });
+    await read(8);
     expect(await runs()).toEqual([]);
     await say(`/ok-to-test ${head.slice(0, 10)}`);
     await handled(head);
@@ -89,6 +95,15 @@ describe('comments on pull requests', () => {
       ),
     );
     expect(await runs()).toHaveLength(1);
+  });
+
+  it('the whole name of a commit allows it, whenever it is said', async () => {
+    const { commit, pullOf, say, handled } = world;
+    await commit({ '.tekton/a.yaml': tektonRun('a') }, 'main');
+    const head = await commit({ '.tekton/a.yaml': tektonRun('a'), x: '1' }, 'change');
+    await pullOf(head, { external: true });
+    await say(`/ok-to-test ${head}`, { createdAt: '2025-12-31T00:00:00Z', commit: 'd'.repeat(40) });
+    await handled(head);
   });
 
   it('a policy that is taken back ends the waiting', async () => {

@@ -16,7 +16,7 @@ import type { EventSource } from './event-source.ts';
 import { Ledger } from './ledger.ts';
 import { Permissions } from './permissions.ts';
 import type { RefToHandle } from './plan-triggers.ts';
-import { endWaiting, isApproved, waitingPulls } from './pull-approval.ts';
+import { allowsHead, endWaiting, isApproved, waitingPulls } from './pull-approval.ts';
 import { type Made, RunMaker, type TriggerOptions } from './run-maker.ts';
 import { waitsForLabel } from './tekton/matching.ts';
 import type { CommentEvent } from './trigger-event.ts';
@@ -224,14 +224,9 @@ class PullTrigger {
       this.#options.log.info(`pull request ${pull.spec!.number}: asked for ${made.runs.join(', ')}`);
   }
 
-  /**
-   * Allows one commit to run: the one that is named, else the head, if it was there when the comment was written, so
-   * that nothing slips in between.
-   */
   async #approve(pull: PullRequest, named: string | undefined, comment: PullRequestComment): Promise<void> {
-    const { headCommit = '', headSeenAt = '' } = pull.status ?? {};
-    const allowed = named === undefined ? comment.createdAt >= headSeenAt : headCommit.startsWith(named);
-    if (!allowed) {
+    const { headCommit = '' } = pull.status ?? {};
+    if (!allowsHead(pull, named, comment)) {
       this.#options.log.warn(
         `pull request ${pull.spec!.number}: ${comment.author} allowed another commit than ${headCommit.slice(0, 10)}`,
       );

@@ -93,7 +93,7 @@ const describe = defineCommand({
     say('');
     for (const file of files) say(`  ${file.filename}  +${file.additions} -${file.deletions}`);
     showChecks(pull);
-    for (const comment of spec!.comments ?? [])
+    for (const comment of (spec!.comments ?? []).filter(({ body, review }) => body || review))
       say(
         `\n${comment.author}, ${ago(comment.createdAt)}${comment.review ? ` (${comment.review})` : ''}:\n  ${comment.body.replaceAll('\n', '\n  ')}`,
       );

@@ -1,5 +1,5 @@
 import { kinds, type PullRequest, type Repository, type ResourceType } from '@tagboat/api';
-import { silentLogger, systemClock } from '@tagboat/base';
+import { type Clock, silentLogger, systemClock } from '@tagboat/base';
 import { ObjectStore } from '@tagboat/store';
 import { until as untilChanged } from '@tagboat/store/testing/until';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
@@ -14,7 +14,7 @@ export const secret = 'the-secret';
 /** What the fake forges have: one change from inside, one from outside, and comments on it. */
 export interface World {
   head: string;
-  outsideState: 'open' | 'closed' | 'merged';
+  outsideState: 'open' | 'closed' | 'merged' | 'deleted';
   comments: { author: string; body: string; at: string }[];
   /** On the commit `head`. */
   commitComments: { author: string; body: string; at: string }[];
@@ -23,8 +23,12 @@ export interface World {
   empty: boolean;
   readonly statuses: Record<string, unknown>[];
   readonly asked: string[];
+  /** Answers some requests instead of the forge: it is down, or something before it is. */
+  instead?: (asked: string) => { code: number; headers?: Record<string, string>; body?: string } | undefined;
 }
 
+/** Of a comment: the same as long as it is there. */
+const idOf = (at: string) => Date.parse(at);
 const stamp = (world: World) => `2026-01-01T00:00:${String(world.updated).padStart(2, '0')}Z`;
 
 /** GitHub and Gitea: the same pull requests, told apart by how they say who is an insider. */
@@ -55,14 +59,14 @@ export function hubRoutes(app: FastifyInstance, world: World, kind: 'github' | '
     return world.outsideState === 'open' ? [pull(2), pull(1)] : [pull(1)];
   });
   app.get(path, async () => ({ empty: world.empty }));
-  app.get<{ Params: { number: string } }>(`${path}/pulls/:number`, async ({ params }) =>
-    pull(Number(params.number)),
+  app.get<{ Params: { number: string } }>(`${path}/pulls/:number`, async ({ params }, reply) =>
+    world.outsideState === 'deleted' ? reply.code(404).send({}) : pull(Number(params.number)),
   );
   app.get<{ Params: { number: string } }>(`${path}/issues/:number/comments`, async ({ params }) =>
     params.number === '1'
       ? []
-      : world.comments.map(({ author, body, at }, id) => ({
-          id,
+      : world.comments.map(({ author, body, at }) => ({
+          id: idOf(at),
           body,
           created_at: at,
           user: { login: author },
@@ -101,7 +105,10 @@ export function labRoutes(app: FastifyInstance, world: World): void {
     iid,
     title: iid === 1 ? 'inside' : 'outside',
     description: null,
-    state: iid === 1 ? 'opened' : { open: 'opened', closed: 'closed', merged: 'merged' }[world.outsideState],
+    state:
+      iid === 1
+        ? 'opened'
+        : { open: 'opened', closed: 'closed', merged: 'merged', deleted: '' }[world.outsideState],
     sha: world.head,
     author: { id: iid, username: iid === 1 ? 'member' : 'stranger' },
     source_branch: iid === 1 ? 'x' : 'y',
@@ -113,42 +120,47 @@ export function labRoutes(app: FastifyInstance, world: World): void {
     updated_at: stamp(world),
     merge_commit_sha: world.outsideState === 'merged' ? 'c'.repeat(40) : null,
   });
+  const authorOf = (author: string) => ({ id: author === 'member' ? 1 : 2, username: author });
+  const notThere = Symbol();
+  const routes: readonly [RegExp, (found: string, body: unknown) => unknown][] = [
+    [/^\/merge_requests$/, () => (world.outsideState === 'open' ? [request(2), request(1)] : [request(1)])],
+    [
+      /^\/merge_requests\/(\d+)$/,
+      (iid) => (world.outsideState === 'deleted' ? notThere : request(Number(iid))),
+    ],
+    [/^\/merge_requests\/1\/notes$/, () => []],
+    [
+      /^\/merge_requests\/2\/notes$/,
+      () =>
+        world.comments.map(({ author, body, at }) => ({
+          ...{ id: idOf(at), body, system: false, created_at: at },
+          author: authorOf(author),
+        })),
+    ],
+    [
+      new RegExp(`^/repository/commits/${head}/comments$`),
+      () =>
+        world.commitComments.map(({ author, body, at }) => ({
+          ...{ note: body, created_at: at },
+          author: authorOf(author),
+        })),
+    ],
+    [/^\/members\/all\/(\d+)$/, (id) => (id === '1' ? { access_level: 40 } : notThere)],
+    [/^\/statuses\/(\w+)$/, (sha, body) => void world.statuses.push({ ...(body as object), sha })],
+  ];
   // The path of a project is one segment with an encoded slash, which the router decodes.
   app.route({
     method: ['GET', 'POST'],
     url: '/api/v4/*',
     handler: async (asked, reply) => {
-      const [where] = asked.url.split('?');
+      const [where = ''] = asked.url.split('?');
       if (where === '/api/v4/groups/admins/members/all') return [{ username: 'lead' }, { username: 'ada' }];
-      const rest = where!.slice(path.length);
-      if (rest === '/merge_requests')
-        return world.outsideState === 'open' ? [request(2), request(1)] : [request(1)];
-      const one = /^\/merge_requests\/(\d+)$/.exec(rest);
-      if (one) return request(Number(one[1]));
-      if (rest === '/merge_requests/1/notes') return [];
-      if (rest === '/merge_requests/2/notes')
-        return world.comments.map(({ author, body, at }, id) => ({
-          id,
-          body,
-          system: false,
-          created_at: at,
-          author: { id: author === 'member' ? 1 : 2, username: author },
-        }));
-      if (rest === `/repository/commits/${head}/comments`)
-        return world.commitComments.map(({ author, body, at }) => ({
-          note: body,
-          created_at: at,
-          author: { id: author === 'member' ? 1 : 2, username: author },
-        }));
-      const member = /^\/members\/all\/(\d+)$/.exec(rest);
-      if (member)
-        return member[1] === '1' ? { access_level: 40 } : reply.code(404).send({ message: 'not found' });
-      const status = /^\/statuses\/(\w+)$/.exec(rest);
-      if (status) {
-        world.statuses.push({ ...(asked.body as object), sha: status[1] });
-        return reply.code(201).send({});
+      for (const [pattern, answer] of routes) {
+        const found = pattern.exec(where.slice(path.length));
+        const answered = found ? answer(found[1] ?? '', asked.body) : notThere;
+        if (answered !== notThere) return answered ?? {};
       }
-      return reply.code(404).send({ message: `nothing at ${rest}` });
+      return reply.code(404).send({ message: `nothing at ${where}` });
     },
   });
 }
@@ -162,7 +174,7 @@ export const authorized: Record<ForgeName, (request: FastifyRequest) => boolean>
 export type ForgeWorld = Awaited<ReturnType<typeof forgeWorld>>;
 
 /** A fake forge, the repository `demo/app` that is there, and the controllers that follow it, for tests to play with. */
-export async function forgeWorld(type: ForgeName) {
+export async function forgeWorld(type: ForgeName, clock: Clock = systemClock) {
   const running: AsyncDisposable[] = [];
   const key = { type: kinds.Repository, namespace: 'demo', name: 'app' };
   const world: World = {
@@ -178,6 +190,12 @@ export async function forgeWorld(type: ForgeName) {
   const fake = Fastify();
   fake.addHook('onRequest', async (request, reply) => {
     world.asked.push(`${request.method} ${request.url}`);
+    const odd = world.instead?.(`${request.method} ${request.url}`);
+    if (odd)
+      return reply
+        .code(odd.code)
+        .headers(odd.headers ?? {})
+        .send(odd.body ?? '');
     if (!authorized[type](request)) return reply.code(401).send({ message: 'who?' });
     return undefined;
   });
@@ -203,7 +221,7 @@ export async function forgeWorld(type: ForgeName) {
       forge: { type, webhookSecret: { secretName: 'forge' }, ...(type === 'github' ? { url } : {}) },
     },
   });
-  const common = { store, clock: systemClock, log: silentLogger };
+  const common = { store, clock, log: silentLogger };
   const controller = forgeController(common).start();
   running.push(controller, statusReporter(common).start());
   const looked: string[] = [];

@@ -21,8 +21,8 @@ export interface ForgePull {
   readonly updatedAt: string;
   /** Where the change comes from, when that is another repository. */
   readonly sourceUrl: string | undefined;
-  /** Its author may push to the repository. */
-  readonly trusted: boolean;
+  /** Whether its author may push to the repository; asked only where it counts, as it may take a request. */
+  readonly isTrusted: () => Promise<boolean>;
   readonly state: 'open' | 'closed' | 'merged';
   readonly mergeCommit: string | undefined;
 }
@@ -50,8 +50,9 @@ export interface ForgeStatus {
 
 /** What is asked of GitHub, GitLab and Gitea; each speaks its own REST API. */
 export interface Forge {
-  /** At most `mostPulls`, newest first. */
+  /** The newest two thousand, newest first. */
   openPulls(): Promise<ForgePull[]>;
+  /** @throws `Refused` where there is none, or none any more */
   pull(number: number): Promise<ForgePull>;
   /** Oldest first. */
   comments(number: number): Promise<ForgeComment[]>;
@@ -86,9 +87,6 @@ export interface ForgeType {
 
 export const forgeTypes = { github, gitlab, gitea } as const satisfies Record<string, ForgeType>;
 export type ForgeName = keyof typeof forgeTypes;
-
-/** The most open pull requests of one repository that are followed. */
-export const mostPulls = 1_000;
 
 /** What a repository says of its forge: `spec.forge`, else `spec.git_provider` as Pipelines-as-Code has it. */
 export function forgeSpecOf(repository: Repository): ForgeSpec | undefined {

@@ -25,7 +25,7 @@ class Gitea implements Forge {
   async openPulls(): Promise<ForgePull[]> {
     try {
       const pulls = await this.#client.all<GithubPull>(`${this.#path}/pulls?state=open`, 50, 'limit');
-      return Promise.all(pulls.map((pull) => this.#read(pull)));
+      return pulls.map((pull) => this.#read(pull));
     } catch (error) {
       // Of a repository that nothing was pushed to yet Gitea says that there is no such list.
       if (isReason(error, 'Refused') && (await this.#isEmpty())) return [];
@@ -44,15 +44,16 @@ class Gitea implements Forge {
   async comments(number: number): Promise<ForgeComment[]> {
     // This list does not come in pages.
     const items = await this.#client.get<GiteaComment[]>(`${this.#path}/issues/${number}/comments`);
-    return Promise.all(
-      items.map(async ({ id, body, created_at, user }) => ({
+    const found: ForgeComment[] = [];
+    for (const { id, body, created_at, user } of items)
+      found.push({
         id: String(id),
         author: user?.login ?? '',
         body,
         createdAt: created_at,
         trusted: await this.#isInsider(user?.login),
-      })),
-    );
+      });
+    return found;
   }
 
   async team(name: string): Promise<string[] | undefined> {
@@ -83,9 +84,8 @@ class Gitea implements Forge {
     });
   }
 
-  async #read(pull: GithubPull): Promise<ForgePull> {
-    const found = pullOf(pull, false);
-    return found.trusted ? found : { ...found, trusted: await this.#isInsider(pull.user?.login) };
+  #read(pull: GithubPull): ForgePull {
+    return pullOf(pull, () => this.#isInsider(pull.user?.login));
   }
 
   #isInsider(login: string | undefined): Promise<boolean> {

@@ -42,8 +42,9 @@ const insiders = new Set(['OWNER', 'MEMBER', 'COLLABORATOR']);
 const longestDescription = 140;
 
 /** What GitHub's and Gitea's pull requests have in common. */
-export function pullOf(pull: GithubPull, trusted: boolean): ForgePull {
-  const own = pull.head.repo?.full_name === pull.base.repo?.full_name;
+export function pullOf(pull: GithubPull, isInsider: () => Promise<boolean>): ForgePull {
+  // Of a fork that was deleted there is no repository.
+  const own = pull.head.repo != null && pull.head.repo.full_name === pull.base.repo?.full_name;
   const merged = pull.merged === true || Boolean(pull.merged_at);
   return {
     number: pull.number,
@@ -57,13 +58,16 @@ export function pullOf(pull: GithubPull, trusted: boolean): ForgePull {
     url: pull.html_url,
     updatedAt: pull.updated_at,
     sourceUrl: own ? undefined : (pull.head.repo?.clone_url ?? ''),
-    trusted: own || trusted,
+    isTrusted: async () => own || (await isInsider()),
     state: merged ? 'merged' : pull.state === 'open' ? 'open' : 'closed',
     mergeCommit: merged ? (pull.merge_commit_sha ?? undefined) : undefined,
   };
 }
 
 const isInsider = (association: string | undefined) => insiders.has(association ?? '');
+
+const readPull = (pull: GithubPull): ForgePull =>
+  pullOf(pull, async () => isInsider(pull.author_association));
 
 const commentOf = ({ id, body, created_at, user, author_association }: GithubComment): ForgeComment => ({
   id: String(id),
@@ -93,12 +97,11 @@ class Github implements Forge {
 
   async openPulls(): Promise<ForgePull[]> {
     const pulls = await this.#client.all<GithubPull>(`${this.#path}/pulls?state=open`, 100);
-    return pulls.map((pull) => pullOf(pull, isInsider(pull.author_association)));
+    return pulls.map(readPull);
   }
 
   async pull(number: number): Promise<ForgePull> {
-    const pull = await this.#client.get<GithubPull>(`${this.#path}/pulls/${number}`);
-    return pullOf(pull, isInsider(pull.author_association));
+    return readPull(await this.#client.get<GithubPull>(`${this.#path}/pulls/${number}`));
   }
 
   async comments(number: number): Promise<ForgeComment[]> {

@@ -60,7 +60,7 @@ class Gitlab implements Forge {
 
   async openPulls(): Promise<ForgePull[]> {
     const found = await this.#client.all<MergeRequest>(`${this.#path}/merge_requests?state=opened`, 100);
-    return Promise.all(found.map((item) => this.#read(item)));
+    return found.map((item) => this.#read(item));
   }
 
   async pull(number: number): Promise<ForgePull> {
@@ -70,15 +70,16 @@ class Gitlab implements Forge {
   async comments(number: number): Promise<ForgeComment[]> {
     const path = `${this.#path}/merge_requests/${number}/notes?sort=asc&order_by=created_at`;
     const notes = (await this.#client.all<Note>(path, 100)).filter(({ system }) => !system);
-    return Promise.all(
-      notes.map(async ({ id, body, created_at, author }) => ({
+    const found: ForgeComment[] = [];
+    for (const { id, body, created_at, author } of notes)
+      found.push({
         id: String(id),
         author: author.username,
         body,
         createdAt: created_at,
         trusted: await this.#isDeveloper(author.id),
-      })),
-    );
+      });
+    return found;
   }
 
   /** A group by its path, with those that inherit their membership. */
@@ -126,7 +127,7 @@ class Gitlab implements Forge {
     }
   }
 
-  async #read(item: MergeRequest): Promise<ForgePull> {
+  #read(item: MergeRequest): ForgePull {
     const own = item.source_project_id === item.target_project_id;
     return {
       number: item.iid,
@@ -140,7 +141,7 @@ class Gitlab implements Forge {
       url: item.web_url,
       updatedAt: item.updated_at,
       sourceUrl: own ? undefined : '',
-      trusted: own || (await this.#isDeveloper(item.author.id)),
+      isTrusted: async () => own || (await this.#isDeveloper(item.author.id)),
       state: item.state === 'opened' ? 'open' : item.state === 'merged' ? 'merged' : 'closed',
       mergeCommit: item.merge_commit_sha ?? undefined,
     };

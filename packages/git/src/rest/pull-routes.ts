@@ -115,7 +115,8 @@ function talkRoutes(
     const found = await find(request);
     const body = request.body?.body?.trim();
     if (!body) throw invalid('expected a comment in "body"');
-    await comment(found, { author: user(request), body, createdAt: now(), trusted: true });
+    const commit = found.pull.status?.headCommit ?? '';
+    await comment(found, { author: user(request), body, createdAt: now(), trusted: true, commit });
     return reply.code(201).send((await commentsOf(found)).at(-1));
   });
   app.get(`${repo}/pulls/:number/reviews`, async (request) => {
@@ -212,7 +213,7 @@ async function comment({ pull, pulls }: Found, entry: PullRequestComment): Promi
 
 async function commentsOf({ pulls, pull, links }: Found) {
   const { spec } = await pulls.get(pull.spec!.number);
-  return (spec?.comments ?? []).map((item, index) => ({
+  const shapes = (spec?.comments ?? []).map((item, index) => ({
     id: idOf(`${pull.metadata.uid}/${index}`),
     user: userShape(item.author),
     body: item.body,
@@ -228,4 +229,6 @@ async function commentsOf({ pulls, pull, links }: Found) {
     commit_id: item.commit ?? '',
     html_url: `${links.page}?pull=${pull.spec!.number}`,
   }));
+  // Of a comment that was deleted at its forge its place alone is kept.
+  return shapes.filter(({ body, state }) => body !== '' || state !== 'COMMENT');
 }
