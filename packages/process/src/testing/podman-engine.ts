@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runChecked, runCommand, tiedToParent } from '../run.ts';
+import { enginePrograms } from './docker-engine.ts';
 import type { TestEngine } from './test-engine.ts';
 
 /** How long podman's service may take to answer, in milliseconds. */
@@ -21,7 +22,7 @@ export class PodmanEngine implements TestEngine {
   readonly #storage: readonly string[];
   #output = '';
 
-  private constructor(directory: string) {
+  private constructor(directory: string, runtime: readonly string[]) {
     const at = (name: string) => join(directory, name);
     this.directory = directory;
     this.environment = {
@@ -29,7 +30,8 @@ export class PodmanEngine implements TestEngine {
       CONTAINERS_CONF: at('containers.conf'),
       DOCKER_HOST: `unix://${this.socket}`,
     };
-    this.#storage = ['--root', at('data'), '--runroot', at('run'), '--storage-driver', 'vfs'];
+    const places = ['--root', at('data'), '--runroot', at('run'), '--storage-driver', 'vfs'];
+    this.#storage = [...places, ...runtime];
     const [file, args] = tiedToParent('podman', [
       ...[...this.#storage, '--events-backend', 'none'],
       ...['system', 'service', '--time', '0', this.environment.DOCKER_HOST!],
@@ -49,9 +51,11 @@ export class PodmanEngine implements TestEngine {
   static async start(): Promise<PodmanEngine | string> {
     const problem = await installed();
     if (problem) return problem;
+    const runtime = await runtimeOptions();
+    if (typeof runtime === 'string') return runtime;
     const directory = await mkdtemp(join(tmpdir(), 'tagboat-podman-'));
     await writeFile(join(directory, 'containers.conf'), await withinLimits());
-    const engine = new PodmanEngine(directory);
+    const engine = new PodmanEngine(directory, runtime);
     if (await engine.#answers()) return engine;
     await engine[Symbol.asyncDispose]();
     return `podman's service does not start here: ${engine.#output.trim().split('\n').at(-1)}`;
@@ -113,6 +117,19 @@ async function installed(): Promise<string | undefined> {
     ({ code, stderr } = await install());
   }
   return code === 0 ? undefined : `apt-get cannot install podman: ${stderr.trim().split('\n').at(-1)}`;
+}
+
+/** Debian's crun refuses hosts whose control groups of version 1 and 2 share the controllers; runc does not. */
+async function runtimeOptions(): Promise<string[] | string> {
+  const shared = await readFile('/sys/fs/cgroup/unified/cgroup.controllers', 'utf8').catch(() => '');
+  if (shared.trim() === '') return [];
+  const programs = await enginePrograms();
+  if (typeof programs === 'string') return programs;
+  const found = programs.path
+    .split(':')
+    .map((directory) => join(directory, 'runc'))
+    .find(existsSync);
+  return found ? ['--runtime', found] : 'there is no runc';
 }
 
 /** podman asks for more open files and processes than a host without CAP_SYS_RESOURCE may give. */
