@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { lstat, open, realpath } from 'node:fs/promises';
+import { lstat, mkdir, open, realpath, rm, writeFile } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
 import { TagboatError } from '@tagboat/base';
 
@@ -19,6 +19,7 @@ export async function wouldStayInside(root: string, path: string): Promise<boole
 /**
  * Reads a file that a step wrote. What is not a plain file is not there: a link could lead anywhere on the host, and a
  * pipe would never end.
+ * @param root as `realpath` told it before any step ran: a step may have put a link in its place
  * @throws `ResultsTooLarge`
  */
 export async function readStepFile(
@@ -27,7 +28,8 @@ export async function readStepFile(
   limit: { bytes: number; what: string },
 ): Promise<Buffer | undefined> {
   const found = await lstat(path).catch(() => undefined);
-  if (!found?.isFile() || !(await staysInside(root, dirname(path)))) return undefined;
+  const directory = await realpath(dirname(path)).catch(() => undefined);
+  if (!found?.isFile() || !(directory === root || directory?.startsWith(root + sep))) return undefined;
   if (found.size > limit.bytes)
     throw new TagboatError(`${limit.what} has ${found.size} bytes; at most ${limit.bytes} can be handed on`, {
       reason: 'ResultsTooLarge',
@@ -39,4 +41,24 @@ export async function readStepFile(
   } finally {
     await file.close();
   }
+}
+
+/**
+ * Writes a file where a step could write before it ended: what it left in the way is removed, never followed.
+ * @param root which the step could not replace
+ */
+export async function writeStepFile(root: string, path: string, text: string): Promise<void> {
+  for (const at of directoriesBetween(root, path)) {
+    const found = await lstat(at).catch(() => undefined);
+    if (found && !found.isDirectory()) await rm(at);
+    await mkdir(at, { recursive: true });
+  }
+  await rm(path, { recursive: true, force: true });
+  await writeFile(path, text, { flag: 'wx' });
+}
+
+/** The directories that a path lies in, outermost first, from a root on. */
+function directoriesBetween(root: string, path: string): string[] {
+  const parent = dirname(path);
+  return parent === root ? [root] : [...directoriesBetween(root, parent), parent];
 }

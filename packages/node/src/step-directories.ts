@@ -1,13 +1,15 @@
-import { chmod, mkdir, readlink, rm, symlink } from 'node:fs/promises';
+import { chmod, mkdir, readlink, realpath, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PodStep } from '@tagboat/api';
 
-/** The host's directories behind what steps see below `/tekton`. */
+/** The host's directories behind what steps see below `/tekton`, as they were before the first step. */
 export interface TektonDirectories {
   readonly results: string;
   readonly artifacts: string;
-  /** Of each step: `status` in its own `/tekton/run/<i>`. */
-  status(step: PodStep): string;
+  /** Behind a step's own `/tekton/run/<i>`; what is in it the step may have replaced. */
+  own(step: Pick<PodStep, 'container'>): string;
+  /** `status` in there, which steps see as `/tekton/steps/<name>`. */
+  status(step: Pick<PodStep, 'container'>): string;
 }
 
 interface Layout {
@@ -38,11 +40,11 @@ export async function makeDirectories(steps: readonly PodStep[], layout: Layout)
     const target = layout.isolated ? `/tekton/run/${index}/status` : join(own, 'status');
     for (const name of [container, String(index)]) await link(target, join(layout.steps, name));
   }
-  return {
-    results: layout.results,
-    artifacts: layout.artifacts,
-    status: ({ container }) => join(layout.run, String(indexes.get(container) ?? 0), 'status'),
-  };
+  const [results, artifacts, run] = await Promise.all(
+    [layout.results, layout.artifacts, layout.run].map((path) => realpath(path)),
+  );
+  const own: TektonDirectories['own'] = ({ container }) => join(run!, String(indexes.get(container) ?? 0));
+  return { results: results!, artifacts: artifacts!, own, status: (step) => join(own(step), 'status') };
 }
 
 /** Steps may run as any user. */

@@ -1,8 +1,8 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container, PodStep } from '@tagboat/api';
 import { delay, describeError, isReason, TagboatError, timestamp } from '@tagboat/base';
 import { BackOff } from './back-off.ts';
+import { writeStepFile } from './inside.ts';
 import { lastWords } from './last-words.ts';
 import { PodWorker, type StartedContainer } from './pod-worker.ts';
 import { type PreparedTask, planOf, prepareTask } from './prepare-task.ts';
@@ -91,7 +91,8 @@ export class StepPodWorker extends PodWorker {
   /** Runs one step. @returns why the task must stop, or undefined to go on */
   async #step(prepared: PreparedTask, { container, step, index }: TaskStep): Promise<string | undefined> {
     const { earlier, directories } = prepared;
-    const exitCode = (code: number) => writeFile(join(directories.status(step), 'exitCode'), String(code));
+    const exitCode = (code: number) =>
+      writeStepFile(directories.own(step), join(directories.status(step), 'exitCode'), String(code));
     if (!(await whenStepRuns(step.when, earlier))) {
       await exitCode(0);
       this.#ended(

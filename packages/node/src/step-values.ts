@@ -34,8 +34,9 @@ export async function readValues(sources: ValueSources): Promise<StepValues> {
   const status = directories.status(step);
   const results: RunResult[] = [];
   const large: { name: string; size: number }[] = [];
-  const read = async (root: string, { name, type }: { name: string; type: string }, kind: 1 | 4) => {
-    const bytes = await readStepFile(root, join(root, name), {
+  const read = async (path: string, { name, type }: { name: string; type: string }, kind: 1 | 4) => {
+    const root = kind === 1 ? directories.results : directories.own(step);
+    const bytes = await readStepFile(root, join(path, name), {
       bytes: largestResult,
       what: `result "${name}"`,
     });
@@ -45,11 +46,11 @@ export async function readValues(sources: ValueSources): Promise<StepValues> {
   };
   for (const result of taskResults) await read(directories.results, result, 1);
   for (const result of step.results ?? []) await read(join(status, 'results'), result, 4);
-  for (const [root, type] of [
-    [join(status, 'artifacts'), 5],
-    [directories.artifacts, 6],
+  for (const [root, path, type] of [
+    [directories.own(step), join(status, 'artifacts'), 5],
+    [directories.artifacts, directories.artifacts, 6],
   ] as const) {
-    const file = join(root, 'provenance.json');
+    const file = join(path, 'provenance.json');
     const bytes = await readStepFile(root, file, { bytes: largestArtifacts, what: 'provenance.json' });
     if (bytes) results.push({ key: 'provenance.json', value: checkedArtifacts(bytes), type });
   }
@@ -137,8 +138,9 @@ export class EarlierSteps {
   }
 
   async #result(step: string, result: string, whole: string): Promise<string> {
-    const root = join(this.#directories.status({ container: `step-${step}` }), 'results');
-    const bytes = await readStepFile(root, join(root, result), {
+    const by = { container: `step-${step}` };
+    const path = join(this.#directories.status(by), 'results', result);
+    const bytes = await readStepFile(this.#directories.own(by), path, {
       bytes: largestResult,
       what: `result "${result}"`,
     });
@@ -147,8 +149,9 @@ export class EarlierSteps {
   }
 
   async #artifact(step: string, list: 'inputs' | 'outputs', name: string | undefined): Promise<string> {
-    const root = join(this.#directories.status({ container: `step-${step}` }), 'artifacts');
-    const bytes = await readStepFile(root, join(root, 'provenance.json'), {
+    const by = { container: `step-${step}` };
+    const path = join(this.#directories.status(by), 'artifacts/provenance.json');
+    const bytes = await readStepFile(this.#directories.own(by), path, {
       bytes: largestArtifacts,
       what: 'provenance.json',
     });
