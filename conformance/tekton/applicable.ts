@@ -50,10 +50,19 @@ export async function notOffline(
   return undefined;
 }
 
+/** Why a file that admission refuses runs on no cluster of today either: it needs what Tekton has taken out. */
+export function takenOut(message: string, source: string): string | undefined {
+  if (/^must not set the field.*(resources|bundle)$/.test(message))
+    return `uses ${/(\w+)$/.exec(message)![1]}, which Tekton has taken out: ${message}`;
+  if (/kind: ClusterTask\b/.test(source) && /must specify apiVersion/.test(message))
+    return 'uses a ClusterTask, which Tekton has taken out';
+  return shellVariableInResult(source, message);
+}
+
 /** Tekton replaces `$(results.a.path)`, never `$(results.a-${i}.path)`: such a script writes no result on any cluster. */
 function shellVariableInResult(source: string, reason: string): string | undefined {
   const used = /\$\(results\.[^()]*\$\{?\w+\}?[^()]*\.path\)/.exec(source)?.[0];
-  return used && /did not emit the result/.test(reason)
+  return used && /did not emit the result|non-existent variable/.test(reason)
     ? `cannot succeed on a cluster either: its script writes to ${used}, which is no variable of Tekton`
     : undefined;
 }

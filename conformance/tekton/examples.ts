@@ -15,7 +15,7 @@ import {
 import { describeError } from '@tagboat/base';
 import { problemError, validateTekton } from '@tagboat/pipelines';
 import type { Engine } from '@tagboat/server';
-import { notOffline, notServed } from './applicable.ts';
+import { notOffline, notServed, takenOut } from './applicable.ts';
 
 export interface Outcome {
   readonly kind: 'passed' | 'failed' | 'not applicable';
@@ -61,7 +61,11 @@ export async function runExample(
         continue;
       }
       const problem = validateTekton(object)[0];
-      if (problem) throw problemError(object, problem, document);
+      if (problem) {
+        const reason = takenOut(`${problem.message}: ${problem.field}`, source);
+        if (reason) return { kind: 'not applicable', reason };
+        throw problemError(object, problem, document);
+      }
       const { status: _, ...declared } = object;
       const created = await engine.store.create({ ...declared, metadata: { ...object.metadata, namespace } });
       if (isRun(document)) runs.push(created as Run);

@@ -107,7 +107,7 @@ function decodeParams(params: readonly Param[]): Param[] {
 /** A type that is not said follows from properties, else from the default value, else it is string. */
 function defaultParamSpec(spec: ParamSpec): ParamSpec {
   const fallback = spec.default === undefined ? undefined : decodeParamValue(spec.default);
-  const type = spec.type ?? (spec.properties ? 'object' : typeOfParam(fallback));
+  const type = spec.type || (spec.properties ? 'object' : typeOfParam(fallback));
   return {
     ...spec,
     type,

@@ -1,186 +1,82 @@
-/** The fields of Tekton's objects, so that names can be matched whatever their case, as Go's JSON decoding does. */
-export type Shape = { readonly [field: string]: Shape | null | (() => Shape) };
+import { coreFields } from './core-fields.ts';
+import { tektonFields } from './tekton-fields.ts';
 
-const named: Shape = { name: null, value: null };
-const reference: Shape = {
-  name: null,
-  kind: null,
-  apiVersion: null,
-  resolver: null,
-  params: named,
-  bundle: null,
-};
-const when: Shape = { input: null, operator: null, values: null, cel: null };
-const result: Shape = { name: null, type: null, description: null, properties: null, value: null };
-const paramSpec: Shape = {
-  name: null,
-  type: null,
-  description: null,
-  default: null,
-  enum: null,
-  properties: null,
-};
-const mount: Shape = { name: null, mountPath: null, subPath: null, readOnly: null };
-const resources: Shape = { requests: null, limits: null };
-const container: Shape = {
-  name: null,
-  image: null,
-  command: null,
-  args: null,
-  workingDir: null,
-  env: { name: null, value: null, valueFrom: null },
-  envFrom: { prefix: null, secretRef: null, configMapRef: null },
-  volumeMounts: mount,
-  imagePullPolicy: null,
-  securityContext: null,
-  resources,
-  computeResources: resources,
-  ports: null,
-  readinessProbe: null,
-  livenessProbe: null,
-  startupProbe: null,
-};
-const usage: Shape = { name: null, mountPath: null };
-const step: Shape = {
-  ...container,
-  displayName: null,
-  script: null,
-  timeout: null,
-  onError: null,
-  ref: reference,
-  params: named,
-  results: result,
-  when,
-  workspaces: usage,
-  stdoutConfig: { path: null },
-  stderrConfig: { path: null },
-};
-const taskSpec: Shape = {
-  displayName: null,
-  description: null,
-  params: paramSpec,
-  results: result,
-  steps: step,
-  stepTemplate: container,
-  sidecars: { ...container, script: null, workspaces: usage },
-  volumes: null,
-  workspaces: { name: null, description: null, mountPath: null, readOnly: null, optional: null },
-};
-const binding: Shape = {
-  name: null,
-  subPath: null,
-  emptyDir: null,
-  persistentVolumeClaim: { claimName: null, readOnly: null },
-  volumeClaimTemplate: null,
-  configMap: { name: null, items: null, optional: null, defaultMode: null },
-  secret: { secretName: null, items: null, optional: null, defaultMode: null },
-  projected: { sources: null, defaultMode: null },
-  csi: null,
-};
-const pipelineTask: Shape = {
-  name: null,
-  displayName: null,
-  description: null,
-  taskRef: reference,
-  taskSpec: { ...taskSpec, metadata: null, apiVersion: null, kind: null, spec: null },
-  pipelineRef: reference,
-  pipelineSpec: () => pipelineSpec,
-  params: named,
-  when,
-  runAfter: null,
-  retries: null,
-  timeout: null,
-  onError: null,
-  workspaces: { name: null, workspace: null, subPath: null },
-  matrix: { params: named, include: { name: null, params: named } },
-};
-const pipelineSpec: Shape = {
-  displayName: null,
-  description: null,
-  params: paramSpec,
-  workspaces: { name: null, description: null, optional: null },
-  tasks: pipelineTask,
-  finally: pipelineTask,
-  results: result,
-};
-const specific: Shape = { name: null, computeResources: resources };
-const runFields: Shape = {
-  params: named,
-  workspaces: binding,
-  serviceAccountName: null,
-  podTemplate: null,
-  timeout: null,
-  status: null,
-  managedBy: null,
-};
-const taskRunSpec: Shape = {
-  ...runFields,
-  taskRef: reference,
-  taskSpec,
-  retries: null,
-  statusMessage: null,
-  debug: null,
-  computeResources: resources,
-  stepSpecs: specific,
-  sidecarSpecs: specific,
-};
-const pipelineRunSpec: Shape = {
-  ...runFields,
-  pipelineRef: reference,
-  pipelineSpec,
-  timeouts: { pipeline: null, tasks: null, finally: null },
-  taskRunTemplate: { serviceAccountName: null, podTemplate: null },
-  taskRunSpecs: {
-    pipelineTaskName: null,
-    timeout: null,
-    serviceAccountName: null,
-    podTemplate: null,
-    computeResources: resources,
-    stepSpecs: specific,
-    sidecarSpecs: specific,
-    metadata: null,
-  },
-};
-const stepActionSpec: Shape = { ...step, description: null, params: paramSpec };
+/** What a value of a Tekton object is; `any` is whatever its user means. */
+export type Form =
+  | { readonly is: 'text' | 'flag' | 'whole' | 'quantity' | 'port' | 'duration' | 'mapping' | 'any' }
+  | { readonly is: 'list' | 'map'; readonly of: Form }
+  | { readonly is: 'object'; readonly fields: () => ReadonlyMap<string, Field> };
 
-export const shapes = {
-  Task: taskSpec,
-  Pipeline: pipelineSpec,
-  TaskRun: taskRunSpec,
-  PipelineRun: pipelineRunSpec,
-  StepAction: stepActionSpec,
-} as const;
+export interface Field {
+  /** As Tekton writes it. */
+  readonly name: string;
+  readonly form: Form;
+  /** The one version of the API that has it, where not all do. */
+  readonly version?: string;
+}
 
-export type SpecKind = keyof typeof shapes;
+const plain = new Set(['text', 'flag', 'whole', 'quantity', 'port', 'duration', 'mapping', 'any']);
+const tables: Readonly<Record<string, string>> = { ...coreFields, ...tektonFields };
+const objects = new Map<string, Form>();
+
+function formOf(text: string): Form {
+  const inner = text.slice(1, -1);
+  if (text.startsWith('[')) return { is: 'list', of: formOf(inner) };
+  if (text.startsWith('{')) return { is: 'map', of: formOf(inner) };
+  return plain.has(text) ? ({ is: text } as Form) : objectForm(text);
+}
+
+function objectForm(type: string): Form {
+  let form = objects.get(type);
+  if (!form) {
+    let fields: ReadonlyMap<string, Field> | undefined;
+    form = {
+      is: 'object',
+      fields: () => {
+        fields ??= parseFields(tables[type]!);
+        return fields;
+      },
+    };
+    objects.set(type, form);
+  }
+  return form;
+}
+
+/** By their names in lower case: Go's JSON decoding matches names whatever their case. */
+function parseFields(table: string): Map<string, Field> {
+  return new Map(
+    table.split(' ').map((entry) => {
+      const [, name, version, type] = /^(\w+)(?:@(\w+))?(?::(.+))?$/.exec(entry)!;
+      const field = { name: name!, form: formOf(type ?? 'text'), ...(version ? { version } : {}) };
+      return [name!.toLowerCase(), field];
+    }),
+  );
+}
+
+const kinds = ['Task', 'Pipeline', 'TaskRun', 'PipelineRun', 'StepAction', 'CustomRun'] as const;
+
+export type SpecKind = (typeof kinds)[number];
+
+/** The form of the specs of a kind of Tekton; undefined for other kinds. */
+export function specForm(kind: string): Form | undefined {
+  return (kinds as readonly string[]).includes(kind) ? objectForm(kind) : undefined;
+}
 
 /** A spec with its field names as Tekton writes them; `null` fields are left out. What is not a known field stays as it is. */
 export function canonicalSpec<T>(kind: SpecKind, spec: T): T {
-  return canonical(spec, shapes[kind]) as T;
+  return canonical(spec, objectForm(kind)) as T;
 }
 
-const lowerCase = new WeakMap<Shape, ReadonlyMap<string, string>>();
-
-/** The field names of a shape by their lower-case form. */
-export function namesOf(shape: Shape): ReadonlyMap<string, string> {
-  let names = lowerCase.get(shape);
-  if (!names) {
-    names = new Map(Object.keys(shape).map((name) => [name.toLowerCase(), name]));
-    lowerCase.set(shape, names);
-  }
-  return names;
-}
-
-function canonical(value: unknown, shape: Shape | null | (() => Shape)): unknown {
-  if (shape === null) return value;
-  const fields = typeof shape === 'function' ? (shape as () => Shape)() : shape;
-  if (Array.isArray(value)) return value.map((item) => canonical(item, fields));
+function canonical(value: unknown, form: Form): unknown {
   if (value === null || typeof value !== 'object') return value;
-  const names = namesOf(fields);
+  if (Array.isArray(value)) return form.is === 'list' ? value.map((item) => canonical(item, form.of)) : value;
+  if (form.is !== 'object') return value;
+  const fields = form.fields();
   const result: Record<string, unknown> = {};
   for (const [key, item] of Object.entries(value)) {
     if (item === null || item === undefined) continue;
-    const name = key in fields ? key : (names.get(key.toLowerCase()) ?? key);
-    result[name] = name in fields ? canonical(item, fields[name]!) : item;
+    const field = fields.get(key.toLowerCase());
+    result[field?.name ?? key] = field ? canonical(item, field.form) : item;
   }
   return result;
 }

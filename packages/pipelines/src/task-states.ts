@@ -34,7 +34,7 @@ export const childKind = (task: PipelineTask): 'TaskRun' | 'PipelineRun' | 'Cust
 /** True for a task of a kind that is not Tekton's own. */
 export function isCustom({ taskRef, taskSpec }: PipelineTask): boolean {
   const { apiVersion, kind } = taskRef ?? taskSpec ?? {};
-  const own = kind === undefined || kind === '' || /^(task|clustertask)$/i.test(kind);
+  const own = kind === undefined || kind === '' || kind === 'Task';
   const group = apiVersion === undefined || apiVersion.startsWith('tekton.dev/v1');
   return taskRef?.resolver === undefined && !(own && group);
 }

@@ -52,10 +52,21 @@ function validateEnum(
     problems.add([...path, 'default'], `param default value ${fallback} not in the enum list`);
 }
 
-export interface KnownParams {
-  readonly specs: readonly ParamSpec[];
-  /** False where params may also come from above, so that an unknown name proves nothing. */
-  readonly closed: boolean;
+/** Params that a run gives to a spec of its own, as they were written: each has a value, and a name that variables can have. */
+export function validateGiven(
+  problems: Problems,
+  path: Path,
+  { params = [], named }: { params: readonly Partial<Param>[] | undefined; named: boolean },
+): void {
+  for (const [index, { name = '', value }] of params.entries()) {
+    if (value === undefined || value === null)
+      problems.invalid([...path, index, 'value'], '', `param "${name}" has no value`);
+    if (named && !variableName.test(name))
+      problems.add(
+        [...path, index, 'name'],
+        `The format of following array and string variable names is invalid: [${name}]`,
+      );
+  }
 }
 
 /** The params that the steps of an inline spec can use: their own and what the run gives. */
@@ -84,7 +95,7 @@ export function validateParamUse(steps: readonly Step[], specs: readonly ParamSp
   for (const [index, step] of steps.entries())
     for (const { path, text, list } of textsOf(step))
       for (const { name, index: at, text: whole } of findReferences(text)) {
-        const used = /^(?:inputs\.)?params\.(.+)$/.exec(name)?.[1];
+        const used = /^params\.(.+)$/.exec(name)?.[1];
         if (used === undefined) continue;
         const spec = known.get(used) ?? known.get(used.slice(0, used.lastIndexOf('.')));
         const where = ['steps', index, ...path];

@@ -7,6 +7,7 @@ import { findReferences } from './substitute.ts';
 import { isCustom } from './task-states.ts';
 import { validateParamSpecs, withGiven } from './validate-params.ts';
 import { allTasks, validateReferences } from './validate-references.ts';
+import { validateReference } from './validate-remote.ts';
 import { validateTaskSpec, validateTimeout } from './validate-task.ts';
 import { validateWhen } from './validate-when.ts';
 
@@ -15,11 +16,13 @@ export { firstProblem } from './problems.ts';
 /** What Tekton's admission refuses of a pipeline. */
 export function validatePipelineSpec(spec: PipelineSpec, limits?: Limits): Problem[] {
   const problems = new Problems(limits);
+  if ('resources' in spec) problems.add(['resources'], 'must not set the field(s)');
   const finals = spec.finally ?? [];
   if (!spec.tasks?.length) {
     if (finals.length > 0)
       problems.invalid(['finally'], `spec.tasks is empty but spec.finally has ${finals.length} tasks`);
-    else problems.add(['tasks'], 'expected at least one, got none');
+    else if (Object.values(spec).every((value) => Array.isArray(value) && value.length === 0))
+      problems.add([], 'expected at least one, got none: description, params, resources, tasks, workspaces');
     return problems.found;
   }
   const seen = new Set<string>();
@@ -56,6 +59,7 @@ function validatePipelineTask(problems: Problems, path: Path, task: PipelineTask
   const there = ways.filter((way) => task[way] !== undefined);
   if (there.length === 0) problems.add(path, 'expected exactly one, got neither: taskRef, taskSpec');
   if (there.length > 1) problems.add(path, `expected exactly one, got multiple: ${there.join(', ')}`);
+  if ('resources' in task) problems.add([...path, 'resources'], 'must not set the field(s)');
   if (isCustom(task)) validateCustom(problems, path, task);
   else if (task.taskSpec) problems.below([...path, 'taskSpec'], validateTaskSpec(task.taskSpec));
   if (task.taskSpec?.steps?.length)
@@ -67,9 +71,7 @@ function validatePipelineTask(problems: Problems, path: Path, task: PipelineTask
         );
   for (const way of ['taskRef', 'pipelineRef'] as const) {
     const reference = task[way];
-    const named = reference?.name || reference?.resolver || problems.limits.resolver;
-    if (reference && !named && !isCustom(task)) problems.missing([...path, way, 'name']);
-    if (reference?.params && !reference.resolver) problems.missing([...path, way, 'resolver']);
+    if (reference && !isCustom(task)) validateReference(problems, [...path, way], reference);
   }
   // One that is empty is found when it is run, as on a cluster.
   if (task.pipelineSpec?.tasks?.length)
@@ -156,11 +158,13 @@ const pipelineContext = new Set([
   'context.pipelineRun.uid',
   'context.pipeline.name',
   'context.pipelineTask.retries',
+  'context.task.retry-count',
 ]);
 
 function validatePrefixes(problems: Problems, path: Path, task: PipelineTask): void {
   const matrix = task.matrix ? [task.matrix] : [];
-  const fields = { params: task.params ?? [], when: task.when ?? [], matrix };
+  const values = (task.params ?? []).map(({ value }) => ({ value }));
+  const fields = { params: values, when: task.when ?? [], matrix };
   const nameless = /\$\(tasks\.\.[^()]*\)/.exec(JSON.stringify(fields))?.[0];
   if (nameless)
     problems.add(
@@ -184,15 +188,16 @@ function validatePrefixes(problems: Problems, path: Path, task: PipelineTask): v
 /** How the tasks of a pipeline use its params and workspaces, which is checked where both are at hand. */
 export function validatePipelineUse(spec: PipelineSpec, given: readonly Param[] | undefined): Problem[] {
   const problems = new Problems();
-  const known: ParamSpec[] = withGiven(spec.params, given ?? []);
+  const known = knownParams(spec, given);
   const names = new Set(known.map(({ name }) => name));
   const workspaces = new Set((spec.workspaces ?? []).map(({ name }) => name));
-  for (const { task, path } of allTasks(spec)) {
-    if (task.taskSpec && !isCustom(task))
+  for (const { task, path, final } of allTasks(spec)) {
+    // A run's own pipeline is held against what its tasks give one another, but for the last ones.
+    if (task.taskSpec && !isCustom(task) && !(given && final))
       problems.below(
         [...path, 'taskSpec'],
-        validateTaskSpec(task.taskSpec, [...(task.params ?? []), ...matrixed(task)], known).filter(
-          ({ message }) => /^(non-existent variable|variable )/.test(message),
+        validateTaskSpec(task.taskSpec, [], known).filter(({ message }) =>
+          /^(non-existent variable|variable )/.test(message),
         ),
       );
     const own = new Set(matrixed(task).map(({ name }) => name));
@@ -202,7 +207,7 @@ export function validatePipelineUse(spec: PipelineSpec, given: readonly Param[] 
       matrix: task.matrix?.params ?? [],
     }))
       for (const [index, item] of items.entries())
-        for (const { name } of findReferences(item)) {
+        for (const { name } of findReferences('value' in item ? item.value : item)) {
           const used = /^params\.(.+)$/.exec(name)?.[1];
           const there =
             used === undefined ||
@@ -224,6 +229,14 @@ export function validatePipelineUse(spec: PipelineSpec, given: readonly Param[] 
         );
   }
   return problems.found;
+}
+
+/** The params that tasks can use: the pipeline's, and in a run's own pipeline whatever the run and its tasks give. */
+function knownParams(spec: PipelineSpec, given: readonly Param[] | undefined): ParamSpec[] {
+  if (!given) return withGiven(spec.params);
+  const inline = spec.tasks.flatMap(({ taskSpec }) => taskSpec?.params ?? []);
+  const ofTasks = spec.tasks.flatMap(({ params }) => params ?? []);
+  return withGiven([...(spec.params ?? []), ...inline], [...given, ...ofTasks]);
 }
 
 const matrixed = (task: PipelineTask): Param[] => [

@@ -2,17 +2,24 @@ import type { EnvVar, PipelineRun, PodSpec, TaskRun, WorkspaceBinding } from '@t
 import { parseDuration } from '@tagboat/base';
 import { decodePipelineRunSpec, decodeTaskRunSpec } from './decode.ts';
 import { goDuration, pipelineTimeouts } from './durations.ts';
+import { canonicalSpec } from './fields.ts';
 import type { Path, Problems } from './problems.ts';
+import { validateGiven } from './validate-params.ts';
 import { validatePipelineSpec, validatePipelineUse } from './validate-pipeline.ts';
+import { validateReference } from './validate-remote.ts';
 import { validateTaskSpec, validateTimeout } from './validate-task.ts';
 
 /** What Tekton's admission refuses of a TaskRun. */
 export function validateTaskRun(problems: Problems, run: TaskRun): void {
   const spec = decodeTaskRunSpec(run.spec);
   oneOf(problems, spec, ['taskRef', 'taskSpec']);
-  if (spec.taskRef && !spec.taskRef.name && !spec.taskRef.resolver && !problems.limits.resolver)
-    problems.missing(['spec', 'taskRef', 'name']);
-  if (spec.taskSpec) problems.below(['spec', 'taskSpec'], validateTaskSpec(spec.taskSpec, spec.params ?? []));
+  if ('resources' in spec) problems.add(['spec', 'resources'], 'must not set the field(s)');
+  if (spec.taskRef) validateReference(problems, ['spec', 'taskRef'], spec.taskRef);
+  if (spec.taskSpec) {
+    problems.below(['spec', 'taskSpec'], validateTaskSpec(spec.taskSpec, spec.params ?? []));
+    const { params } = canonicalSpec('TaskRun', run.spec!);
+    validateGiven(problems, ['spec', 'params'], { params, named: true });
+  }
   problems.duplicates(
     ['spec', 'params'],
     // Their names are told apart whatever their case (Tekton's `ValidateParameters`).
@@ -100,13 +107,14 @@ function validateDebug(problems: Problems, { debug }: NonNullable<TaskRun['spec'
 export function validatePipelineRun(problems: Problems, run: PipelineRun): void {
   const spec = decodePipelineRunSpec(run.spec);
   oneOf(problems, spec, ['pipelineRef', 'pipelineSpec']);
-  if (spec.pipelineRef && !spec.pipelineRef.name && !spec.pipelineRef.resolver && !problems.limits.resolver)
-    problems.missing(['spec', 'pipelineRef', 'name']);
+  if ('resources' in spec) problems.add(['spec', 'resources'], 'must not set the field(s)');
+  if (spec.pipelineRef) validateReference(problems, ['spec', 'pipelineRef'], spec.pipelineRef);
   if (spec.pipelineSpec) {
     const path = ['spec', 'pipelineSpec'];
     const found = validatePipelineSpec(spec.pipelineSpec, problems.limits);
     problems.below(path, found);
     if (found.length === 0) problems.below(path, validatePipelineUse(spec.pipelineSpec, spec.params ?? []));
+    validateAllGiven(problems, run);
   }
   problems.duplicates(
     ['spec', 'params'],
@@ -134,6 +142,19 @@ export function validatePipelineRun(problems: Problems, run: PipelineRun): void 
     validateForbidden(problems, [...path, 'podTemplate'], specific.podTemplate);
     validateSpecificTimeout(problems, [...path, 'timeout'], { run: spec, timeout: specific.timeout });
   }
+}
+
+/** The params of a run with a pipeline of its own, and those that its tasks hand on. */
+function validateAllGiven(problems: Problems, run: PipelineRun): void {
+  const { params, pipelineSpec } = canonicalSpec('PipelineRun', run.spec!);
+  const tasks = pipelineSpec?.tasks ?? [];
+  const named = tasks.some(({ taskSpec }) => taskSpec?.steps);
+  validateGiven(problems, ['spec', 'params'], { params, named });
+  for (const [index, task] of tasks.entries())
+    validateGiven(problems, ['spec', 'pipelineSpec', 'tasks', index, 'params'], {
+      params: task.params,
+      named,
+    });
 }
 
 /** A task's own limit is within that of its run. */

@@ -4,6 +4,7 @@ import { parseDuration } from '@tagboat/base';
 import { isLabel, type Path, type Problem, Problems } from './problems.ts';
 import { findReferences } from './substitute.ts';
 import { textsOf, validateParamSpecs, validateParamUse, withGiven } from './validate-params.ts';
+import { validateReference } from './validate-remote.ts';
 import { validateWhen } from './validate-when.ts';
 
 export { firstProblem } from './problems.ts';
@@ -18,6 +19,7 @@ export function validateTaskSpec(
   more: readonly ParamSpec[] = [],
 ): Problem[] {
   const problems = new Problems();
+  if ('resources' in spec) problems.add(['resources'], 'must not set the field(s)');
   if (!Array.isArray(spec.steps) || spec.steps.length === 0) {
     problems.missing(['steps']);
     return problems.found;
@@ -39,9 +41,13 @@ export function validateTaskSpec(
     validateResult(problems, ['results', index], result);
   validateNames(problems, spec);
   if (given)
-    problems.below([], validateParamUse(spec.steps, withGiven([...more, ...(spec.params ?? [])], given)));
+    problems.below([], validateParamUse(merged(spec), withGiven([...more, ...(spec.params ?? [])], given)));
   return problems.found;
 }
+
+/** Steps with the variables that the template gives them. */
+const merged = ({ steps, stepTemplate }: TaskSpec): Step[] =>
+  steps.map((step) => ({ ...step, env: [...(step.env ?? []), ...(stepTemplate?.env ?? [])] }));
 
 /** A path without `..`, doubled and trailing slashes (Go's `filepath.Clean`). */
 const cleaned = (path = '') => normalize(path).replace(/(.)\/$/, '$1');
@@ -86,14 +92,14 @@ function validateStep(problems: Problems, path: Path, { step, spec }: { step: St
     for (const field of notWithRef)
       if (step[field] !== undefined && step[field] !== '')
         problems.add([...path, field], `${field} cannot be used with Ref`);
-    if (!step.ref.name && !step.ref.resolver) problems.missing([...path, 'ref', 'name']);
+    validateReference(problems, [...path, 'ref'], step.ref);
   } else {
     if (step.params) problems.add([...path, 'params'], 'params cannot be used without Ref');
     if (!step.image && !spec.stepTemplate?.image) problems.missing([...path, 'image']);
     if (step.script && step.command?.length)
       problems.add([...path, 'script'], 'script cannot be used with command');
   }
-  if (step.name && !step.name.includes('$(') && !isLabel(step.name))
+  if (step.name && !isLabel(step.name))
     problems.invalid([...path, 'name'], `"${step.name}"`, 'Task step name must be a valid DNS Label');
   if (step.timeout !== undefined) validateTimeout(problems, [...path, 'timeout'], step.timeout);
   if (
@@ -106,7 +112,7 @@ function validateStep(problems: Problems, path: Path, { step, spec }: { step: St
       `"${step.onError}"`,
       'Task step onError must be either "continue" or "stopAndFail"',
     );
-  for (const [index, { name, mountPath }] of (step.volumeMounts ?? []).entries()) {
+  for (const [index, { name = '', mountPath }] of (step.volumeMounts ?? []).entries()) {
     const place = cleaned(mountPath);
     if (/^\/tekton\//.test(place) && !/^\/tekton\/home/.test(place))
       problems.add(
@@ -176,6 +182,12 @@ function validateResult(problems: Problems, path: Path, result: TaskResult): voi
   if (!['string', 'array', 'object'].includes(type))
     problems.invalid([...path, 'type'], type, 'type must be string, array or object');
   if (type === 'object' && !result.properties) problems.missing([...path, 'properties']);
+  const wrong = Object.entries(result.properties ?? {}).filter(([, property]) => property?.type !== 'string');
+  if (wrong.length > 0)
+    problems.add(
+      [...path, 'properties'],
+      `The value type specified for these keys [${wrong.map(([key]) => key).join(' ')}] is invalid, the type must be string`,
+    );
   const value = result.value;
   if (value !== undefined && !/\$\(steps\..*?\.results\..*?\)/.test(String(value)))
     problems.add(
@@ -207,4 +219,9 @@ function validateNames(problems: Problems, spec: TaskSpec): void {
         if (wrong)
           problems.add(['steps', index, ...path], `non-existent variable in "${text.slice(0, 200)}"`);
       }
+  // Whatever stands between these brackets is meant as the name of a result, such as one with a shell's variable.
+  for (const [index, { script = '' }] of spec.steps.entries())
+    for (const [text, name] of script.matchAll(/\$\(results\.(.*?)\)/g))
+      if (!/^[\w.-]+$/.test(name!))
+        problems.add(['steps', index, 'script'], `non-existent variable in "${text}"`);
 }

@@ -42,7 +42,7 @@ test.each([
   ['a bad name', `    - { name: "A b", ${noop} }`, 'A b'],
   [
     'an unknown operator',
-    `    - { name: a, when: [{ input: x, operator: like, values: [y] }], ${noop} }`,
+    `    - { name: a, when: [{ input: x, operator: like, values: [a] }], ${noop} }`,
     'operator',
   ],
   ['negative retries', `    - { name: a, timeout: -1s, ${noop} }`, '-1s'],
@@ -55,7 +55,7 @@ test.each([
 test.each([
   ['steps: []', 'steps'],
   ['steps: [{ name: a, image: alpine }, { name: a, image: alpine }]', 'a'],
-  ['steps: [{ image: alpine, script: "x", command: [y] }]', 'script'],
+  ['steps: [{ image: alpine, script: "x", command: [z] }]', 'script'],
   ['steps: [{ name: a, image: alpine, onError: maybe }]', 'onError'],
   ['steps: [{ image: alpine, script: "$(params.no)" }]', 'non-existent variable'],
   ['{ workspaces: [{ name: w }, { name: w }], steps: [{ image: alpine }] }', 'workspaces'],

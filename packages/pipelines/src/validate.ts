@@ -27,7 +27,7 @@ export function validateTekton(object: KubernetesObject, limits?: Limits): Probl
     problems.missing(['spec']);
     return problems.found;
   }
-  const shape = shapeProblems(object.kind, object.spec);
+  const shape = shapeProblems(object.kind, object.spec, object.apiVersion.split('/')[1]);
   problems.below(['spec'], shape);
   if (shape.length > 0) return problems.found;
   validateGates(problems, object, limits?.flags);
@@ -72,13 +72,17 @@ function validateName(problems: Problems, { metadata }: KubernetesObject): void 
 export function problemError(
   object: KubernetesObject,
   problem: Problem,
-  document?: Pick<SourceDocument, 'locate'>,
+  document?: Pick<SourceDocument, 'locate' | 'locateKey'>,
 ): TagboatError {
   const name = object.metadata?.name ?? `${object.metadata?.generateName ?? ''}*`;
   return invalid(`${object.kind} ${name}: ${problem.message}: ${problem.field}`, {
-    ...(document ? { location: document.locate(problem.path) } : {}),
+    ...(document ? { location: placeOf(problem, document) } : {}),
   });
 }
+
+/** A field that nobody knows is wrong itself, not its value. */
+const placeOf = ({ message, path }: Problem, document: Pick<SourceDocument, 'locate' | 'locateKey'>) =>
+  message.startsWith('unknown field') ? document.locateKey(path) : document.locate(path);
 
 const webhook =
   'admission webhook "validation.webhook.pipeline.tekton.dev" denied the request: validation failed: ';
