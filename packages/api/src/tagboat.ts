@@ -148,6 +148,8 @@ export interface PullRequestSpec {
   merge?: PullRequestMerge;
   /** From outside the project: it runs only after `/ok-to-test`. */
   external?: boolean;
+  /** Its author says at the forge that it is not ready. */
+  draft?: boolean;
   labels?: string[];
   comments?: PullRequestComment[];
   /** Where it is, when it lives at an outside forge. */
@@ -215,6 +217,8 @@ export interface PullRequestStatus {
   commandsRead?: number;
   /** The labels whose runs were made. */
   labelsRead?: string[];
+  /** Whether it was a draft when it was last looked at. */
+  draftRead?: boolean;
   /** The commits of an outside contributor that may run. */
   approvedCommits?: string[];
   /** When `headCommit` was first seen. */

@@ -178,7 +178,7 @@ describe('the runs of an .aicoe-ci.yaml', () => {
   it('without a container engine it skips what a Dockerfile makes and what stands on it, and says why', async () => {
     const pull = {
       ...{ number: 3, title: 't', description: '', targetBranch: 'main', sourceRef: 'refs/heads/x' },
-      ...{ author: 'x', labels: [], untrusted: false, sourceUrl: '' },
+      ...{ author: 'x', labels: [], isDraft: false, untrusted: false, sourceUrl: '' },
     };
     const proposed = {
       ref: { ref: 'refs/pull/3/head', commit: event.ref.commit, kind: 'pull' as const, short: 'pr-3' },
@@ -229,6 +229,7 @@ describe('the runs of an .aicoe-ci.yaml', () => {
       sourceRef: 'refs/heads/x',
       author: 'x',
       labels: [],
+      isDraft: false,
       untrusted: true,
       sourceUrl: '',
     };

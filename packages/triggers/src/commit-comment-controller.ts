@@ -27,22 +27,24 @@ interface Outcome {
 /** Does what is asked for in comments on commits, once per comment, at the branch or tag whose head the commit is. */
 export function commitCommentController(options: TriggerOptions): Controller {
   const permissions = new Permissions(options);
+  const attempts = new Attempts(options.store);
   return new Controller({
     name: 'commit-comments',
     reader: options.store,
     type: kinds.CommitComment,
     clock: options.clock,
     log: options.log,
-    reconciler: { reconcile: (key) => handle(options, permissions, key) },
+    reconciler: { reconcile: (key) => handle({ ...options, permissions, attempts }, key) },
   });
 }
 
-async function handle(
-  options: TriggerOptions,
-  permissions: Permissions,
-  key: ResourceKey,
-): Promise<undefined> {
-  const { store, clock, log } = options;
+interface Handling extends TriggerOptions {
+  readonly permissions: Permissions;
+  readonly attempts: Attempts;
+}
+
+async function handle(options: Handling, key: ResourceKey): Promise<undefined> {
+  const { store, clock, log, permissions } = options;
   const comment = await store.get<CommitComment>(key);
   if (!comment?.spec || comment.status?.handledAt) return undefined;
   const { spec } = comment;
@@ -76,11 +78,7 @@ async function handle(
   return undefined;
 }
 
-async function obey(
-  options: TriggerOptions,
-  comment: CommitComment,
-  repository: Repository,
-): Promise<Outcome> {
+async function obey(options: Handling, comment: CommitComment, repository: Repository): Promise<Outcome> {
   const { body, commit, author } = comment.spec!;
   const command = commandOf(body);
   const found = refOf(command, commit, repository);
@@ -102,7 +100,7 @@ async function obey(
     filter: async (run) => isWanted(command, run, before),
     sequence: sequence ?? 0,
     comment: {
-      index: (await attemptOf(store, comment)) - 1,
+      index: (await options.attempts.of(comment)) - 1,
       body,
       author,
       eventType: eventTypeOfCommand(command),
@@ -154,22 +152,34 @@ function refOf(command: Command | undefined, commit: string, { status }: Reposit
     : `${what}, but ${head.slice(0, 10)}`;
 }
 
-/** What tells the runs of a comment apart from those of others; kept, so that after a kill they are the same. */
-async function attemptOf(store: ResourceStore, comment: CommitComment): Promise<number> {
-  if (comment.status?.attempt !== undefined) return comment.status.attempt;
-  const others = await commentsOf(store, comment);
-  const attempt =
-    1 +
-    Math.max(
-      0,
-      ...others
-        .filter(({ spec }) => spec?.commit === comment.spec?.commit)
-        .map(({ status }) => status?.attempt ?? 0),
-    );
-  await mutateStatus<CommitComment>(store, keyOf(kinds.CommitComment, comment), (draft) => {
-    draft.status = { ...draft.status, attempt };
-  });
-  return attempt;
+/** Counts what tells the runs of a comment apart from those of others; kept, so that after a kill they are the same. */
+class Attempts {
+  readonly #store: ResourceStore;
+  /** One after another: of two at once each would take the same number. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(store: ResourceStore) {
+    this.#store = store;
+  }
+
+  of(comment: CommitComment): Promise<number> {
+    const next = this.#last.then(() => this.#count(comment));
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+
+  async #count(comment: CommitComment): Promise<number> {
+    if (comment.status?.attempt !== undefined) return comment.status.attempt;
+    const others = await commentsOf(this.#store, comment);
+    const taken = others
+      .filter(({ spec }) => spec?.commit === comment.spec?.commit)
+      .map(({ status }) => status?.attempt ?? 0);
+    const attempt = 1 + Math.max(0, ...taken);
+    await mutateStatus<CommitComment>(this.#store, keyOf(kinds.CommitComment, comment), (draft) => {
+      draft.status = { ...draft.status, attempt };
+    });
+    return attempt;
+  }
 }
 
 async function commentsOf(store: ResourceStore, comment: CommitComment): Promise<readonly CommitComment[]> {

@@ -134,6 +134,11 @@ describe('comments on pushed commits', () => {
     expect((await say('/retest unit')).pipelineRuns).toHaveLength(1);
   });
 
+  it('several at once each have runs of their own', async () => {
+    const said = await Promise.all(Array.from({ length: 5 }, () => say('/test unit')));
+    expect(new Set(said.flatMap((status) => status.pipelineRuns ?? [])).size).toBe(5);
+  });
+
   it.each([
     ['/test branch:gone', 'there is no branch "gone"'],
     ['/test tag:old', /is not the commit of the tag "old", but ffffffffff/],

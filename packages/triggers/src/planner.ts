@@ -136,25 +136,35 @@ async function presentFiles(commit: Commit, definitions: Commit): Promise<string
 }
 
 const largestText = 2 ** 20;
+/** Milliseconds for one URL, to the last byte. */
+const longestFetch = 20_000;
+/** HTTP's answers that another time may be others: a timeout, too early, too many requests. */
+const passing: ReadonlySet<number> = new Set([408, 425, 429]);
 
-async function fetchText(url: string): Promise<string> {
+/** The text behind a URL. @throws `Invalid` for what is not there or too large, `Unavailable` for what may come */
+export async function fetchText(url: string): Promise<string> {
   const problem = (what: string) =>
     new TagboatError(`${url} cannot be read: ${what}`, { reason: 'Unavailable' });
-  const response = await fetch(rawUrl(url), { signal: AbortSignal.timeout(20_000) }).catch((error: Error) => {
-    throw problem(String((error.cause as Error | undefined)?.message ?? error.message));
-  });
-  if (response.status >= 400 && response.status < 500)
-    throw invalid(`${url} cannot be read: HTTP ${response.status}`);
-  if (!response.ok) throw problem(`HTTP ${response.status}`);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    // Leaving the loop ends the answer, however long it would be.
-    if (size > largestText) throw invalid(`${url} holds more than ${largestText} bytes`);
-    chunks.push(chunk);
+  try {
+    const response = await fetch(rawUrl(url), { signal: AbortSignal.timeout(longestFetch) });
+    const { status } = response;
+    if (status >= 400 && status < 500 && !passing.has(status))
+      throw invalid(`${url} cannot be read: HTTP ${status}`);
+    if (!response.ok) throw problem(`HTTP ${status}`);
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of response.body ?? []) {
+      size += chunk.length;
+      // Leaving the loop ends the answer, however long it would be.
+      if (size > largestText) throw invalid(`${url} holds more than ${largestText} bytes`);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  } catch (error) {
+    if (error instanceof TagboatError) throw error;
+    const { cause, message } = error as Error;
+    throw problem(String((cause as Error | undefined)?.message ?? message));
   }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** A forge's page of a file as the file itself. */

@@ -18,7 +18,7 @@ import { Permissions } from './permissions.ts';
 import type { RefToHandle } from './plan-triggers.ts';
 import { allowsHead, endWaiting, isApproved, waitingPulls } from './pull-approval.ts';
 import { type Made, RunMaker, type TriggerOptions } from './run-maker.ts';
-import { waitsForLabel } from './tekton/matching.ts';
+import { waitsForLabel, waitsForReady } from './tekton/matching.ts';
 import type { CommentEvent } from './trigger-event.ts';
 
 /** The head that a pull request of an outside repository had when that was connected. */
@@ -69,7 +69,7 @@ class PullTrigger {
     if (!repository || repository.spec?.role === 'deployment') return undefined;
     await this.#readComments(pull, repository);
     await this.#checkHead(await this.#current(pull), repository);
-    await this.#readLabels(await this.#current(pull), repository);
+    await this.#readChanges(await this.#current(pull), repository);
     return undefined;
   }
 
@@ -87,23 +87,23 @@ class PullTrigger {
     await cancelRuns(store, ended, undefined);
   }
 
-  /** A label that was added starts the runs that wait for it, at the head that is there; no others. */
-  async #readLabels(pull: PullRequest, repository: Repository): Promise<void> {
-    const { labelsRead, headCommit = '', approvedCommits = [] } = pull.status ?? {};
-    const labels = pull.spec?.labels ?? [];
-    if (labelsRead !== undefined && sameLabels(labelsRead, labels)) return;
+  /** A label that was added, and a draft that is ready, start the runs that wait for it, at the head that is there; no others. */
+  async #readChanges(pull: PullRequest, repository: Repository): Promise<void> {
+    const { labelsRead, draftRead = false, headCommit = '', approvedCommits = [] } = pull.status ?? {};
+    const { labels = [], draft: isDraft = false } = pull.spec ?? {};
+    if (labelsRead !== undefined && sameLabels(labelsRead, labels) && draftRead === isDraft) return;
     const added = labels.filter((label) => labelsRead && !labelsRead.includes(label));
+    const isReady = draftRead && !isDraft;
     const ref = refOf(pull, headCommit);
     const ledger = new Ledger(this.#options.store, this.#key.namespace, repository.metadata.name);
     const mayRun = async () =>
       approvedCommits.includes(headCommit) || !(await this.#permissions.needsApproval(pull, repository));
-    if (added.length > 0 && (await mayRun()) && (await ledger.has(ref)))
-      await this.#make(
-        { repository, ref, pull },
-        { sequence: 0, filter: async (run) => waitsForLabel(run.metadata.annotations ?? {}, added) },
-      );
+    const isWaited = ({ metadata: { annotations = {} } }: PipelineRun) =>
+      (added.length > 0 && waitsForLabel(annotations, added)) || (isReady && waitsForReady(annotations));
+    if ((added.length > 0 || isReady) && (await mayRun()) && (await ledger.has(ref)))
+      await this.#make({ repository, ref, pull }, { sequence: 0, filter: async (run) => isWaited(run) });
     await mutateStatus<PullRequest>(this.#options.store, this.#key, (draft) => {
-      draft.status = { ...draft.status, labelsRead: [...labels] };
+      draft.status = { ...draft.status, labelsRead: [...labels], draftRead: isDraft };
     });
   }
 

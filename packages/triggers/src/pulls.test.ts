@@ -114,6 +114,35 @@ describe('pull requests', () => {
     expect(await names()).toEqual(['a', 'bug']);
   });
 
+  it('a draft that is ready starts the runs that waited for that, and no others', async () => {
+    const { store, key, commit, pullOf, runs, handled, until } = world;
+    const ready = tektonRun('ready').replace(
+      'annotations: {',
+      'annotations: { pipelinesascode.tekton.dev/on-cel-expression: "!body.pull_request.draft",',
+    );
+    await commit({ '.tekton/a.yaml': tektonRun('a'), '.tekton/ready.yaml': ready }, 'main');
+    const head = await commit(
+      { '.tekton/a.yaml': tektonRun('a'), '.tekton/ready.yaml': ready, x: '1' },
+      'change',
+    );
+    await pullOf(head, { draft: true });
+    await handled(head);
+    const names = async () =>
+      (await runs()).map(({ metadata }) => metadata.annotations?.['tagboat.dev/run-name']).sort();
+    await until(kinds.PullRequest, async () => (await store.get<PullRequest>(key))?.status?.draftRead);
+    expect(await names()).toEqual(['a']);
+    for (const { metadata } of await runs())
+      await store.delete({ type: kinds.PipelineRun, namespace: 'demo', name: metadata.name });
+    await mutate<PullRequest>(store, key, (draft) => {
+      draft.spec!.draft = false;
+    });
+    await until(
+      kinds.PullRequest,
+      async () => (await store.get<PullRequest>(key))?.status?.draftRead === false,
+    );
+    expect(await names()).toEqual(['ready']);
+  });
+
   it('keeps as many finished runs as max-keep-runs says', async () => {
     const { store, common, running, until, runs, finish } = world;
     const controller = retentionController(common).start();

@@ -20,6 +20,8 @@ export interface PullEvent {
   readonly sourceRef: string;
   readonly author: string;
   readonly labels: readonly string[];
+  /** Its author says at the forge that it is not ready. */
+  readonly isDraft: boolean;
   /** Its code is not the project's own: it runs in a container, without secrets. */
   readonly untrusted: boolean;
   readonly sourceUrl: string | undefined;
@@ -88,6 +90,7 @@ export function pullEventOf(pull: PullRequest): PullEvent {
     sourceRef: spec.sourceRef,
     author: spec.author ?? '',
     labels: spec.labels ?? [],
+    isDraft: spec.draft === true,
     untrusted: spec.external === true,
     sourceUrl: spec.sourceUrl,
   };
@@ -96,6 +99,23 @@ export function pullEventOf(pull: PullRequest): PullEvent {
 /** Case-sensitive, anywhere in the message, as Pipelines-as-Code reads them. */
 export function skipsChecks(message: string): string | undefined {
   return /\[(skip ci|ci skip|skip tkn|tkn skip)\]/.exec(message)?.[0];
+}
+
+/** What a forge calls the repository: the path of its URL; of one that is hosted here its project and name. */
+export function placeOf({ repositoryUrl, project, repository }: TriggerEvent): {
+  readonly owner: string;
+  readonly name: string;
+} {
+  const scp = /^(?:[^@/]+@)?[^:/]+:(?!\/\/)(.+)$/.exec(repositoryUrl)?.[1];
+  const path = scp ?? (URL.canParse(repositoryUrl) ? new URL(repositoryUrl).pathname : '');
+  const parts = path
+    .replace(/(\.git)?\/*$/, '')
+    .split('/')
+    .filter(Boolean);
+  const isHosted = parts[0] === 'git' && parts[1] === project;
+  const name = parts.pop();
+  const owner = parts.join('/');
+  return owner && name && !isHosted ? { owner, name } : { owner: project, name: repository };
 }
 
 /** The branch or tag that an event aims at, as Pipelines-as-Code compares it: a full ref for pushes. */

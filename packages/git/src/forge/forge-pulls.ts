@@ -171,6 +171,7 @@ const specOf = (
   author: pull.author,
   state: pull.state,
   ...(isTrusted ? {} : { external: true }),
+  draft: pull.isDraft,
   labels: [...pull.labels],
   comments,
   url: pull.url,

@@ -17,6 +17,7 @@ export interface ForgePull {
   readonly sourceBranch: string;
   readonly targetBranch: string;
   readonly labels: readonly string[];
+  readonly isDraft: boolean;
   readonly url: string;
   readonly updatedAt: string;
   /** Where the change comes from, when that is another repository. */

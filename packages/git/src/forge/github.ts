@@ -10,6 +10,7 @@ export interface GithubPull {
   readonly state: string;
   readonly html_url: string;
   readonly updated_at: string;
+  readonly draft?: boolean;
   readonly merged?: boolean;
   readonly merged_at?: string | null;
   readonly merge_commit_sha?: string | null;
@@ -54,6 +55,7 @@ export function pullOf(pull: GithubPull, isInsider: () => Promise<boolean>): For
     head: pull.head.sha,
     sourceBranch: pull.head.ref,
     targetBranch: pull.base.ref,
+    isDraft: pull.draft === true,
     labels: (pull.labels ?? []).map(({ name }) => name),
     url: pull.html_url,
     updatedAt: pull.updated_at,

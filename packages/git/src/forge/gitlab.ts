@@ -15,6 +15,7 @@ interface MergeRequest {
   readonly source_project_id: number;
   readonly target_project_id: number;
   readonly labels?: readonly string[];
+  readonly draft?: boolean;
   readonly web_url: string;
   readonly updated_at: string;
   readonly merge_commit_sha?: string | null;
@@ -138,6 +139,7 @@ class Gitlab implements Forge {
       sourceBranch: item.source_branch,
       targetBranch: item.target_branch,
       labels: item.labels ?? [],
+      isDraft: item.draft === true,
       url: item.web_url,
       updatedAt: item.updated_at,
       sourceUrl: own ? undefined : '',

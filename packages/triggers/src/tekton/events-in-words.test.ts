@@ -92,3 +92,15 @@ describe('variables, by what upstream documents', () => {
     expect(filled(text, event)).toBe(wanted);
   });
 });
+
+it.each([
+  ['https://github.com/Org/App.git', 'org', 'app', 'Org/App'],
+  ['https://gitlab.example.com/group/sub/app', 'group/sub', 'app', 'group/sub/app'],
+  ['git@github.com:org/app.git', 'org', 'app', 'org/app'],
+  ['http://h/git/demo/app.git', 'demo', 'app', 'demo/App'],
+  ['file:///r.git', 'demo', 'app', 'demo/App'],
+])('a repository at %s is called as its forge calls it', (repositoryUrl, owner, name, full) => {
+  const event = push('refs/heads/main', { repositoryUrl });
+  const text = 'a: "{{ repo_owner }} {{ repo_name }} {{ body.repository.full_name }}"';
+  expect(readTemplate(text, 'f', event)[0]?.value).toEqual({ a: `${owner} ${name} ${full}` });
+});

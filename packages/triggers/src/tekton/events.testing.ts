@@ -35,6 +35,7 @@ export const pull = (
     sourceRef: 'refs/heads/feature/x',
     author: 'Bob',
     labels: ['bug'],
+    isDraft: false,
     untrusted: false,
     sourceUrl: undefined,
     ...more,

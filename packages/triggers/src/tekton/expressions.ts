@@ -1,6 +1,6 @@
 import { Environment } from '@marcbachmann/cel-js';
 import { describeError, invalid, isReason, withinTime } from '@tagboat/base';
-import { eventTypeOf, senderOf, sourceOf, type TriggerEvent, targetOf } from '../trigger-event.ts';
+import { eventTypeOf, placeOf, senderOf, sourceOf, type TriggerEvent, targetOf } from '../trigger-event.ts';
 import { matchesGlobPattern } from './globs.ts';
 
 const longest = 250;
@@ -21,13 +21,14 @@ export function bounded<T>(what: string, work: () => T): T {
 export function bodyOf(event: TriggerEvent): Record<string, unknown> {
   const { pull, ref, repositoryUrl } = event;
   const sender = { login: senderOf(event) };
+  const { owner, name } = placeOf(event);
   const repository = {
-    name: event.repository,
-    full_name: `${event.project}/${event.repository}`,
+    name,
+    full_name: `${owner}/${name}`,
     html_url: repositoryUrl.replace(/\.git$/, ''),
     clone_url: repositoryUrl,
     default_branch: event.defaultBranch,
-    owner: { login: event.project },
+    owner: { login: owner },
   };
   const commit = { id: ref.commit, message: event.message, author: event.author };
   if (!pull) {
@@ -46,7 +47,7 @@ export function bodyOf(event: TriggerEvent): Record<string, unknown> {
       head: { ref: sourceOf(event), sha: ref.commit },
       base: { ref: pull.targetBranch },
       labels: pull.labels.map((name) => ({ name })),
-      draft: false,
+      draft: pull.isDraft,
     },
     repository,
     sender,
@@ -118,7 +119,8 @@ function evaluate(expression: string, event: TriggerEvent, values: Record<string
   environment.registerFunction('string.pathChanged(): bool', (pattern: string) =>
     files.all.some((path) => matchesGlobPattern(pattern, path)),
   );
-  const context = { pac: {}, body: bodyOf(event), headers: headersOf(event), files: { ...files }, ...values };
+  // A variable of the repository never hides what the platform gives.
+  const context = { pac: {}, ...values, body: bodyOf(event), headers: headersOf(event), files: { ...files } };
   try {
     return bounded(`the expression ${expression}`, () => environment.evaluate(expression, context));
   } catch (error) {

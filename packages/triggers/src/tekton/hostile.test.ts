@@ -118,6 +118,20 @@ describe('what a stranger may write into .tekton', () => {
     expect(asked).toEqual([]);
   });
 
+  it('nothing of what the platform reads of runs is theirs to say', async () => {
+    for (const kind of ['labels', 'annotations']) {
+      const text = run(empty).replace(
+        '  annotations:\n',
+        `  ${kind}: { tagboat.dev/model: prices }\n  annotations:\n`,
+      );
+      const own = kind === 'labels' ? text : run(empty, '    tagboat.dev/contexts: "{}"\n');
+      await expect(plan({ '.tekton/a.yaml': own }, untrusted)).rejects.toThrow(
+        new RegExp(`may not use labels of the platform \\(metadata.${kind}.tagboat.dev`),
+      );
+      expect((await plan({ '.tekton/a.yaml': own, x: kind }, pull())).runs).toHaveLength(1);
+    }
+  });
+
   it('links and paths lead to nothing outside the commit', async () => {
     const { commit: first } = await commitFiles({
       url,

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { TriggerEvent } from '../trigger-event.ts';
 import { files, on, pull, push } from './events.testing.ts';
-import { annotationValues, matchesEvent } from './matching.ts';
+import { annotationValues, matchesComment, matchesEvent, waitsForLabel } from './matching.ts';
 
 describe('annotations', () => {
   it('reads lists, single values and escaped commas', () => {
     expect(annotationValues('[a, b&#44;c ]', 'n')).toEqual(['a', 'b,c']);
     expect(annotationValues('a&#44;b', 'n')).toEqual(['a,b']);
+    expect(annotationValues('[a, ]', 'n')).toEqual(['a']);
     expect(() => annotationValues('[]', 'n')).toThrow(/empty value/);
     expect(() => annotationValues('[a', 'n')).toThrow(/expected "\]"/);
   });
@@ -120,4 +121,28 @@ describe('annotations', () => {
     const slow = pull({}, { comment: { index: 0, body: `${'a'.repeat(40)}!`, author: 'x', custom: true } });
     expect(() => matchesEvent(on({ 'on-comment': '^(a+)+$' }), slow)).toThrow(/took longer/);
   });
+});
+
+it.each([
+  ['(?i)^/deploy', '/Deploy now', true],
+  ['^/deploy', '/Deploy now', false],
+  ['(?P<what>a|b)$', 'b', true],
+  ['(?s)a.b', 'a\nb', true],
+])('a pattern of comments is read as Go reads it: %s', (pattern, comment, wanted) =>
+  expect(matchesComment(on({ 'on-comment': pattern }), comment)).toBe(wanted),
+);
+
+it('a label starts what waits for it by name, and conditions about labels', () => {
+  const condition = 'body.pull_request.labels.exists(l, l.name == "bug")';
+  expect(waitsForLabel(on({ 'on-cel-expression': condition }), ['bug'])).toBe(true);
+  expect(waitsForLabel(on({ 'on-cel-expression': 'event == "pull_request"' }), ['bug'])).toBe(false);
+  expect(waitsForLabel(on({ 'on-label': '[bug]' }), ['bug'])).toBe(true);
+  expect(waitsForLabel(on({ 'on-label': '[bug]' }), ['other'])).toBe(false);
+});
+
+it('what the platform gives is not hidden by variables of the repository of the same names', () => {
+  const event = pull({ isDraft: true }, { variables: { files: 'x', body: 'y', headers: 'z', event: 'w' } });
+  const expression =
+    'event == "pull_request" && body.pull_request.draft && files.all.size() == 1 && headers.size() > 0';
+  expect(matchesEvent(on({ 'on-cel-expression': expression }), event)).toBe(true);
 });

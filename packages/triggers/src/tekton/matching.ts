@@ -56,9 +56,8 @@ export function annotationValues(text: string, name: string): string[] {
   }
   if (!trimmed.endsWith(']')) throw invalid(`expected "]" at the end of the annotation ${name}: ${trimmed}`);
   const values = trimmed.slice(1, -1).split(',').map(unescaped);
-  if (values.some((value) => value === ''))
-    throw invalid(`the annotation ${name} has an empty value: ${trimmed}`);
-  return values;
+  if (values[0] === '') throw invalid(`the annotation ${name} has an empty value: ${trimmed}`);
+  return values.filter((value) => value !== '');
 }
 
 /** Whether this event is one that the annotations of a run wait for. @throws `Invalid` for annotations that cannot be read */
@@ -83,22 +82,37 @@ export function matchesEvent(annotations: Annotations, event: TriggerEvent): boo
   return annotations[annotationNames.ignoredPaths] === undefined || !changed(annotationNames.ignoredPaths);
 }
 
-/** Whether one of these labels is one that a run waits for. */
-export const waitsForLabel = (annotations: Annotations, labels: readonly string[]): boolean =>
-  annotations[annotationNames.label] !== undefined &&
-  annotationValues(annotations[annotationNames.label]!, annotationNames.label).some((label) =>
-    labels.includes(label),
+/** Whether one of these labels is one that a run waits for, by name or in a condition about labels. */
+export function waitsForLabel(annotations: Annotations, labels: readonly string[]): boolean {
+  const expression = annotations[annotationNames.expression];
+  if (expression !== undefined) return /\b(labels|pull_request_labels)\b/.test(expression);
+  const wanted = annotations[annotationNames.label];
+  return (
+    wanted !== undefined &&
+    annotationValues(wanted, annotationNames.label).some((label) => labels.includes(label))
   );
+}
+
+/** Whether a condition of a run is about drafts. */
+export const waitsForReady = (annotations: Annotations): boolean =>
+  /\bdraft\b/.test(annotations[annotationNames.expression] ?? '');
 
 /** Whether a run waits for comments of its own, which are then the only thing besides its event that starts it. */
 export function matchesComment(annotations: Annotations, body: string): boolean {
   const pattern = annotations[annotationNames.comment];
   if (pattern === undefined) return false;
-  return bounded(`the pattern ${pattern}`, () => new RegExp(pattern).test(body.trim()));
+  return bounded(`the pattern ${pattern}`, () => patternOf(pattern).test(body.trim()));
+}
+
+/** A regular expression as Go writes it (RE2): flags for all of it stand at its beginning, groups are named by `?P<`. */
+function patternOf(text: string): RegExp {
+  const [, flags = '', rest] = /^(?:\(\?([ims]+)\))?(.*)$/s.exec(text)!;
+  return new RegExp(rest!.replaceAll('(?P<', '(?<'), flags);
 }
 
 /** A pattern of branches; without `refs/` it is about branches alone, never about tags. */
 function matchesBranch(pattern: string, branch: string): boolean {
+  if (pattern === branch) return true;
   const isRef = (name: string) => /^refs\/(heads|tags)\//.test(name);
   if (pattern.startsWith('refs/tags/')) return matchesGlobPattern(pattern, branch);
   const full = isRef(branch) ? branch : `refs/heads/${branch}`;

@@ -14,6 +14,7 @@ const pull = {
   sourceRef: 'refs/heads/x',
   author: 'eve',
   labels: [],
+  isDraft: false,
   untrusted: false,
   sourceUrl: '',
 };

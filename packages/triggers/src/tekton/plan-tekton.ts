@@ -2,7 +2,7 @@ import type { KubernetesObject, Pipeline, PipelineRun, SourceDocument, Task } fr
 import { describeError, deterministicName, invalid, type Location, type TagboatError } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
 import { labelValue, type PlannedRuns, runIdentity, runMetadata } from '../plan-runs.ts';
-import { eventTypeOf, senderOf, sourceOf, type TriggerEvent, targetOf } from '../trigger-event.ts';
+import { eventTypeOf, placeOf, senderOf, sourceOf, type TriggerEvent, targetOf } from '../trigger-event.ts';
 import { fromCatalog } from './catalog.ts';
 import { annotationNames, matchesComment, matchesEvent, unknownAnnotations } from './matching.ts';
 import { type Found, resolveRun, type Sources } from './resolve.ts';
@@ -172,8 +172,8 @@ function objectOf(document: SourceDocument, file: string): KubernetesObject {
 /** The labels by which Pipelines-as-Code's own tools find runs. */
 const selectableLabels = (event: TriggerEvent): Record<string, string> => ({
   'app.kubernetes.io/managed-by': 'pipelinesascode.tekton.dev',
-  [annotationNames.owner]: labelValue(event.project),
-  [annotationNames.name]: labelValue(event.repository),
+  [annotationNames.owner]: labelValue(placeOf(event).owner),
+  [annotationNames.name]: labelValue(placeOf(event).name),
   [annotationNames.repository]: labelValue(event.repository),
   [annotationNames.sha]: event.ref.commit.slice(0, 63),
   [annotationNames.eventType]: labelValue(eventTypeOf(event)),
@@ -189,8 +189,8 @@ const aboutEvent = (event: TriggerEvent): Record<string, string> => ({
   [annotationNames.title]: event.message.split('\n')[0]!,
   [annotationNames.repository]: event.repository,
   [annotationNames.repositoryUrl]: event.repositoryUrl,
-  [annotationNames.owner]: event.project,
-  [annotationNames.name]: event.repository,
+  [annotationNames.owner]: placeOf(event).owner,
+  [annotationNames.name]: placeOf(event).name,
   ...(event.pull ? { [annotationNames.pullRequest]: String(event.pull.number) } : {}),
   [annotationNames.sourceUrl]: event.pull?.sourceUrl ?? event.repositoryUrl,
 });

@@ -29,7 +29,8 @@ const refused: Readonly<Record<string, string>> = {
  * in its own files. @throws `Invalid` that names what and where
  */
 export function refuseSecrets(spec: NonNullable<PipelineRun['spec']>, run: Found<PipelineRun>): void {
-  const found = search(spec, ['spec']);
+  const { labels, annotations } = run.object.metadata;
+  const found = search(spec, ['spec']) ?? search({ labels, annotations }, ['metadata']);
   if (found)
     throw invalid(
       `code from outside the project may not use ${refused[String(found.at(-1))] ?? 'labels of the platform'} (${found.join('.')})`,

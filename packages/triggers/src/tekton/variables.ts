@@ -1,5 +1,5 @@
 import { parseYaml, type SourceDocument } from '@tagboat/api';
-import { senderOf, sourceOf, type TriggerEvent, targetOf } from '../trigger-event.ts';
+import { placeOf, senderOf, sourceOf, type TriggerEvent, targetOf } from '../trigger-event.ts';
 import { evaluateValue, textOf } from './expressions.ts';
 
 /** Branch names as Pipelines-as-Code writes them into runs. */
@@ -14,11 +14,12 @@ export const gitAuthSecret = 'tagboat-git-auth';
 /** The plain variables of Pipelines-as-Code. */
 export function variablesOf(event: TriggerEvent): Record<string, string> {
   const { pull, comment, ref } = event;
+  const { owner, name } = placeOf(event);
   return {
     revision: ref.commit,
     repo_url: event.cloneUrl,
-    repo_owner: event.project.toLowerCase(),
-    repo_name: event.repository.toLowerCase(),
+    repo_owner: owner.toLowerCase(),
+    repo_name: name.toLowerCase(),
     target_branch: plainBranch(targetOf(event)),
     source_branch: plainBranch(sourceOf(event)),
     git_tag: ref.kind === 'tag' ? ref.short : '',
