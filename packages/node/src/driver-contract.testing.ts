@@ -225,6 +225,15 @@ export function driverContract(name: string, make: () => Promise<DriverUnderTest
       expect(text.stdout).toBe('givenrefused\n');
     });
 
+    it('cannot change how the kernel runs, though it is root', async (context) => {
+      if (!tested.driver.isolatesFiles) return context.skip('plain processes see the files of the host');
+      const { exit, text } = await sh(
+        'for file in /proc/sys/kernel/core_pattern /proc/sys/vm/panic_on_oom /proc/sysrq-trigger; do [ ! -w $file ] || echo $file; done',
+      );
+      await exit;
+      expect(text.stdout).toBe('');
+    });
+
     it('runs as the user it is asked to', async (context) => {
       if (!tested.driver.isolatesFiles || process.getuid?.() !== 0)
         return context.skip('only root can start as another user');

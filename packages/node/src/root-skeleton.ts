@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { bindLine, quoted } from './fstab.ts';
 import { isFile } from './host-mounts.ts';
@@ -62,5 +63,16 @@ export function deviceMounts(root: string, { privilegeTool, terminals }: RootAbi
       ? [`devpts ${quoted(join(root, 'dev/pts'))} devpts newinstance,ptmxmode=0666,mode=0620 0 0`]
       : []),
     `proc ${quoted(join(root, 'proc'))} proc rw 0 0`,
+    ...kernelLines(join(root, 'proc')),
+  ];
+}
+
+/** What in `/proc` is the whole host's: root in a container could change how its kernel runs. */
+function kernelLines(proc: string): string[] {
+  const settings = quoted(join(proc, 'sys'));
+  const keys = '/proc/sysrq-trigger';
+  return [
+    `${settings} ${settings} none bind,ro 0 0`,
+    ...(existsSync(keys) ? [`/dev/null ${quoted(join(proc, 'sysrq-trigger'))} none bind,ro 0 0`] : []),
   ];
 }
