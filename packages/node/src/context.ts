@@ -11,6 +11,7 @@ import type { ImageSource } from './images.ts';
 import type { NodeLayout } from './layout.ts';
 import type { ContainerLogs } from './logs.ts';
 import type { Slots } from './slots.ts';
+import type { Trash } from './trash.ts';
 
 /** What running a pod needs. */
 export interface NodeContext {
@@ -28,6 +29,7 @@ export interface NodeContext {
   readonly environment: Readonly<Record<string, string>>;
   readonly addresses: AddressPool;
   readonly slots: Slots;
+  readonly trash: Trash;
   readonly events: EventRecorder;
   readonly groups: ControlGroups;
   /** For pods that must run in an engine's containers, whatever the node's own driver is. */

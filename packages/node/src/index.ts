@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { kinds, type PersistentVolumeClaim, type Pod, type PodAccess } from '@tagboat/api';
@@ -28,6 +28,7 @@ import { resultsInUse } from './results-in-use.ts';
 import { defaultRetained, type Retained, Retention } from './retention.ts';
 import { probeSandbox, SandboxDriver } from './sandbox-driver.ts';
 import { Slots } from './slots.ts';
+import { Trash } from './trash.ts';
 
 export { type HostTools, hostEnvironment, hostTools } from './host-tools.ts';
 export { buildByEngine, engineProblem, type ImageBuild } from './image-build.ts';
@@ -74,7 +75,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   await mkdir(layout.pods, { recursive: true });
   const leftovers = new Set(await readdir(layout.pods));
   await reapLeftovers(leftovers, log);
-  for (const uid of leftovers) await rm(layout.pod(uid), { recursive: true, force: true });
+  const trash = await Trash.open(layout.trash, log);
+  for (const uid of leftovers) await trash.take(layout.pod(uid));
   const note =
     options.driver === 'process'
       ? 'the process driver was asked for'
@@ -115,6 +117,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     environment: options.environment,
     addresses: new AddressPool(home),
     slots: new Slots(1000 * Math.max(2, availableParallelism())),
+    trash,
     groups,
     hosts: new HostsFiles({ reader: store, clock, log }),
     engine,
@@ -169,6 +172,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       await claims[Symbol.asyncDispose]();
       await guard[Symbol.asyncDispose]();
       await reconciler[Symbol.asyncDispose]();
+      await trash[Symbol.asyncDispose]();
       await context.hosts[Symbol.asyncDispose]();
       await context.events.flush();
       await groups[Symbol.asyncDispose]();
@@ -179,7 +183,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
 const openFiles = (why: string) => `they can read what this user can, the owner's token too, since ${why}`;
 
 /** Claims are directories: bound when made, removed with the claim. */
-function claimController({ store, layout, clock, log }: NodeContext): Controller {
+function claimController({ store, layout, trash, clock, log }: NodeContext): Controller {
   return new Controller({
     name: 'claims',
     reader: store,
@@ -189,7 +193,7 @@ function claimController({ store, layout, clock, log }: NodeContext): Controller
     reconciler: {
       async reconcile(key) {
         const claim = await store.get<PersistentVolumeClaim>(key);
-        if (!claim) await rm(layout.claim(key.namespace, key.name), { recursive: true, force: true });
+        if (!claim) await trash.take(layout.claim(key.namespace, key.name));
         else if (claim.status?.phase !== 'Bound')
           await mutateStatus<PersistentVolumeClaim>(store, key, (draft) => {
             draft.status = { ...draft.status, phase: 'Bound' };

@@ -16,6 +16,11 @@ export class NodeLayout {
     return join(this.home, 'volumes', 'pods');
   }
 
+  /** What pods and claims left, until it is removed. */
+  get trash(): string {
+    return join(this.home, 'volumes', 'trash');
+  }
+
   /** What all sandboxes share. */
   get sandboxes(): string {
     return join(this.home, 'volumes', 'sandboxes');

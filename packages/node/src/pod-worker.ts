@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import {
   type Container,
   type ContainerState,
@@ -131,9 +130,9 @@ export abstract class PodWorker {
       for (const started of this.#started) if (!started.log.closed) await started.close();
       await context.reap(pod.metadata.uid ?? '');
       if (this.#evicted) await this.report(this.#evicted);
-      await rm(context.layout.pod(pod.metadata.uid ?? ''), { recursive: true, force: true }).catch(
-        (error: unknown) => context.log.warn('a pod directory remains', { error }),
-      );
+      await context.trash
+        .take(context.layout.pod(pod.metadata.uid ?? ''))
+        .catch((error: unknown) => context.log.warn('a pod directory remains', { error }));
     }
   }
 

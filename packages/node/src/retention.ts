@@ -1,6 +1,7 @@
-import { lstat, readdir, rm } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Clock, Logger } from '@tagboat/base';
+import { removeTree } from '@tagboat/process';
 import type { NodeLayout } from './layout.ts';
 
 /** What is kept at most: the oldest goes first. */
@@ -89,7 +90,7 @@ export class Retention implements AsyncDisposable {
     const entries: Entry[] = [];
     for (const path of paths) entries.push(await measured(path));
     const removed = surplus(entries, keep, this.#options.clock.now());
-    for (const { path } of removed) await rm(path, { recursive: true, force: true });
+    for (const { path } of removed) await removeTree([path]);
     if (removed.length > 0)
       this.#options.log.info('removed what is kept no longer', {
         count: removed.length,

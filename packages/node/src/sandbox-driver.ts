@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runCommand } from '@tagboat/process';
+import { removeTree, runCommand } from '@tagboat/process';
 import {
   type ContainerDriver,
   type ContainerOutput,
@@ -66,11 +66,7 @@ export class SandboxDriver implements ContainerDriver {
     const root = join(directory, 'root');
     // A container that starts again finds its files as they were at first.
     if (existsSync(root))
-      await Promise.all(
-        ['root', 'upper', 'work', 'dev'].map((name) =>
-          rm(join(directory, name), { recursive: true, force: true }),
-        ),
-      );
+      await removeTree(['root', 'upper', 'work', 'dev'].map((name) => join(directory, name)));
     await mkdir(directory, { recursive: true });
     const { bin, templates } = await this.#findShared();
     const abilities = await this.#findAbilities();
@@ -266,6 +262,6 @@ export async function probeSandbox(tools: HostTools, directory: string): Promise
   } catch (error) {
     return (error as Error).message;
   } finally {
-    await runCommand('rm', ['-rf', directory]).catch(() => undefined);
+    await removeTree([directory]).catch(() => undefined);
   }
 }

@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { cp, lstat, mkdir, readdir, readlink, rename, rm, stat, utimes } from 'node:fs/promises';
+import { cp, lstat, mkdir, readdir, readlink, rename, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PodSteps, StepReuse } from '@tagboat/api';
 import { canonicalJson, sha256, TagboatError } from '@tagboat/base';
+import { removeTree } from '@tagboat/process';
 import { staysInside } from './inside.ts';
 import type { NodeLayout } from './layout.ts';
 
@@ -48,7 +49,7 @@ export class StepReuseCache {
     for (const [index, path] of this.#reuse.outputs.entries()) {
       const kept = join(this.#directory, `output-${index}`);
       const target = await resolved(this.#paths, path);
-      await rm(target, { recursive: true, force: true });
+      await removeTree([target]);
       if (await stat(kept).catch(() => undefined))
         await cp(kept, target, { recursive: true, verbatimSymlinks: true });
     }
@@ -60,15 +61,20 @@ export class StepReuseCache {
   /** Keeps what the task just made; whole or not at all. */
   async keep(): Promise<void> {
     const temporary = `${this.#directory}.${randomUUID()}.tmp`;
-    await mkdir(join(temporary, 'results'), { recursive: true });
-    await copyInto(this.#paths.results, join(temporary, 'results'));
-    for (const [index, path] of this.#reuse.outputs.entries()) {
-      const source = await resolved(this.#paths, path);
-      if (await lstat(source).catch(() => undefined))
-        await cp(source, join(temporary, `output-${index}`), { recursive: true, verbatimSymlinks: true });
+    try {
+      await mkdir(join(temporary, 'results'), { recursive: true });
+      await copyInto(this.#paths.results, join(temporary, 'results'));
+      for (const [index, path] of this.#reuse.outputs.entries()) {
+        const source = await resolved(this.#paths, path);
+        if (await lstat(source).catch(() => undefined))
+          await cp(source, join(temporary, `output-${index}`), { recursive: true, verbatimSymlinks: true });
+      }
+      await removeTree([this.#directory]);
+      await rename(temporary, this.#directory);
+    } catch (error) {
+      await removeTree([temporary]);
+      throw error;
     }
-    await rm(this.#directory, { recursive: true, force: true });
-    await rename(temporary, this.#directory);
   }
 }
 

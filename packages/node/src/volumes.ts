@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   type Container,
@@ -9,6 +9,7 @@ import {
   type VolumeProjection,
 } from '@tagboat/api';
 import { safeJoin, TagboatError } from '@tagboat/base';
+import { removeTree } from '@tagboat/process';
 import type { Reader } from '@tagboat/store';
 import { expand, fieldOf, filesOf, resourceField } from './environment.ts';
 import { wouldStayInside } from './inside.ts';
@@ -48,7 +49,7 @@ export class PodVolumes {
    */
   async prepare(pod: Pod): Promise<void> {
     const root = join(this.#options.layout.pod(pod.metadata.uid ?? ''), 'volumes');
-    await rm(root, { recursive: true, force: true });
+    if (await exists(root)) await removeTree([root]);
     this.#files.clear();
     for (const volume of pod.spec?.volumes ?? [])
       this.#paths.set(volume.name, await this.#make(pod, volume, safeJoin(root, volume.name)));

@@ -1,4 +1,5 @@
 export { LineSplitter } from './line-splitter.ts';
+export { removeTree } from './remove-tree.ts';
 export * from './run.ts';
 export { type Spawned, Spawner, type SpawnOptions, spawner } from './spawner.ts';
 export {
