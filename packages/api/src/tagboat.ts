@@ -74,9 +74,17 @@ export interface ForgeSpec {
   repository?: string;
   /** A token of the API; absent: that of `credentialsFrom`. */
   token?: SecretReference;
+  /**
+   * A Secret with `github-application-id`, `github-private-key` and `webhook.secret`: a GitHub App stands in for a token.
+   * Of the project, else of the namespace `pipelines-as-code`, where no run of the project reads it.
+   */
+  app?: { secretName: string };
   /** What webhooks are signed with; absent: none are taken. */
   webhookSecret?: SecretReference;
 }
+
+/** The Secret of a GitHub App, and where it is for all projects, as Pipelines-as-Code has them. */
+export const githubAppSecret = { name: 'pipelines-as-code-secret', namespace: 'pipelines-as-code' } as const;
 
 export interface SecretReference {
   secretName: string;
@@ -273,8 +281,8 @@ export type CommitComment = KubernetesObject<CommitCommentSpec, CommitCommentSta
 export type CommitState = 'pending' | 'success' | 'failure' | 'error' | 'warning';
 
 export interface CommitStatusStatus {
-  /** What an outside forge was last told: the state, a digest of all that was said, and when. */
-  reported?: { digest: string; at: string };
+  /** What an outside forge was last told: a digest of all that was said, when, and the check run that can still change. */
+  reported?: { digest: string; at: string; checkRun?: string };
   conditions?: Condition[];
 }
 

@@ -18,6 +18,7 @@ import {
 import { Controller, type Result } from '@tagboat/controller';
 import { type Credentials, lsRemote } from '@tagboat/git-client';
 import { mutateStatus, type ResourceStore } from '@tagboat/store';
+import { appTokenOf } from './forge/forge.ts';
 import type { Hosting } from './hosting.ts';
 
 export interface RepositoryControllerOptions {
@@ -81,7 +82,7 @@ function followedRefs(refs: Readonly<Record<string, string>>): Record<string, st
 
 /**
  * Username and password of the Secret a Repository names (`kubernetes.io/basic-auth`, or a `token`); without one the token
- * of its `git_provider`, which opens the repository too, as with Pipelines-as-Code. @throws `MissingSecret`
+ * of its `git_provider` or of its GitHub App, which opens the repository too, as with Pipelines-as-Code. @throws `MissingSecret`
  */
 export async function credentialsOf(
   store: ResourceStore,
@@ -95,7 +96,14 @@ export async function credentialsOf(
     });
     return { username: read('username') ?? 'git', password: read('password') ?? read('token') ?? '' };
   }
-  if (!provider?.secret) return undefined;
+  if (!provider?.secret) {
+    // Where the App's Secret is not there yet, a public repository can be read all the same.
+    const token = await appTokenOf(store, repository).catch((error: unknown) => {
+      if (isReason(error, 'MissingSecret')) return undefined;
+      throw error;
+    });
+    return token === undefined ? undefined : { username: 'x-access-token', password: token };
+  }
   const { name, key = defaultTokenKey } = provider.secret;
   const read = await secretOf(store, repository, { name, key, example: `${key}=...` });
   return { username: provider.user ?? 'git', password: read(key) ?? '' };

@@ -1,5 +1,6 @@
 import {
   describeKey,
+  githubAppSecret,
   type KubernetesObject,
   keyOf,
   kinds,
@@ -7,6 +8,7 @@ import {
   type PipelinesAsCodeRepository,
   type PipelinesAsCodeSpec,
   type Repository,
+  type RepositorySpec,
   type ResourceKey,
 } from '@tagboat/api';
 import { type Clock, canonicalJson, type Logger } from '@tagboat/base';
@@ -122,10 +124,20 @@ async function adopt(options: NativeRepositoryOptions, native: PipelinesAsCodeRe
       if (spec[field] === undefined) delete draft.spec[field];
       else Object.assign(draft.spec, { [field]: spec[field] });
     }
+    if (!hosted) setApp(draft.spec, spec);
     draft.metadata.annotations = { ...draft.metadata.annotations, [nativeAnnotation]: name };
     return canonicalJson([draft.spec, draft.metadata.annotations]) === before ? false : undefined;
   });
-  return { target, notices: hosted ? [] : noticesOf(spec) };
+  return { target, notices: hosted ? [] : await noticesOf(store, native) };
+}
+
+/** Without a `git_provider` upstream's App at GitHub is meant. */
+const isOfApp = ({ git_provider: provider, url = '' }: PipelinesAsCodeSpec): boolean =>
+  !provider && /(^|\.)github\./.test(new URL(url).hostname);
+
+function setApp(draft: RepositorySpec, spec: PipelinesAsCodeSpec): void {
+  if (isOfApp(spec)) draft.forge ??= { type: 'github', app: { secretName: githubAppSecret.name } };
+  else if (draft.forge?.app?.secretName === githubAppSecret.name) delete draft.forge;
 }
 
 /** True where an older object has the same URL: one of them acts. */
@@ -157,10 +169,19 @@ function mirrorOf(native: PipelinesAsCodeRepository): Repository {
   };
 }
 
-function noticesOf({ git_provider: provider, url = '' }: PipelinesAsCodeSpec): string[] {
-  if (provider?.secret) return [];
+async function noticesOf(
+  store: ResourceStore,
+  { spec = {}, metadata }: PipelinesAsCodeRepository,
+): Promise<string[]> {
+  if (spec.git_provider?.secret) return [];
+  const { name, namespace } = githubAppSecret;
+  for (const place of isOfApp(spec) ? [metadata.namespace ?? '', namespace] : [])
+    if (await store.get({ type: kinds.Secret, namespace: place, name })) return [];
+  const orApp = isOfApp(spec)
+    ? `, or a GitHub App: the Secret "${name}" in ${namespace} with github-application-id, github-private-key and webhook.secret`
+    : '';
   return [
-    `pushes and tags of ${url} are followed by looking at it; its pull requests and commit statuses need git_provider with type and secret (there is no GitHub App here)`,
+    `pushes and tags of ${spec.url} are followed by looking at it; its pull requests and commit statuses need git_provider with type and secret${orApp}`,
   ];
 }
 

@@ -27,6 +27,10 @@ export default defineCommand({
       description: 'github, gitlab or gitea: follow its pull requests too, and write commit statuses back',
     },
     'webhook-secret': { type: 'string', description: 'a Secret with webhook-secret; with --forge' },
+    app: {
+      type: 'string',
+      description: 'a Secret with github-application-id, github-private-key and webhook.secret: a GitHub App',
+    },
     interval: { type: 'string', default: '60', description: 'seconds between looks' },
     ...outputOption,
   },
@@ -48,7 +52,7 @@ export default defineCommand({
         role: 'source',
         intervalSeconds: secondsOf(args.interval),
         ...(secretName ? { credentialsFrom: { secretName } } : {}),
-        ...forgeOf(args.forge, args['webhook-secret']),
+        ...forgeOf(args.forge, { webhookSecret: args['webhook-secret'], app: args.app }),
       },
     };
     const key = { type: kinds.Repository, namespace: project, name };
@@ -76,7 +80,8 @@ export default defineCommand({
     const refs = Object.keys(status?.refs ?? {});
     const tags = refs.filter((ref) => ref.startsWith('refs/tags/')).length;
     const branches = refs.length - tags;
-    const webhookUrl = args['webhook-secret'] ? `${client.url}/webhooks/${project}/${name}` : undefined;
+    const webhookUrl =
+      (args['webhook-secret'] ?? args.app) ? `${client.url}/webhooks/${project}/${name}` : undefined;
     tell(args.output, { project, name, url, branches, tags, ...(webhookUrl ? { webhookUrl } : {}) }, [
       ...(webhookUrl
         ? [`webhooks are taken at ${webhookUrl}; without them a look every ${args.interval} s`]
@@ -104,14 +109,18 @@ function secondsOf(text: string): number {
   return Number(text);
 }
 
-function forgeOf(type: string | undefined, webhookSecret: string | undefined): Partial<RepositorySpec> {
-  if (type === undefined && webhookSecret === undefined) return {};
+function forgeOf(
+  type: string | undefined,
+  { webhookSecret, app }: { webhookSecret: string | undefined; app: string | undefined },
+): Partial<RepositorySpec> {
+  if (type === undefined && webhookSecret === undefined && app === undefined) return {};
   if (type !== undefined && type !== 'github' && type !== 'gitlab' && type !== 'gitea')
     throw invalid(`expected --forge github, gitlab or gitea, found "${type}"`);
   return {
     forge: {
       ...(type ? { type } : {}),
       ...(webhookSecret ? { webhookSecret: { secretName: webhookSecret } } : {}),
+      ...(app ? { app: { secretName: app } } : {}),
     },
   };
 }

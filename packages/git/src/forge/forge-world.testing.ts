@@ -23,8 +23,13 @@ export interface World {
   empty: boolean;
   readonly statuses: Record<string, unknown>[];
   readonly asked: string[];
+  /** Of a GitHub App; their ids are their places, from 1. */
+  readonly checkRuns: Record<string, unknown>[];
   /** Answers some requests instead of the forge: it is down, or something before it is. */
-  instead?: (asked: string) => { code: number; headers?: Record<string, string>; body?: string } | undefined;
+  instead?: (
+    asked: string,
+    authorization?: string,
+  ) => { code: number; headers?: Record<string, string>; body?: string } | undefined;
 }
 
 /** Of a comment: the same as long as it is there. */
@@ -89,6 +94,13 @@ export function hubRoutes(app: FastifyInstance, world: World, kind: 'github' | '
     app.get(members, async () => [{ login: 'lead' }, { login: 'ada' }]);
   app.get<{ Params: { login: string } }>(`${path}/collaborators/:login`, async ({ params }, reply) =>
     reply.code(params.login === 'member' ? 204 : 404).send(),
+  );
+  app.post<{ Body: Record<string, unknown> }>(`${path}/check-runs`, async ({ body }, reply) =>
+    reply.code(201).send({ id: world.checkRuns.push({ ...body }) }),
+  );
+  app.patch<{ Params: { id: string }; Body: Record<string, unknown> }>(
+    `${path}/check-runs/:id`,
+    async ({ params, body }) => Object.assign(world.checkRuns[Number(params.id) - 1]!, body),
   );
   app.post<{ Params: { sha: string }; Body: Record<string, unknown> }>(
     `${path}/statuses/:sha`,
@@ -186,11 +198,12 @@ export async function forgeWorld(type: ForgeName, clock: Clock = systemClock) {
     empty: false,
     statuses: [],
     asked: [],
+    checkRuns: [],
   };
   const fake = Fastify();
   fake.addHook('onRequest', async (request, reply) => {
     world.asked.push(`${request.method} ${request.url}`);
-    const odd = world.instead?.(`${request.method} ${request.url}`);
+    const odd = world.instead?.(`${request.method} ${request.url}`, request.headers.authorization);
     if (odd)
       return reply
         .code(odd.code)

@@ -1,9 +1,10 @@
 import type { CommitState, ForgeSpec, PlainSecretReference, Repository, Secret } from '@tagboat/api';
-import { kinds } from '@tagboat/api';
+import { githubAppSecret, kinds } from '@tagboat/api';
 import { invalid, TagboatError } from '@tagboat/base';
 import type { Reader } from '@tagboat/store';
 import { gitea } from './gitea.ts';
 import { github } from './github.ts';
+import { appKeys, installationToken } from './github-app.ts';
 import { gitlab } from './gitlab.ts';
 
 /** A pull request as a forge tells of it. */
@@ -47,6 +48,8 @@ export interface ForgeStatus {
   readonly state: CommitState;
   readonly description: string;
   readonly targetUrl: string | undefined;
+  /** The check run that an earlier state of the same thing was said in. */
+  readonly checkRun?: string | undefined;
 }
 
 /** What is asked of GitHub, GitLab and Gitea; each speaks its own REST API. */
@@ -57,7 +60,8 @@ export interface Forge {
   pull(number: number): Promise<ForgePull>;
   /** Oldest first. */
   comments(number: number): Promise<ForgeComment[]>;
-  report(status: ForgeStatus): Promise<void>;
+  /** @returns the check run in which this can be said of something that goes on, where the forge has such */
+  report(status: ForgeStatus): Promise<string | undefined>;
   /** The people of a team of the owner, or undefined where there is no such team, or none that the token may see. */
   team(name: string): Promise<string[] | undefined>;
   /** What was said of these commits, the heads that count; absent where a forge knows no such comments. */
@@ -70,6 +74,8 @@ export interface ForgeAccess {
   /** `owner/name`. */
   readonly repository: string;
   readonly token: string | undefined;
+  /** The token is a GitHub App's. */
+  readonly isApp?: boolean;
 }
 
 /** Names the headers of a webhook by their lower-case names. */
@@ -133,26 +139,52 @@ export function forgeNameOf(repository: Repository): ForgeName {
 
 /** The forge of an outside repository that has `spec.forge`, else undefined. @throws `Invalid`, `MissingSecret` */
 export async function forgeOf(reader: Reader, repository: Repository): Promise<Forge | undefined> {
+  const place = placeOf(repository);
+  if (!place) return undefined;
+  const { type, forge, api, path } = place;
+  const appToken = await appTokenOf(reader, repository);
+  const named = forge.token ?? repository.spec?.credentialsFrom;
+  const token =
+    appToken ?? (named && (await secretValue(reader, repository, { ...named, keys: ['token', 'password'] })));
+  return type.connect({ api, repository: path, token, isApp: appToken !== undefined });
+}
+
+/** Where the forge of an outside repository is, and what it calls the repository. */
+function placeOf(repository: Repository) {
   const { url } = repository.spec ?? {};
   const forge = forgeSpecOf(repository);
   if (!forge || url === undefined) return undefined;
-  const type = forgeTypes[forgeNameOf(repository)];
+  const type: ForgeType = forgeTypes[forgeNameOf(repository)];
   const web = webUrlOf(url);
+  const api = (forge.url ?? type.apiOf(new URL(web).origin)).replace(/\/$/, '');
   const path = forge.repository ?? new URL(web).pathname.replace(/^\/|\.git$|\/$/g, '').replace(/\.git$/, '');
-  const named = forge.token ?? repository.spec?.credentialsFrom;
-  const token = named
-    ? await secretValue(reader, repository, { ...named, keys: ['token', 'password'] })
-    : undefined;
-  return type.connect({
-    api: (forge.url ?? type.apiOf(new URL(web).origin)).replace(/\/$/, ''),
-    repository: path,
-    token,
+  return { type, forge, api, path };
+}
+
+/**
+ * The token of the GitHub App that a repository names, for its API and its git alike; undefined where it names none.
+ * @throws `Invalid`, `MissingSecret`, `Refused` where the App is not installed
+ */
+export async function appTokenOf(reader: Reader, repository: Repository): Promise<string | undefined> {
+  const { app } = forgeSpecOf(repository) ?? {};
+  const place = app && placeOf(repository);
+  if (!place) return undefined;
+  if (place.type !== github) throw invalid('spec.forge.app names a GitHub App, and this is no GitHub');
+  const value = (key: string) =>
+    secretValue(reader, repository, { ...app, key, keys: [], alsoIn: githubAppSecret.namespace });
+  return installationToken({
+    api: place.api,
+    repository: place.path,
+    id: await value(appKeys.id),
+    privateKey: await value(appKeys.privateKey),
   });
 }
 
 /** The secret that webhooks of a repository are signed with; undefined: none are taken. */
 export function webhookSecretOf(reader: Reader, repository: Repository): Promise<string | undefined> {
-  const named = forgeSpecOf(repository)?.webhookSecret;
+  const { app, webhookSecret } = forgeSpecOf(repository) ?? {};
+  const named =
+    webhookSecret ?? (app && { ...app, key: appKeys.webhookSecret, alsoIn: githubAppSecret.namespace });
   if (!named) return Promise.resolve(undefined);
   return secretValue(reader, repository, { ...named, keys: ['webhook-secret', 'secret', 'token'] });
 }
@@ -169,18 +201,22 @@ const hostOf = (url: string) => (URL.canParse(webUrlOf(url)) ? new URL(webUrlOf(
 async function secretValue(
   reader: Reader,
   repository: Repository,
-  named: { secretName: string; key?: string; keys: readonly string[] },
+  named: { secretName: string; key?: string; keys: readonly string[]; alsoIn?: string },
 ): Promise<string> {
   const { namespace = '' } = repository.metadata;
-  const secret = await reader.get<Secret>({ type: kinds.Secret, namespace, name: named.secretName });
   const keys = named.key ? [named.key] : named.keys;
-  const value = keys.map((key) => secret?.data?.[key]).find((item) => item !== undefined);
-  if (value !== undefined) return Buffer.from(value, 'base64').toString('utf8').trim();
+  const places = [namespace, ...(named.alsoIn ? [named.alsoIn] : [])];
+  for (const place of places) {
+    const key = { type: kinds.Secret, namespace: place, name: named.secretName };
+    const { data } = (await reader.get<Secret>(key)) ?? {};
+    const value = keys.map((item) => data?.[item]).find((item) => item !== undefined);
+    if (value !== undefined) return Buffer.from(value, 'base64').toString('utf8').trim();
+  }
   throw new TagboatError(
-    `there is no Secret "${named.secretName}" with ${keys.join(' or ')} in ${namespace}`,
+    `there is no Secret "${named.secretName}" with ${keys.join(' or ')} in ${places.join(' or ')}`,
     {
       reason: 'MissingSecret',
-      hint: `tagboat secret set ${named.secretName} ${keys[0]}=...`,
+      hint: `tagboat secret set ${named.secretName} -p ${places.at(-1)} ${keys[0]}=...`,
     },
   );
 }

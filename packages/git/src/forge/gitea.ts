@@ -75,7 +75,7 @@ class Gitea implements Forge {
     state,
     description,
     targetUrl,
-  }: Parameters<Forge['report']>[0]): Promise<void> {
+  }: Parameters<Forge['report']>[0]): Promise<undefined> {
     await this.#client.post(`${this.#path}/statuses/${commit}`, {
       state,
       context,

@@ -1,5 +1,13 @@
 import type { CommitState } from '@tagboat/api';
-import type { Forge, ForgeAccess, ForgeComment, ForgeCommitComment, ForgePull, ForgeType } from './forge.ts';
+import type {
+  Forge,
+  ForgeAccess,
+  ForgeComment,
+  ForgeCommitComment,
+  ForgePull,
+  ForgeStatus,
+  ForgeType,
+} from './forge.ts';
 import { RestClient, sameText, signatureOf } from './rest-client.ts';
 
 /** The fields of GitHub's answers that are used; Gitea's pull requests have the same ones, without associations. */
@@ -79,6 +87,14 @@ const commentOf = ({ id, body, created_at, user, author_association }: GithubCom
   trusted: isInsider(author_association),
 });
 
+/** How check runs end. */
+const conclusions = {
+  success: 'success',
+  failure: 'failure',
+  error: 'cancelled',
+  warning: 'neutral',
+} as const;
+
 /** GitHub's states have no warning. */
 const stateOf = (state: CommitState) => (state === 'warning' ? 'success' : state);
 
@@ -86,8 +102,10 @@ class Github implements Forge {
   readonly #client: RestClient;
   readonly #path: string;
   readonly #owner: string;
+  readonly #isApp: boolean;
 
-  constructor({ api, repository, token }: ForgeAccess) {
+  constructor({ api, repository, token, isApp = false }: ForgeAccess) {
+    this.#isApp = isApp;
     this.#owner = repository.split('/')[0] ?? '';
     this.#path = `/repos/${repository}`;
     this.#client = new RestClient(api, {
@@ -125,19 +143,37 @@ class Github implements Forge {
     return members?.map(({ login }) => login);
   }
 
-  async report({
-    commit,
-    context,
-    state,
-    description,
-    targetUrl,
-  }: Parameters<Forge['report']>[0]): Promise<void> {
+  async report(status: ForgeStatus): Promise<string | undefined> {
+    if (this.#isApp) return this.#check(status);
+    const { commit, context, state, description, targetUrl } = status;
     await this.#client.post(`${this.#path}/statuses/${commit}`, {
       state: stateOf(state),
       context,
       description: description.slice(0, longestDescription),
       ...(targetUrl ? { target_url: targetUrl } : {}),
     });
+    return undefined;
+  }
+
+  /** Apps write check runs: one for each thing that goes on, until it has ended. */
+  async #check({ commit, context, state, description, targetUrl, checkRun }: ForgeStatus) {
+    const ended = state === 'pending' ? undefined : conclusions[state];
+    const said = {
+      name: context,
+      status: ended ? 'completed' : 'in_progress',
+      ...(ended ? { conclusion: ended } : {}),
+      ...(targetUrl ? { details_url: targetUrl } : {}),
+      output: {
+        title: description.split('\n')[0]!.slice(0, longestDescription) || context,
+        summary: description,
+      },
+    };
+    const runs = `${this.#path}/check-runs`;
+    if (checkRun) await this.#client.patch(`${runs}/${checkRun}`, said);
+    const { id } = checkRun
+      ? { id: checkRun }
+      : await this.#client.post<{ id: number }>(runs, { ...said, head_sha: commit });
+    return ended ? undefined : String(id);
   }
 }
 

@@ -114,7 +114,7 @@ class Gitlab implements Forge {
     state,
     description,
     targetUrl,
-  }: Parameters<Forge['report']>[0]): Promise<void> {
+  }: Parameters<Forge['report']>[0]): Promise<undefined> {
     try {
       await this.#client.post(`${this.#path}/statuses/${commit}`, {
         state: states[state],

@@ -9,7 +9,7 @@ import {
 import { type Clock, describeError, type Logger, sha256, TagboatError, timestamp } from '@tagboat/base';
 import { Controller, type Result } from '@tagboat/controller';
 import { mutateStatus, type ResourceStore } from '@tagboat/store';
-import { type Forge, forgeOf, forgeSpecOf } from './forge.ts';
+import { forgeOf, forgeSpecOf } from './forge.ts';
 import { RateLimited } from './rest-client.ts';
 
 const second = 1_000;
@@ -68,15 +68,17 @@ async function report(
     attempts.set(name, attempt);
     return { again: attempt.next - now };
   }
-  const problem = await say(store, status);
-  if (problem === 'nobody') return undefined;
+  const outcome = await say(store, status);
+  if (!outcome) return undefined;
+  const problem = outcome instanceof TagboatError ? outcome : undefined;
   const again = problem && waitAfter(problem, now - attempt.since);
   if (again === undefined) {
-    await record(options, key, { problem, digest });
+    const checkRun = 'checkRun' in outcome ? outcome.checkRun : undefined;
+    await record(options, key, { problem, reported: { digest, ...(checkRun ? { checkRun } : {}) } });
     return undefined;
   }
   attempts.set(name, { ...attempt, next: clock.monotonic() + again });
-  await record(options, key, { problem, digest: undefined });
+  await record(options, key, { problem, reported: undefined });
   return { again };
 }
 
@@ -91,40 +93,48 @@ const digestOf = ({ spec }: CommitStatus): string =>
     JSON.stringify([spec!.commit, spec!.context, spec!.state, spec!.description ?? '', spec!.targetUrl]),
   );
 
-/** @returns what stood in the way; `nobody`: there is no forge to tell */
-async function say(store: ResourceStore, status: CommitStatus): Promise<TagboatError | 'nobody' | undefined> {
+interface Said {
+  readonly checkRun: string | undefined;
+}
+
+/** @returns what stood in the way, or what it was said in; undefined: there is no forge to tell */
+async function say(store: ResourceStore, status: CommitStatus): Promise<TagboatError | Said | undefined> {
   const { repository: name, commit, context, state, description = '', targetUrl } = status.spec!;
   const { namespace = '' } = status.metadata;
   const repository = await store.get<Repository>({ type: kinds.Repository, namespace, name });
-  if (!repository || !forgeSpecOf(repository) || repository.spec?.url === undefined) return 'nobody';
+  if (!repository || !forgeSpecOf(repository) || repository.spec?.url === undefined) return undefined;
   try {
-    const forge: Forge | undefined = await forgeOf(store, repository);
-    await forge?.report({ commit, context, state, description, targetUrl });
-    return undefined;
+    const forge = await forgeOf(store, repository);
+    const checkRun = status.status?.reported?.checkRun;
+    return { checkRun: await forge?.report({ commit, context, state, description, targetUrl, checkRun }) };
   } catch (error) {
     if (error instanceof TagboatError) return error;
     throw error;
   }
 }
 
-/** @param about `digest`: of what needs not be said any more; undefined: it is tried again */
+/** @param about `reported`: what needs not be said any more; undefined: it is tried again */
 async function record(
   { store, clock, log }: Surroundings,
   key: ResourceKey,
-  { problem, digest }: { problem: TagboatError | undefined; digest: string | undefined },
+  about: {
+    problem: TagboatError | undefined;
+    reported: { digest: string; checkRun?: string } | undefined;
+  },
 ): Promise<void> {
+  const { problem, reported } = about;
   const at = timestamp(clock);
   const message = problem ? describeError(problem) : '';
   if (problem)
-    log.warn(`a commit status was not written${digest ? '' : ' yet'}: ${message}`, { key: keyText(key) });
+    log.warn(`a commit status was not written${reported ? '' : ' yet'}: ${message}`, { key: keyText(key) });
   await mutateStatus<CommitStatus>(store, key, (draft) => {
     const before = draft.status?.conditions?.find(({ type }) => type === 'Reported');
     const status = problem ? 'False' : 'True';
-    if (!digest && before?.status === status && before.message === message) return false;
+    if (!reported && before?.status === status && before.message === message) return false;
     const next = { type: 'Reported', status, reason: problem?.reason ?? 'Reported', message } as const;
     draft.status = {
       ...draft.status,
-      ...(digest ? { reported: { digest, at } } : {}),
+      ...(reported ? { reported: { ...reported, at } } : {}),
       conditions: withCondition(draft.status?.conditions, next, at),
     };
     return undefined;
