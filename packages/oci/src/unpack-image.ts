@@ -4,7 +4,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Digest, hexOf, notFound, TagboatError, writeFileAtomic } from '@tagboat/base';
-import { runCommand } from '@tagboat/process';
+import { runCommand, syncTree } from '@tagboat/process';
 import { type FetchedManifest, parseManifest, type RegistryClient } from './registry-client.ts';
 import { type ImageConfiguration, type ImageIndex, type ImageManifest, mediaTypes } from './types.ts';
 import { unpackLayer } from './unpack-layer.ts';
@@ -109,12 +109,16 @@ async function addLayer(client: RegistryClient, source: LayerSource, directory: 
       else {
         await rm(alone, { recursive: true });
         await applyTo(root);
+        await syncTree(root);
         return;
       }
     }
     const { code } = await runCommand('cp', ['-al', '--remove-destination', `${kept}/.`, `${root}/`]);
     // Where a link of one layer is a directory of another, or the file system has no hard links.
-    if (code !== 0) await applyTo(root);
+    if (code !== 0) {
+      await applyTo(root);
+      await syncTree(root);
+    }
   } finally {
     await rm(file, { force: true });
   }
@@ -123,6 +127,7 @@ async function addLayer(client: RegistryClient, source: LayerSource, directory: 
 /** Moves an unpacked layer to its place; another process may have been first. */
 async function keep(unpacked: string, place: string): Promise<void> {
   await mkdir(dirname(place), { recursive: true });
+  await syncTree(unpacked);
   await rename(unpacked, place).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
     await rm(unpacked, { recursive: true });

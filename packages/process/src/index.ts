@@ -9,3 +9,4 @@ export {
   signalGroup,
   signalProcessGroup,
 } from './start-command.ts';
+export { syncTree } from './sync-tree.ts';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory, systemClock, TagboatError, writeFileAtomic } from '@tagboat/base';
-import { runChecked } from '@tagboat/process';
+import { runChecked, syncTree } from '@tagboat/process';
 import { compileBytecode, modulesIn } from './bytecode.ts';
 import { environmentKey } from './environment-key.ts';
 import { explainUv } from './explain.ts';
@@ -133,6 +133,7 @@ async function makeEmpty(installation: Installation, temporary: string): Promise
 }
 
 async function finish({ options, directory, lock }: Installation, temporary: string): Promise<void> {
+  await syncTree(temporary);
   await writeFileAtomic(join(temporary, marker), lock);
   await rm(directory, { recursive: true, force: true });
   await rename(temporary, directory);

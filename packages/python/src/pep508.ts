@@ -56,6 +56,16 @@ export function requirementLine(
   source: Location,
   hashes: readonly string[] = [],
 ): RequirementLine {
+  // Installers read requirements as lines: what follows a break would be another one, or an option.
+  if (/[\r\n]/.test(text.trim()))
+    throw invalid(`expected a requirement in one line, found ${JSON.stringify(text.trim().slice(0, 120))}`, {
+      location: source,
+    });
+  for (const hash of hashes)
+    if (!/^\w+[:=][0-9a-f]+$/i.test(hash))
+      throw invalid(`expected a hash such as sha256:..., found ${JSON.stringify(hash.slice(0, 80))}`, {
+        location: source,
+      });
   const parts = parseRequirement(text, source);
   return { requirement: formatRequirement(parts), name: normalizeName(parts.name), hashes, source };
 }

@@ -32,6 +32,18 @@ describe('readRequirements', () => {
       /requirements|outside|inside/,
     );
   });
+  it('takes no second line, of an option or a file, for a part of a requirement', async () => {
+    await put(
+      'pyproject.toml',
+      '[project]\nname = "a"\ndependencies = ["a ; os_name == \'x\'\\n-r /etc/passwd"]\n',
+    );
+    await expect(readRequirements(directory, 'pyproject.toml')).rejects.toThrow(/in one line/);
+    await put(
+      'Pipfile.lock',
+      '{"default": {"a": {"version": "==1", "hashes": ["sha256:1\\n-r /etc/passwd"]}}}',
+    );
+    await expect(readRequirements(directory, 'Pipfile.lock')).rejects.toThrow(/expected a hash/);
+  });
   it('reads pyproject, Pipfile and conda, and lists what pip cannot give', async () => {
     await put(
       'pyproject.toml',

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { TagboatError } from '@tagboat/base';
-import { runChecked, runCommand } from '@tagboat/process';
+import { runChecked, runCommand, syncTree } from '@tagboat/process';
 import { downloadFile, megabytes } from './download.ts';
 import { type IndexSettings, indexSettings } from './index-settings.ts';
 import type { Reporter } from './progress.ts';
@@ -24,6 +24,8 @@ export async function ensureUv(
   const env = options.env ?? process.env;
   const own = (env.PATH ?? '')
     .split(delimiter)
+    // A relative one would be taken from wherever this runs, such as somebody's repository.
+    .filter((directory) => directory.startsWith('/'))
     .map((directory) => join(directory, 'uv'))
     .find((path) => existsSync(path));
   if (own) return own;
@@ -81,6 +83,7 @@ async function fetchUv(input: {
     await mkdir(join(temporary, 'out'));
     await rename(join(temporary, `uv-${version}.data`, 'scripts', 'uv'), join(temporary, 'out', 'uv'));
     await chmod(join(temporary, 'out', 'uv'), 0o755);
+    await syncTree(join(temporary, 'out'));
     await rename(join(temporary, 'out'), target).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
     });
