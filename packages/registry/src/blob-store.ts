@@ -1,10 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { constants, createReadStream, existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Digest, digestOf, hexOf, syncDirectory, TagboatError, writeFileAtomic } from '@tagboat/base';
+import { syncDirectory, TagboatError, writeFileAtomic } from '@tagboat/base';
+import { algorithmOf, type BlobDigest, digestNamed, finished, hashFor, hexOfBlob } from './digest.ts';
 
 /** An error of the distribution spec ("Error Codes"). */
 export class DistributionError extends TagboatError {
@@ -40,27 +41,27 @@ export class BlobStore {
     this.#root = root;
   }
 
-  blobPath(digest: Digest): string {
-    const hex = hexOf(digest);
-    return join(this.#root, 'sha256', hex.slice(0, 2), hex);
+  blobPath(digest: BlobDigest): string {
+    const hex = hexOfBlob(digest);
+    return join(this.#root, algorithmOf(digest), hex.slice(0, 2), hex);
   }
 
   /** Whether the repository holds the blob; a blob of another repository is not shown. */
-  async hasBlob(repository: string, digest: Digest): Promise<number | undefined> {
+  async hasBlob(repository: string, digest: BlobDigest): Promise<number | undefined> {
     if (!existsSync(this.#link(repository, digest))) return undefined;
     return (await stat(this.blobPath(digest)).catch(() => undefined))?.size;
   }
 
-  readBlob(digest: Digest, range?: { start: number; end: number }): Readable {
+  readBlob(digest: BlobDigest, range?: { start: number; end: number }): Readable {
     return createReadStream(this.blobPath(digest), range);
   }
 
-  async link(repository: string, digest: Digest): Promise<void> {
+  async link(repository: string, digest: BlobDigest): Promise<void> {
     const path = this.#link(repository, digest);
     if (!existsSync(path)) await writeFileAtomic(path, '');
   }
 
-  async unlink(repository: string, digest: Digest): Promise<boolean> {
+  async unlink(repository: string, digest: BlobDigest): Promise<boolean> {
     const path = this.#link(repository, digest);
     const found = existsSync(path);
     await rm(path, { force: true });
@@ -104,11 +105,11 @@ export class BlobStore {
   }
 
   /** Ends an upload. @throws `DIGEST_INVALID` when its bytes are others */
-  async finishUpload(repository: string, id: string, digest: Digest): Promise<void> {
+  async finishUpload(repository: string, id: string, digest: BlobDigest): Promise<void> {
     await this.#alone(id, async (upload) => {
-      const hash = createHash('sha256');
+      const hash = hashFor(digest);
       for await (const chunk of createReadStream(upload)) hash.update(chunk as Buffer);
-      const found = digestOf(hash);
+      const found = finished(hash, digest);
       if (found !== digest) {
         await rm(upload, { force: true });
         throw new DistributionError(
@@ -127,7 +128,7 @@ export class BlobStore {
 
   async putManifest(
     repository: string,
-    digest: Digest,
+    digest: BlobDigest,
     manifest: { bytes: Uint8Array; mediaType: string },
   ): Promise<void> {
     await writeFileAtomic(this.blobPath(digest), manifest.bytes);
@@ -136,13 +137,13 @@ export class BlobStore {
 
   async manifest(
     repository: string,
-    digest: Digest,
+    digest: BlobDigest,
   ): Promise<{ bytes: Buffer; mediaType: string } | undefined> {
     const mediaType = await readFile(this.#manifest(repository, digest), 'utf8').catch(() => undefined);
     return mediaType === undefined ? undefined : { mediaType, bytes: await readFile(this.blobPath(digest)) };
   }
 
-  async removeManifest(repository: string, digest: Digest): Promise<boolean> {
+  async removeManifest(repository: string, digest: BlobDigest): Promise<boolean> {
     const path = this.#manifest(repository, digest);
     const found = existsSync(path);
     await rm(path, { force: true });
@@ -151,7 +152,7 @@ export class BlobStore {
     return found;
   }
 
-  async setTag(repository: string, tag: string, digest: Digest): Promise<void> {
+  async setTag(repository: string, tag: string, digest: BlobDigest): Promise<void> {
     await writeFileAtomic(join(this.#repository(repository), '_tags', tag), digest);
   }
 
@@ -162,11 +163,11 @@ export class BlobStore {
     return found;
   }
 
-  async resolveTag(repository: string, tag: string): Promise<Digest | undefined> {
+  async resolveTag(repository: string, tag: string): Promise<BlobDigest | undefined> {
     const text = await readFile(join(this.#repository(repository), '_tags', tag), 'utf8').catch(
       () => undefined,
     );
-    return text as Digest | undefined;
+    return text as BlobDigest | undefined;
   }
 
   /** Sorted. */
@@ -175,9 +176,9 @@ export class BlobStore {
     return names.filter((name) => !name.startsWith('.')).sort();
   }
 
-  async manifests(repository: string): Promise<Digest[]> {
+  async manifests(repository: string): Promise<BlobDigest[]> {
     const names = await readdir(join(this.#repository(repository), '_manifests')).catch(() => []);
-    return names.filter((name) => /^[0-9a-f]{64}$/.test(name)).map((name) => `sha256:${name}` as Digest);
+    return names.flatMap((name) => digestNamed(name) ?? []);
   }
 
   /** Whether anything was ever pushed under this very name; others may begin with it. */
@@ -217,12 +218,12 @@ export class BlobStore {
     return join(this.#root, 'repositories', repository);
   }
 
-  #manifest(repository: string, digest: Digest): string {
-    return join(this.#repository(repository), '_manifests', hexOf(digest));
+  #manifest(repository: string, digest: BlobDigest): string {
+    return join(this.#repository(repository), '_manifests', hexOfBlob(digest));
   }
 
-  #link(repository: string, digest: Digest): string {
-    return join(this.#repository(repository), '_blobs', hexOf(digest));
+  #link(repository: string, digest: BlobDigest): string {
+    return join(this.#repository(repository), '_blobs', hexOfBlob(digest));
   }
 
   #upload(id: string): string {

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
-import { type Digest, notFound } from '@tagboat/base';
+import { notFound } from '@tagboat/base';
 import type { Descriptor, ImageConfiguration, ImageManifest } from '@tagboat/oci';
 import type { BlobStore } from './blob-store.ts';
+import type { BlobDigest } from './digest.ts';
 
 /** What a list of repositories shows. */
 export interface RepositorySummary {
@@ -84,7 +85,12 @@ export async function describeRepository(
 
 async function describeManifest(
   store: BlobStore,
-  { name, digest, pushed, tags }: { name: string; digest: Digest; pushed: number; tags: readonly string[] },
+  {
+    name,
+    digest,
+    pushed,
+    tags,
+  }: { name: string; digest: BlobDigest; pushed: number; tags: readonly string[] },
 ): Promise<ManifestDescription | undefined> {
   const found = await store.manifest(name, digest);
   if (!found) return undefined;

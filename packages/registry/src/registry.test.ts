@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -112,6 +113,12 @@ describe('registry', () => {
       });
     expect((await patch('0-2', 'abc')).headers.get('range')).toBe('0-2');
     expect((await patch('9-11', 'xyz')).status).toBe(416);
+    const gap = await fetch(`${location}?digest=${sha256('abcdef')}`, {
+      method: 'PUT',
+      headers: { 'content-range': '9-11' },
+      body: 'xyz',
+    });
+    expect([gap.status, gap.headers.get('range')]).toEqual([416, '0-2']);
     const end = await fetch(`${location}?digest=${sha256('abcdef')}`, { method: 'PUT', body: 'def' });
     expect(end.status).toBe(201);
     const part = await fetch(`${url}/v2/a/b/blobs/${sha256('abcdef')}`, { headers: { range: 'bytes=1-3' } });
@@ -144,6 +151,10 @@ describe('registry', () => {
       { errors: [{ code: 'MANIFEST_BLOB_UNKNOWN' }] },
     ]);
     expect((await fetch(`${url}/v2/UPPER/manifests/t`)).status).toBe(400);
+    expect((await fetch(`${url}/v2/one/manifests/.no-tag`)).status).toBe(404);
+    const odd = await fetch(`${url}/v2/one/manifests/.no-tag`, { method: 'PUT', body: '{}' });
+    expect(odd.status).toBe(400);
+    expect((await fetch(`${url}/v2/one/manifests/${sha256('{}')}`)).status).toBe(404);
     expect(await client.getManifest('one', 'nope')).toBeUndefined();
   });
 
@@ -210,6 +221,28 @@ describe('registry', () => {
     await appending;
     await end();
     expect(await store.hasBlob('late', sha256('stored'))).toBe(6);
+  });
+
+  it('takes what is named by sha512, and layers that stay elsewhere', async () => {
+    const sha512 = (text: string) => `sha512:${createHash('sha512').update(text).digest('hex')}`;
+    const put = (path: string, body: string) => fetch(`${url}/v2/long/${path}`, { method: 'PUT', body });
+    const start = await fetch(`${url}/v2/long/blobs/uploads/?digest=${sha512('x')}`, {
+      method: 'POST',
+      body: 'x',
+    });
+    expect(start.status).toBe(201);
+    expect(await (await fetch(`${url}/v2/long/blobs/${sha512('x')}`)).text()).toBe('x');
+    const foreign = 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip';
+    const manifest = JSON.stringify({
+      config: { digest: sha512('x'), size: 1, mediaType: 'x' },
+      layers: [{ mediaType: foreign, digest: sha256('not here'), size: 8 }],
+    });
+    expect((await put(`manifests/${sha512(manifest)}`, manifest)).status).toBe(201);
+    expect((await put('manifests/v1', manifest)).headers.get('docker-content-digest')).toBe(sha256(manifest));
+    expect((await put(`manifests/${sha512('other')}`, manifest)).status).toBe(400);
+    const store = new BlobStore(join(directory, 'blobs'));
+    expect(await store.manifests('long')).toHaveLength(2);
+    expect(await (await fetch(`${url}/v2/long/manifests/${sha512(manifest)}`)).text()).toBe(manifest);
   });
 
   it('has no repository where others only begin with its name', async () => {
