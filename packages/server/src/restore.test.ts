@@ -144,6 +144,18 @@ test('what is there is replaced only when that is said, never while it is open, 
   expect(await again.get(key('later'))).toBeUndefined();
 });
 
+test.each([
+  ['damaged', 'store/store.sqlite', 'Z'.repeat(8192)],
+  ['locked up, its key lost,', 'config/store-key', `${Buffer.alloc(32).toString('base64')}\n`],
+])('a store that is %s is replaced: that is what a backup is for', async (_, file, content) => {
+  const { home, archive } = await backedUp();
+  await writeFile(join(home, file), content);
+  await expect(open(home)).rejects.toMatchObject({ reason: 'Corrupt' });
+  await restore({ home, archive, force: true, clock: systemClock });
+  await using store = await open(home);
+  expect(await store.get(key('kept'))).toBeDefined();
+});
+
 test('what is no backup, or a damaged one, changes nothing', async () => {
   const home = join(root, 'other');
   const text = join(root, 'text');

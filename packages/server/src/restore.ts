@@ -2,7 +2,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { access, chmod, chown, mkdir, mkdtemp, open, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { type Clock, invalid, TagboatError, timestamp } from '@tagboat/base';
+import { type Clock, invalid, isReason, TagboatError, timestamp } from '@tagboat/base';
 import { openDiskStore } from '@tagboat/store';
 import { extract, type Header } from 'tar-stream';
 import { contentParts, manifestName, storeEntry } from './backup.ts';
@@ -66,13 +66,13 @@ const exists = (path: string) =>
     () => false,
   );
 
-/** @throws `Locked` */
+/** A store that cannot be opened for another reason is no reason against a backup. @throws `Locked` */
 async function refuseWhileRunning(home: string): Promise<void> {
-  const store = await openDiskStore({
-    directory: join(home, 'store'),
-    keyFile: join(home, 'config', 'store-key'),
+  const about = { directory: join(home, 'store'), keyFile: join(home, 'config', 'store-key') };
+  const store = await openDiskStore(about).catch((error: unknown) => {
+    if (isReason(error, 'Locked')) throw error;
   });
-  await store[Symbol.asyncDispose]();
+  await store?.[Symbol.asyncDispose]();
 }
 
 /** What ends a tar archive (POSIX ustar): one that broke off between two files would look whole without it. */
