@@ -15,8 +15,18 @@ it("a run's pod reaches its own project alone", () => {
     '/git/api/v1/repos/other/app',
     '/git/demo/..%2fother/app.git/info/refs',
     '/api/v1/namespaces/demo/secrets',
+    '/git/demo/%zz',
   ])
     expect(may(url), url).toBe(false);
+});
+
+it('a project called "api" has its own repositories, and not the API of all others', () => {
+  const may = (url: string) => mayPod({ ...pod, namespace: 'api' }, { method: 'POST', url });
+  expect(may('/git/api/app.git/git-receive-pack')).toBe(true);
+  expect(may('/git/api/v1.git/git-receive-pack')).toBe(true);
+  expect(may('/git/api/v1/repos/api/app/pulls')).toBe(true);
+  expect(may('/git/api/v1/repos/demo/app/contents/x')).toBe(false);
+  expect(may('/git/api%2fv1%2frepos/demo/app/contents/x')).toBe(false);
 });
 
 it("a pod of an outside contributor's run reads its repository, and does nothing else", () => {
@@ -38,7 +48,8 @@ it("a pod of an outside contributor's run reads its repository, and does nothing
 });
 
 it("a workbench's terminal looks at its project and starts runs, and reaches no secret and no other project", () => {
-  const may = (url: string, method = 'GET') => mayPod({ ...pod, workbench: 'ada' }, { method, url });
+  const workbench = { name: 'ada', environments: ['demo-staging'] };
+  const may = (url: string, method = 'GET') => mayPod({ ...pod, workbench }, { method, url });
   const tekton = '/apis/tekton.dev/v1/namespaces';
   for (const [url, method] of [
     ['/tagboat', 'GET'],
@@ -59,6 +70,8 @@ it("a workbench's terminal looks at its project and starts runs, and reaches no 
     ['/api/v1/secrets', 'GET'],
     [`${tekton}/pipelineruns`, 'GET'],
     [`${tekton}/other/pipelineruns`, 'GET'],
+    // Another project, whose name begins like this one's.
+    [`${tekton}/demo-secret/pipelineruns`, 'GET'],
     [`${tekton}/demo-staging/pipelineruns`, 'POST'],
     ['/apis/argoproj.io/v1alpha1/applications', 'GET'],
     ['/apis/argoproj.io/v1alpha1/applications?labelSelector=tagboat.dev%2Fproject%3Dother', 'GET'],

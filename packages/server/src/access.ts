@@ -104,21 +104,32 @@ export function mayPod(
   { method, url }: Pick<FastifyRequest, 'method' | 'url'>,
 ): boolean {
   const [path = '', query = ''] = url.split('?');
-  const decoded = decodeURIComponent(path);
-  if (decoded.includes('..') || !mayMount(namespace, query)) return false;
+  const decoded = decodedPath(path);
+  if (decoded === undefined || decoded.includes('..') || !mayMount(namespace, query)) return false;
   if (onlyReads !== undefined)
     return mayRead(`/git/${namespace}/${onlyReads}`, { method, path: decoded, query });
   if (scope) return mayUserCode(namespace, scope, { method, path: decoded, query });
-  if (workbench !== undefined && mayWorkbench(namespace, { method, path: decoded, query })) return true;
+  if (workbench && mayWorkbench(namespace, workbench.environments, { method, path: decoded, query }))
+    return true;
+  // Below the repositories of a project of that name; all projects are reached by it.
+  if (decoded.startsWith('/git/api/v1/')) return decoded.startsWith(`/git/api/v1/repos/${namespace}/`);
   return (
     decoded === '/v2/' ||
     decoded === '/v2' ||
     decoded === '/git-credentials' ||
     decoded === `/image-builds/${namespace}` ||
     decoded.startsWith(`/v2/${namespace}/`) ||
-    decoded.startsWith(`/git/${namespace}/`) ||
-    decoded.startsWith(`/git/api/v1/repos/${namespace}/`)
+    decoded.startsWith(`/git/${namespace}/`)
   );
+}
+
+/** Undefined for what is no percent-encoding. */
+function decodedPath(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether a blob that is taken over from another repository (distribution-spec, cross-repository mount) is the project's. */

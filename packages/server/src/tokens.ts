@@ -1,7 +1,14 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { controllerOf, kinds, type Pod } from '@tagboat/api';
-import { isTaskAccess, runLabels, type TaskAccess, taskAccessLabel } from '@tagboat/render';
+import {
+  environmentNamespace,
+  isTaskAccess,
+  type Model,
+  runLabels,
+  type TaskAccess,
+  taskAccessLabel,
+} from '@tagboat/render';
 import type { Reader } from '@tagboat/store';
 import { sameSecret, secretFile } from './secrets.ts';
 
@@ -22,7 +29,7 @@ export type Identity =
       /** The only repository that may be read, and nothing else: the pod runs an outside contributor's code. */
       readonly onlyReads?: string;
       /** The workbench whose pod it is: its user also looks at the project's runs, and starts them. */
-      readonly workbench?: string;
+      readonly workbench?: { readonly name: string; readonly environments: readonly string[] };
       /** Its task runs code of the user. */
       readonly scope?: TaskScope;
     }
@@ -85,8 +92,20 @@ export class Tokens {
       pod: name!,
       ...(labels[runLabels.untrusted] === 'true' ? { onlyReads: labels[runLabels.repository] ?? '' } : {}),
       ...(isTaskAccess(access) ? { scope: { access, model: labels[runLabels.model] ?? '' } } : {}),
-      ...(owner?.kind === 'Notebook' ? { workbench: owner.name } : {}),
+      ...(owner?.kind === 'Notebook'
+        ? { workbench: { name: owner.name, environments: await this.#environmentsOf(namespace!) } }
+        : {}),
     };
+  }
+
+  /** Where the models of a project are deployed to, as far as that is no project itself. */
+  async #environmentsOf(project: string): Promise<string[]> {
+    const { items: models } = await this.#reader.list<Model>(kinds.Model, { namespace: project });
+    const { items: repositories } = await this.#reader.list(kinds.Repository);
+    const projects = new Set(repositories.map(({ metadata }) => metadata.namespace));
+    return models
+      .flatMap(({ spec }) => (spec?.deploy ?? []).map((target) => environmentNamespace(project, target)))
+      .filter((namespace) => !projects.has(namespace));
   }
 
   #sign(payload: string): string {

@@ -31,8 +31,13 @@ const readable = new Set([
 /**
  * What `tagboat` in the terminal of a workbench may ask of the API besides git and images: to read what happens in its
  * project and in the environments of it, and to start and cancel runs, which a push could start as well.
+ * @param environments namespaces that the project's models are deployed to
  */
-export function mayWorkbench(project: string, { method, path, query }: Asked): boolean {
+export function mayWorkbench(
+  project: string,
+  environments: readonly string[],
+  { method, path, query }: Asked,
+): boolean {
   if (path === '/tagboat') return method === 'GET';
   if (path === '/tagboat/runs')
     return method === 'GET' && new URLSearchParams(query).getAll('project').join() === project;
@@ -43,7 +48,7 @@ export function mayWorkbench(project: string, { method, path, query }: Asked): b
   const [resource = '', name, subresource, ...more] = rest.split('/');
   if (more.length > 0) return false;
   if (method === 'GET') {
-    const own = namespace === project || namespace.startsWith(`${project}-`);
+    const own = namespace === project || environments.includes(namespace);
     return own && readable.has(subresource === undefined ? resource : `${resource}/${subresource}`);
   }
   if (namespace !== project) return false;
