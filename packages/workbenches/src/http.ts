@@ -86,11 +86,13 @@ export async function workbenchRoutes(
     reply.raw.on('close', () => gone.abort());
     reply.hijack();
     reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-    void (async () => {
+    const telling = async () => {
       for await (const event of progressOf(options, request.params, gone.signal))
         reply.raw.write(`data: ${JSON.stringify(event)}\n\n`);
       reply.raw.end();
-    })();
+    };
+    // Past the answer's beginning there is nobody to tell, and nobody may end this process by it.
+    telling().catch((error: unknown) => reply.raw.destroy(error as Error));
   });
 }
 
