@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -224,5 +227,50 @@ describe('reading', () => {
     expect(() => checkUrl('--upload-pack=x')).toThrow(/not a git URL/);
     await expect(lsRemote(join(directory, 'none'))).rejects.toMatchObject({ reason: 'NotFound' });
     await expect(Commit.at(url, 'nope')).rejects.toMatchObject({ reason: 'NotFound' });
+  });
+});
+
+describe('a server that sends git elsewhere', () => {
+  const packet = (text: string) => `${(text.length + 4).toString(16).padStart(4, '0')}${text}`;
+  const advertisement = `${packet('# service=git-upload-pack\n')}0000${packet('version 2\n')}${packet('ls-refs\n')}0000`;
+  const login = 'Basic dXNlcjpzZWNyZXQ=';
+
+  /** An empty repository at `/r.git`, for those who log in where that is asked for; other paths lead to `to`. */
+  async function serve(to: () => string, asksForLogin: boolean) {
+    const logins: (string | undefined)[] = [];
+    const server = createServer(({ url = '', method, headers }, answer) => {
+      logins.push(headers.authorization);
+      if (!url.startsWith('/r.git'))
+        answer.writeHead(302, { location: to() + url.replace(/^\/\w+/, '/r.git') }).end();
+      else if (asksForLogin && headers.authorization !== login)
+        answer.writeHead(401, { 'www-authenticate': 'Basic realm="r"' }).end();
+      else if (method === 'GET')
+        answer
+          .writeHead(200, { 'content-type': 'application/x-git-upload-pack-advertisement' })
+          .end(advertisement);
+      else answer.writeHead(200, { 'content-type': 'application/x-git-upload-pack-result' }).end('0000');
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return { server, logins, port: (server.address() as AddressInfo).port };
+  }
+
+  it('shows the login to the host that it is for, and to no other', async () => {
+    const other = await serve(() => '', false);
+    const first: Awaited<ReturnType<typeof serve>> = await serve(
+      () => `http://localhost:${other.port}`,
+      true,
+    );
+    const moved: Awaited<ReturnType<typeof serve>> = await serve(
+      () => `http://127.0.0.1:${moved.port}`,
+      true,
+    );
+    const credentials = { username: 'user', password: 'secret' };
+    expect(await lsRemote(`http://127.0.0.1:${first.port}/old`, { credentials })).toMatchObject({ refs: {} });
+    expect(other.logins.length).toBeGreaterThan(1);
+    expect(other.logins.filter(Boolean)).toEqual([]);
+    expect(await lsRemote(`http://127.0.0.1:${moved.port}/old`, { credentials })).toMatchObject({ refs: {} });
+    expect(moved.logins).toContain(login);
+    for (const { server } of [other, first, moved]) server.close();
   });
 });

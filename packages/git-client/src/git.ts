@@ -24,24 +24,58 @@ const networkTimeout = 300_000;
  * @throws `TagboatError` in words for people when git fails
  */
 export async function git(args: readonly string[], options: GitOptions = {}): Promise<CommandResult> {
-  const result = await runCommand('git', args, {
-    cwd: options.cwd,
-    env: gitEnvironment(options),
-    stdin: options.stdin,
-    signal: options.signal,
-    timeout: options.timeout ?? networkTimeout,
-    maxOutput: 256 * 2 ** 20,
-    onOutput: options.onOutput,
-  });
+  const run = (env: NodeJS.ProcessEnv) =>
+    runCommand('git', args, {
+      cwd: options.cwd,
+      env,
+      stdin: options.stdin,
+      signal: options.signal,
+      timeout: options.timeout ?? networkTimeout,
+      maxOutput: 256 * 2 ** 20,
+      onOutput: options.onOutput,
+    });
+  let result = await run(gitEnvironment(options));
+  const { credentials } = options;
+  const url = args.find((arg) => /^https?:\/\//i.test(arg));
+  if (credentials && url && result.code !== 0 && /returned error: 30[12378]/.test(result.stderr))
+    result = await run(followingEnvironment(options, { credentials, url }));
   if (result.code !== 0) throw explain(args, result.stderr);
   return result;
 }
 
+/**
+ * Where a server sends git elsewhere: credentials are then for the host of the URL alone, as git itself hands them out
+ * (gitcredentials(7)). It takes one request more, so that it is not done where nobody is sent anywhere.
+ */
+function followingEnvironment(
+  { environment }: GitOptions,
+  { credentials, url }: { credentials: Credentials; url: string },
+): NodeJS.ProcessEnv {
+  const { host, protocol } = new URL(url);
+  // A server may ask for TLS, and never to do without.
+  const origins = [...(protocol === 'http:' ? [`http://${host}`] : []), `https://${host}`];
+  const helper =
+    '!f() { [ "$1" = get ] && printf "username=%s\\npassword=%s\\n" "$TAGBOAT_GIT_USERNAME" "$TAGBOAT_GIT_PASSWORD"; }; f';
+  return gitEnvironment({
+    environment: {
+      TAGBOAT_GIT_USERNAME: credentials.username,
+      TAGBOAT_GIT_PASSWORD: credentials.password,
+      ...environment,
+    },
+    settings: [
+      ['credential.helper', ''],
+      ...origins.map((origin) => [`credential.${origin}.helper`, helper] as const),
+    ],
+  });
+}
+
 /** The environment of every git that Tagboat starts. */
 export function gitEnvironment(
-  options: Pick<GitOptions, 'credentials' | 'environment'> = {},
+  options: Pick<GitOptions, 'credentials' | 'environment'> & {
+    readonly settings?: readonly (readonly [string, string])[];
+  } = {},
 ): NodeJS.ProcessEnv {
-  const settings: [string, string][] = [
+  const settings: (readonly [string, string])[] = [
     ['core.hooksPath', '/dev/null'],
     ['safe.directory', '*'],
     ['advice.detachedHead', 'false'],
@@ -57,8 +91,14 @@ export function gitEnvironment(
   if (options.credentials) {
     const { username, password } = options.credentials;
     const token = Buffer.from(`${username}:${password}`).toString('base64');
-    settings.push(['http.extraHeader', `Authorization: Basic ${token}`], ['credential.helper', '']);
+    settings.push(
+      ['http.extraHeader', `Authorization: Basic ${token}`],
+      ['credential.helper', ''],
+      // git sends its headers to whatever server it is sent to.
+      ['http.followRedirects', 'false'],
+    );
   }
+  settings.push(...(options.settings ?? []));
   const config: Record<string, string> = { GIT_CONFIG_COUNT: String(settings.length) };
   for (const [index, [key, value]] of settings.entries()) {
     config[`GIT_CONFIG_KEY_${index}`] = key;
