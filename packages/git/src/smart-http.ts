@@ -158,21 +158,26 @@ async function serve(
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
   }) as ChildProcessWithoutNullStreams;
-  const proposing = takeProposals(exchange, child, options);
   let errors = '';
-  child.stderr.on('data', (data: Buffer) => {
-    errors = (errors + data.toString('utf8')).slice(-4000);
-  });
-  reply.raw.on('close', () => {
-    // Once it is reaped its number may be another process's.
-    if (child.exitCode === null && child.signalCode === null) signalGroup(child, 'SIGTERM');
-  });
   const ended = new Promise<number>((resolve) => {
     child.on('close', (code) => resolve(code ?? 1));
     child.on('error', (error) => {
       errors = error.message;
       resolve(1);
     });
+  });
+  if (child.pid === undefined) {
+    await ended;
+    log.error(`git ${service} cannot be started: ${errors}`, { directory });
+    return void reply.raw.destroy();
+  }
+  const proposing = takeProposals(exchange, child, options);
+  child.stderr.on('data', (data: Buffer) => {
+    errors = (errors + data.toString('utf8')).slice(-4000);
+  });
+  reply.raw.on('close', () => {
+    // Once it is reaped its number may be another process's.
+    if (child.exitCode === null && child.signalCode === null) signalGroup(child, 'SIGTERM');
   });
   const body = request.method === 'POST' ? bodyOf(request) : undefined;
   const feeding = body ? pipeline(body, child.stdin) : Promise.resolve(void child.stdin.end());

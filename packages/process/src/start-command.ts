@@ -33,11 +33,12 @@ export const startHere: StartCommand = ({ file, args, cwd, env, stdin }, onOutpu
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const { promise: ended, resolve, reject } = Promise.withResolvers<Awaited<StartedCommand['ended']>>();
-  for (const stream of ['stdout', 'stderr'] as const)
-    child[stream].on('data', (data: Buffer) => onOutput(stream, data));
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(stdin);
+  // First: without file descriptors there is a child with nothing, and only this says so.
   child.on('error', reject);
+  for (const stream of ['stdout', 'stderr'] as const)
+    child[stream]?.on('data', (data: Buffer) => onOutput(stream, data));
+  child.stdin?.on('error', () => undefined);
+  child.stdin?.end(stdin);
   child.on('close', (code, signal) => resolve({ code, signal }));
   return { pid: child.pid, ended, kill: () => signalGroup(child, 'SIGKILL') };
 };
@@ -52,6 +53,7 @@ export function signalProcessGroup(leader: number, signal: NodeJS.Signals): void
   try {
     process.kill(-leader, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    // EPERM: its number is somebody else's by now.
+    if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }

@@ -137,6 +137,10 @@ export function sendBlob(
     detached: true,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-  reply.raw.on('close', () => signalGroup(child, 'SIGTERM'));
+  child.on('error', (error) => reply.raw.destroy(error));
+  reply.raw.on('close', () => {
+    // Once it is reaped its number may be another process's.
+    if (child.exitCode === null && child.signalCode === null) signalGroup(child, 'SIGTERM');
+  });
   return reply.send(child.stdout);
 }

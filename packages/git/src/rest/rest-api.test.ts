@@ -8,6 +8,8 @@ import { ObjectStore } from '@tagboat/store';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Hosting, restApi } from '../index.ts';
+import { sendBlob } from './content-routes.ts';
+import { GitReader } from './git-reader.ts';
 
 const root = '/repos/demo/app';
 
@@ -172,6 +174,17 @@ describe('the REST API of repositories', () => {
     const [file] = (await get('/contents')).json();
     expect(file).toMatchObject({ path: '\ufffd\ufffd', sha: blob });
     expect((await get(`/git/blobs/${blob}`)).json()).toMatchObject({ content: base64('x'), size: 1 });
+  });
+
+  it('a repository that goes while a file of it is asked for ends that request, and nothing else', async () => {
+    const server = Fastify();
+    const entry = { mode: '100644', type: 'blob', id: 'a'.repeat(40), size: 1, path: 'a' } as const;
+    server.get('/', (request, reply) =>
+      sendBlob({ reader: new GitReader('/is/not/there') }, { request, reply, entry }),
+    );
+    const url = await server.listen({ port: 0, host: '127.0.0.1' });
+    await expect(fetch(url).then((answer) => answer.text())).rejects.toThrow();
+    await server.close();
   });
 
   it('compares what two refs did since they parted', async () => {
