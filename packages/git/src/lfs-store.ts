@@ -43,7 +43,8 @@ export class LfsStore {
           size += piece.length;
           if (size > limit) throw invalid(`expected ${limit} bytes for ${oid}, found more`);
           hash.update(piece);
-          await handle.write(piece);
+          // All of it: a single write may end half-way where the disk is nearly full.
+          await handle.appendFile(piece);
         }
         const found = hash.digest('hex');
         if (found !== oid) throw invalid(`expected content with the sha256 ${oid}, found ${found}`);

@@ -180,7 +180,7 @@ export function labRoutes(app: FastifyInstance, world: World): void {
 export const authorized: Record<ForgeName, (request: FastifyRequest) => boolean> = {
   github: ({ headers }) => headers.authorization === `Bearer ${token}`,
   gitea: ({ headers }) => headers.authorization === `token ${token}`,
-  gitlab: ({ headers }) => headers['private-token'] === token,
+  gitlab: ({ headers }) => headers.authorization === `Bearer ${token}`,
 };
 
 export type ForgeWorld = Awaited<ReturnType<typeof forgeWorld>>;

@@ -56,7 +56,8 @@ class Gitlab implements Forge {
 
   constructor({ api, repository, token }: ForgeAccess) {
     this.#path = `/projects/${encodeURIComponent(repository)}`;
-    this.#client = new RestClient(api, token ? { 'private-token': token } : {});
+    // Not `Private-Token`: only this header is left out where the server sends a request to another host (Fetch standard).
+    this.#client = new RestClient(api, token ? { authorization: `Bearer ${token}` } : {});
   }
 
   async openPulls(): Promise<ForgePull[]> {

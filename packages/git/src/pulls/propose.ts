@@ -4,6 +4,7 @@ import { git } from '@tagboat/git-client';
 import type { ResourceStore } from '@tagboat/store';
 import { mutate } from '@tagboat/store';
 import type { Proposal, ProposalOutcome, ProposedRef } from '../proc-receive.ts';
+import { moveRef } from '../rest/file-changes.ts';
 import { type CommitRecord, GitReader } from '../rest/git-reader.ts';
 import { headRef, keyOfPull, PullRequestStore } from './pull-request-store.ts';
 
@@ -197,7 +198,7 @@ async function create(
     author: commits[0]!.author.name,
     state: 'open',
   };
-  return pulls.create(spec, await takenNumbers(reader), (number) => setHead(reader, number, id));
+  return pulls.create(spec, await takenNumbers(reader), (number) => takeHead(reader, number, id));
 }
 
 async function update(
@@ -235,4 +236,16 @@ export async function setHead(reader: GitReader, number: number, commit: string)
   await git(['update-ref', '--create-reflog', '-m', 'pull request', headRef(number), commit], {
     cwd: reader.directory,
   });
+}
+
+/** Sets the head of a new pull request. @returns false where there is one of that number */
+export async function takeHead(reader: GitReader, number: number, commit: string): Promise<boolean> {
+  const ref = headRef(number);
+  try {
+    await moveRef(reader, { ref, to: commit, from: undefined });
+    return true;
+  } catch (error) {
+    if (await reader.find(ref)) return false;
+    throw error;
+  }
 }

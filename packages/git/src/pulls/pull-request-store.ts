@@ -47,17 +47,17 @@ export class PullRequestStore {
   }
 
   /**
-   * Makes one under the next number. `prepare` writes what must be there before it is seen, such as its head.
-   * A kill in between leaves a number unused, and nothing else.
+   * Makes one under the next number. `prepare` writes what must be there before it is seen, such as its head, and says
+   * false where that is somebody else's. A kill in between leaves a number unused, and nothing else.
    */
   async create(
     spec: Omit<PullRequestSpec, 'number' | 'repository' | 'sourceRef'> & { sourceRef?: string },
     taken: readonly number[],
-    prepare: (number: number) => Promise<void>,
+    prepare: (number: number) => Promise<boolean>,
   ): Promise<PullRequest> {
     const known = (await this.all()).map((pull) => pull.spec?.number ?? 0);
     for (let number = Math.max(0, ...known, ...taken) + 1; ; number++) {
-      await prepare(number);
+      if (!(await prepare(number))) continue;
       const object: PullRequest = {
         apiVersion: 'tagboat.dev/v1alpha1',
         kind: 'PullRequest',

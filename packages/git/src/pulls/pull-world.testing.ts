@@ -130,6 +130,7 @@ export async function pullWorld() {
 
   return {
     store,
+    hosted: () => hosting.ensure('demo', 'app'),
     work,
     commit,
     push,

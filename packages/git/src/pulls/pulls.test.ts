@@ -1,6 +1,9 @@
 import { type CommitStatus, kinds, type Repository } from '@tagboat/api';
 import { git } from '@tagboat/git-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GitReader } from '../rest/git-reader.ts';
+import { takeHead } from './propose.ts';
+import { headRef, PullRequestStore } from './pull-request-store.ts';
 import { type PullWorld, pullWorld } from './pull-world.testing.ts';
 
 describe('pull requests', () => {
@@ -85,6 +88,47 @@ describe('pull requests', () => {
     expect((await call('GET', '/pulls')).body).toHaveLength(1);
     await git(['push', '-q', 'origin', 'HEAD:main'], { cwd: work });
     await until(1, ({ status }) => status?.mergedAt !== undefined);
+  });
+
+  it('gives a number to one change alone, whoever else wants it at that moment', async () => {
+    const { store, hosted, commit, push } = world;
+    const [a, b] = [await commit('a', { a: '1' }), await commit('b', { b: '1' })];
+    await push('HEAD:refs/heads/both');
+    const reader = new GitReader(await hosted());
+    const pulls = new PullRequestStore(store, 'demo', 'app');
+    const spec = { title: 't', targetBranch: 'main', state: 'open' } as const;
+    const late = Promise.withResolvers<void>();
+    const second = pulls.create(spec, [], async (number) => {
+      await late.promise;
+      return takeHead(reader, number, b);
+    });
+    const first = await pulls.create(spec, [], (number) => takeHead(reader, number, a));
+    late.resolve();
+    expect([first.spec?.number, (await second).spec?.number]).toEqual([1, 2]);
+    expect(await reader.find(headRef(1))).toBe(a);
+    expect(await reader.find(headRef(2))).toBe(b);
+  });
+
+  it('refuses what is no text, and words that only objects have', async () => {
+    const { commit, push, call, until } = world;
+    await commit('x', { x: '1' });
+    await push('HEAD:refs/for/main');
+    for (const [method, path, body] of [
+      ['POST', '/pulls/1/reviews', { event: 'constructor', body: 'x' }],
+      ['POST', '/pulls/1/reviews', { event: 'APPROVED', body: {} }],
+      ['POST', '/pulls/1/merge', { Do: 'constructor' }],
+      ['POST', '/issues/1/comments', { body: 7 }],
+      ['PATCH', '/pulls/1', { title: 7 }],
+      ['PATCH', '/pulls/1', { base: ['main'] }],
+      ['POST', '/pulls', { head: {} }],
+      ['POST', '/statuses/main', { state: 'success', context: [] }],
+      ['POST', '/contents', { files: [{ operation: 'update', path: 'a.txt', sha: 5, content: '' }] }],
+      ['POST', '/branches', { new_branch_name: 1 }],
+      ['PATCH', '/pulls/1', ['title']],
+    ] as const)
+      expect((await call(method, path, body)).status, JSON.stringify(body)).toBe(422);
+    expect((await call('PATCH', '/pulls/1', { title: 'still there', body: null })).status).toBe(200);
+    await until(1, ({ spec }) => spec?.title === 'still there');
   });
 
   it('statuses of a commit are seen by the pull request', async () => {

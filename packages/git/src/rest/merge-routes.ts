@@ -28,7 +28,7 @@ export function mergeRoutes(
     const found = await find(request);
     hostedHere(found.repository);
     const { Do = 'merge', MergeTitleField, MergeMessageField, head_commit_id } = request.body ?? {};
-    const method = methods[Do];
+    const method = methods.get(Do);
     if (!method) throw invalid(`expected Do merge, squash, rebase or fast-forward-only, found "${Do}"`);
     const { spec, status } = found.pull;
     if (spec?.state === 'closed') throw conflict(`pull request ${spec.number} is closed`);
@@ -47,12 +47,12 @@ export function mergeRoutes(
   });
 }
 
-const methods: Readonly<Record<string, NonNullable<PullRequestMerge['method']>>> = {
-  merge: 'merge',
-  squash: 'squash',
-  rebase: 'rebase',
-  'fast-forward-only': 'fast-forward',
-};
+const methods: ReadonlyMap<string, NonNullable<PullRequestMerge['method']>> = new Map([
+  ['merge', 'merge'],
+  ['squash', 'squash'],
+  ['rebase', 'rebase'],
+  ['fast-forward-only', 'fast-forward'],
+]);
 
 /** Waits for what becomes of a merge that was asked for: done, waiting for checks, or refused. */
 async function outcome({ pulls, pull }: Found, gone: boolean): Promise<object> {

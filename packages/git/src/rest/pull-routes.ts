@@ -2,7 +2,7 @@ import type { PullRequest, PullRequestComment } from '@tagboat/api';
 import { conflict, invalid, notFound } from '@tagboat/base';
 import { mutate } from '@tagboat/store';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { setHead, takenNumbers } from '../pulls/propose.ts';
+import { takeHead, takenNumbers } from '../pulls/propose.ts';
 import { headRef, keyOfPull, PullRequestStore } from '../pulls/pull-request-store.ts';
 import { changesBetween } from './changes.ts';
 import { type Find, type Found, hostedHere, mergeRoutes } from './merge-routes.ts';
@@ -128,7 +128,7 @@ function talkRoutes(
     async (request, reply) => {
       const found = await find(request);
       const { event = '', body = '', commit_id } = request.body ?? {};
-      const verdict = verdicts[event];
+      const verdict = verdicts.get(event);
       if (verdict === undefined)
         throw invalid(`expected an event APPROVED, REQUEST_CHANGES or COMMENT, found "${event}"`);
       if (verdict === null && !body.trim()) throw invalid('expected a comment in "body"');
@@ -145,12 +145,12 @@ function talkRoutes(
   );
 }
 
-const verdicts: Readonly<Record<string, PullRequestComment['review'] | null>> = {
-  APPROVED: 'approved',
-  APPROVE: 'approved',
-  REQUEST_CHANGES: 'changes-requested',
-  COMMENT: null,
-};
+const verdicts: ReadonlyMap<string, PullRequestComment['review'] | null> = new Map([
+  ['APPROVED', 'approved'],
+  ['APPROVE', 'approved'],
+  ['REQUEST_CHANGES', 'changes-requested'],
+  ['COMMENT', null],
+]);
 
 const now = () => new Date().toISOString().replace(/\.\d+Z$/, 'Z');
 
@@ -183,7 +183,7 @@ async function open(
       state: 'open',
     },
     await takenNumbers(reader),
-    (number) => setHead(reader, number, source),
+    (number) => takeHead(reader, number, source),
   );
 }
 

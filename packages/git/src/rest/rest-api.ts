@@ -1,6 +1,7 @@
 import { kinds, type Repository } from '@tagboat/api';
 import { describeError, httpStatusOf, notFound, TagboatError } from '@tagboat/base';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { checkBody } from './body-texts.ts';
 import { commitCommentRoutes } from './commit-comment-routes.ts';
 import { contentRoutes } from './content-routes.ts';
 import { GitReader } from './git-reader.ts';
@@ -19,6 +20,7 @@ export async function restApi(app: FastifyInstance, options: RestApiOptions): Pr
   app.setNotFoundHandler((request, reply) =>
     sendError(notFound(`${request.method} ${request.url.split('?')[0]} is not served here`), reply, options),
   );
+  app.addHook('preValidation', async ({ body }) => checkBody(body));
   const context: RestContext = { options, open: (request) => openRepository(request, options) };
   app.get('/version', async () => ({ version: '1.22.0+tagboat' }));
   app.get('/user', async (request) => {
