@@ -145,7 +145,7 @@ describe.skipIf(why !== undefined)(
     }, async () => {
       const client = await platform.client();
       await using copy = await WorkingCopy.create(() => platform.gitUrl('outside', 'app'), {
-        '.aicoe-ci.yaml': 'check: [thoth-pytest, thoth-build]\n',
+        '.aicoe-ci.yaml': 'check: [thoth-pytest, thoth-build]\npytest-env: { SAID: "of the file" }\n',
       });
       await copy.commit('one [skip ci]');
       await copy.push('HEAD:refs/heads/main');
@@ -237,4 +237,5 @@ class Theirs(unittest.TestCase):
                 urllib.request.urlopen(request)
             self.assertEqual(refused.exception.code, 403)
         self.assertNotIn("the-secret-of-the-project", str(os.environ))
+        self.assertEqual(os.environ["SAID"], "of the file")
 `;

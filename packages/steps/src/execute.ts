@@ -26,12 +26,17 @@ export interface Execution {
 const passedOn =
   /^(LANG|LC_\w+|TZ|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE)$/i;
 
-/** The environment of a user's own program: nothing of the platform's. */
+/** Variables for the user's code are given to the step behind this, so that they cannot be taken for its own. */
+const userPrefix = 'TAGBOAT_USER_';
+
+/** The environment of a user's own program: nothing of the platform's, and what a repository asks for by name. */
 export function plainEnvironment(context: StepContext, home: string): Record<string, string> {
   const environment: Record<string, string> = {};
-  for (const [name, value] of Object.entries(context.environment))
-    if (value !== undefined && (passedOn.test(name) || name.startsWith('TAGBOAT_USER_')))
-      environment[name] = value;
+  for (const [name, value] of Object.entries(context.environment)) {
+    if (value === undefined) continue;
+    if (passedOn.test(name)) environment[name] = value;
+    if (name.startsWith(userPrefix)) environment[name.slice(userPrefix.length)] = value;
+  }
   return { ...environment, PATH: context.environment.PATH ?? '/usr/local/bin:/usr/bin:/bin', HOME: home };
 }
 
