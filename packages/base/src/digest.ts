@@ -32,11 +32,15 @@ export function hexOf(digest: Digest): string {
   return digest.slice('sha256:'.length);
 }
 
-/** JSON with object keys sorted at every level and `undefined` left out: equal values give equal text, so it can be hashed. */
+/**
+ * JSON with object keys sorted at every level and `undefined` left out: equal values give equal text, and different ones
+ * different text, so it can be hashed. NaN and the infinities, which JSON has no words for, become objects.
+ */
 export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+  return JSON.stringify(value, (_key, inner: unknown) => {
+    if (typeof inner === 'number' && !Number.isFinite(inner)) return { number: String(inner) };
+    return inner !== null && typeof inner === 'object' && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
-      : inner,
-  );
+      : inner;
+  });
 }

@@ -32,7 +32,8 @@ export interface Notebook {
 }
 
 export const sourceOf = (cell: Cell) => (Array.isArray(cell.source) ? cell.source.join('') : cell.source);
-export const hasTag = (cell: Cell, tag: string) => cell.metadata.tags?.includes(tag) ?? false;
+export const hasTag = ({ metadata: { tags } }: Cell, tag: string) =>
+  Array.isArray(tags) && tags.includes(tag);
 
 /**
  * Reads a notebook (nbformat 4).

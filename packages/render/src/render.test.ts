@@ -116,6 +116,14 @@ describe('tags and paths', () => {
     expect(compareTags('v0.0.10', 'v0.0.9')).toBe(1);
     expect(compareTags('v1.0-rc1', 'v1.0')).toBe(-1);
     expect(compareTags('v1', 'backup')).toBeUndefined();
+    expect(compareTags('v1.0.0-rc.10', 'v1.0.0-rc.2')).toBe(1);
+    expect(compareTags('1.0rc10', '1.0rc2')).toBe(1);
+    expect(compareTags('v1.0.0-alpha.1', 'v1.0.0-alpha')).toBe(1);
+    expect(compareTags('v1.0.0-alpha.1', 'v1.0.0-alpha.beta')).toBe(-1);
+    expect(compareTags('1.0.0.post1', '1.0.0')).toBe(1);
+    expect(compareTags('1.0.0.post1', '1.0.1')).toBe(-1);
+    expect(nextTag(['v0.1.0', 'other@v9.0.0'])).toBe('v0.1.1');
+    expect(nextTag(['v0.1.0', 'm@v9.0.0'], 'm@')).toBe('m@v9.0.1');
     expect(nextTag(['v0.0.9', 'v0.0.10', 'stray'])).toBe('v0.0.11');
     expect(nextTag([])).toBe('v0.1.0');
   });

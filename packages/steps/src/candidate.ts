@@ -61,7 +61,8 @@ async function commitOnTop(
   { text, message }: { text: string; message: string },
 ): Promise<string> {
   const cwd = context.repository;
-  const index = join(context.get('TAGBOAT_WORKSPACE'), 'candidate-index');
+  // Its own each time: one that was killed left the lock of its index.
+  const index = join(await context.directory('candidate'), 'index');
   const say = async (
     args: readonly string[],
     options: { stdin?: string; environment?: Record<string, string> } = {},

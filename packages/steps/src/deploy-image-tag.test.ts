@@ -16,3 +16,9 @@ it('says when nothing in the file is of this name', () => {
     /no ImageStream, Job or Deployment "app"/,
   );
 });
+
+it('finds the containers of a CronJob in the template of its jobs', () => {
+  const text =
+    'kind: CronJob\nmetadata:\n  name: app\nspec:\n  jobTemplate:\n    spec:\n      template:\n        spec:\n          containers:\n            - name: c\n              image: h/demo/app:v1\n';
+  expect(withImage(text, about)).toBe(text.replace('app:v1', 'app:v2'));
+});

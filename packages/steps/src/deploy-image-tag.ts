@@ -59,7 +59,8 @@ function rewrite(
     for (const item of items(document, ['spec', 'tags'])) item.setIn(['from', 'name'], image);
     return true;
   }
-  const containers = items(document, ['spec', 'template', 'spec', 'containers']);
+  const template = kind === 'CronJob' ? ['spec', 'jobTemplate', 'spec', 'template'] : ['spec', 'template'];
+  const containers = items(document, [...template, 'spec', 'containers']);
   if (kind === 'Job' && found.includes(name)) {
     document.setIn(['metadata', 'name'], `${name}-${tag}`);
     for (const item of containers) item.set('image', image);

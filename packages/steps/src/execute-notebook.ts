@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { formatDuration } from '@tagboat/base';
 import { CellFailed, executeNotebook, type NotebookEvent } from '@tagboat/notebooks';
@@ -14,8 +14,8 @@ export async function runNotebook(
 ): Promise<void> {
   const { step, workdir, python, notebooks } = execution;
   const name = step.notebook!;
-  const outputPath = join(notebooks, basename(name));
   await mkdir(notebooks, { recursive: true });
+  const outputPath = await freePath(notebooks, name);
   execution.onStart?.();
   // Notebooks show their pictures: the kernel chooses the backend that does.
   const { MPLBACKEND: _backend, ...variables } = env;
@@ -40,6 +40,15 @@ export async function runNotebook(
     }
     throw error;
   }
+}
+
+/** Steps may run one notebook twice, or two of one name: each leaves a file of its own. */
+export async function freePath(directory: string, notebook: string): Promise<string> {
+  const taken = new Set(await readdir(directory));
+  const name = basename(notebook, '.ipynb');
+  let file = `${name}.ipynb`;
+  for (let number = 2; taken.has(file); number++) file = `${name}-${number}.ipynb`;
+  return join(directory, file);
 }
 
 function report(context: StepContext, name: string, event: NotebookEvent): void {

@@ -9,15 +9,11 @@ export type Metrics = Readonly<Record<string, number | null>>;
  * @throws `Invalid`
  */
 export function readMetrics(text: string, file: string): Metrics {
-  let value: unknown;
-  try {
-    value = JSON.parse(text.replace(/(?<![\w"])(-?Infinity|NaN)(?![\w"])/g, '"\\u0000$1"'));
-  } catch (error) {
-    throw invalid(`${file} is no JSON: ${(error as Error).message}`);
-  }
+  const value = parsed(text, file);
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw invalid(`expected a map of metric names to numbers in ${file}`);
-  const metrics: Record<string, number | null> = {};
+  // Without a prototype: "constructor" is no metric that every evaluation gives.
+  const metrics: Record<string, number | null> = Object.create(null);
   for (const [name, item] of Object.entries(value)) {
     if (typeof item === 'string' && item.startsWith('\0'))
       throw invalid(`the metric "${name}" is ${item.slice(1)} in ${file}`, {
@@ -31,6 +27,18 @@ export function readMetrics(text: string, file: string): Metrics {
       );
   }
   return metrics;
+}
+
+function parsed(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    try {
+      return JSON.parse(text.replace(/(?<![\w"])(-?Infinity|NaN)(?![\w"])/g, '"\\u0000$1"'));
+    } catch {
+      throw invalid(`${file} is no JSON: ${(error as Error).message}`);
+    }
+  }
 }
 
 export interface Verdict {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson, invalid, sha256 } from '@tagboat/base';
 import type { Commit, TreeFile } from '@tagboat/git-client';
@@ -55,11 +55,26 @@ export async function materialise(
 
 async function refusePointer(file: string, path: string): Promise<void> {
   if (!/\.(joblib|pkl|pickle|onnx|h5|pt|pth|bin|gz|csv|parquet|npy|npz|zip)$/.test(path)) return;
-  const start = (await readFile(file).catch(() => Buffer.alloc(0))).subarray(0, 60).toString('latin1');
-  if (start.startsWith('version https://git-lfs'))
+  if ((await beginningOf(file)).startsWith('version https://git-lfs'))
     throw invalid(`${path} is a Git LFS pointer, and its content is not in the repository`, {
       hint: 'push it (git lfs push --all REMOTE), commit the file itself, or name it as data with a url',
     });
+}
+
+/** The first 60 bytes: data may be larger than memory. */
+async function beginningOf(path: string): Promise<string> {
+  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
+    // A link that leads nowhere.
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (!file) return '';
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(60), 0, 60, 0);
+    return buffer.toString('latin1', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
 }
 
 /** What a step's outcome follows from, hashed: equal keys mean that it need not run again. */

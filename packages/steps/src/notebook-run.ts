@@ -77,6 +77,7 @@ export async function prepareNotebook(context: StepContext, task: NotebookTask):
     workdir,
     async run(parameters, outputPath) {
       const notebooks = await context.directory('notebooks');
+      const wanted = join(notebooks, 'wanted');
       const last = { ...own, parameters: parameters ? { ...own.parameters, ...parameters } : {} };
       try {
         for (const step of [...steps.slice(0, -1), last])
@@ -84,12 +85,12 @@ export async function prepareNotebook(context: StepContext, task: NotebookTask):
             step,
             workdir,
             python: environment.python,
-            notebooks,
+            notebooks: step === last ? wanted : notebooks,
             undeclared,
             variables: { ...variables, TAGBOAT_PARAMETERS: JSON.stringify(step.parameters) },
           });
       } finally {
-        await keepExecuted(notebooks, basename(notebook), outputPath);
+        await keepExecuted(wanted, basename(notebook), outputPath);
       }
       return artifact ? outcomeOf(artifact, model.spec.artifact.path) : {};
     },

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalid, TagboatError } from '@tagboat/base';
 import type { StepContext } from './context.ts';
@@ -15,6 +15,8 @@ export async function publishPackage(context: StepContext): Promise<void> {
   });
   const cwd = await context.directory('package');
   await commit.export(cwd);
+  // Packages that the repository holds were built elsewhere.
+  await rm(join(cwd, 'dist'), { recursive: true, force: true });
   const env = {
     ...userEnvironment(context, cwd, environment.python),
     TWINE_USERNAME: context.get('TAGBOAT_PYPI_USERNAME'),

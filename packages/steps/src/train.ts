@@ -1,4 +1,4 @@
-import { copyFile, cp, mkdir, readdir, stat } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { invalid, notFound } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
@@ -97,6 +97,9 @@ async function runSteps(context: StepContext, training: Training): Promise<strin
   const { model, workdir, out, outputs, undeclared } = training;
   const { steps } = model.spec.train!;
   const notebooks = join(out, 'notebooks');
+  // Where an earlier attempt was killed, what it left is none of this one's.
+  for (const left of ['model', 'notebooks', 'outputs'])
+    await rm(join(out, left), { recursive: true, force: true });
   const artifact = join(workdir, model.spec.artifact.path);
   await mkdir(dirname(artifact), { recursive: true });
   for (const path of outputs) await mkdir(dirname(join(workdir, path)), { recursive: true });
@@ -168,14 +171,17 @@ async function keepOutputs(
   if (size === 0) throw invalid(`the training wrote an empty file to ${artifact}`);
   await mkdir(join(out, 'model'), { recursive: true });
   await copyFile(join(workdir, artifact), join(out, 'model', basename(artifact)));
+  // Links become what they lead to: nothing but files is kept for those who reuse this.
   for (const path of outputs)
-    await cp(join(workdir, path), join(out, 'outputs', path), { recursive: true }).catch(() => {
-      if (path === model.spec.monitor?.reference)
-        throw notFound(`the training left no ${path}, which monitor.reference names`, {
-          hint: 'write rows of inputs there; its full path is in the variable TAGBOAT_REFERENCE',
-        });
-      throw notFound(`the training left no ${path}, which train.outputs declares`);
-    });
+    await cp(join(workdir, path), join(out, 'outputs', path), { recursive: true, dereference: true }).catch(
+      () => {
+        if (path === model.spec.monitor?.reference)
+          throw notFound(`the training left no ${path}, which monitor.reference names`, {
+            hint: 'write rows of inputs there; its full path is in the variable TAGBOAT_REFERENCE',
+          });
+        throw notFound(`the training left no ${path}, which train.outputs declares`);
+      },
+    );
 }
 
 /** Files that look like a model, for the error about one that is not where it was declared. */
