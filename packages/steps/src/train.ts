@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { copyFile, cp, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { invalid, notFound } from '@tagboat/base';
+import { describeError, invalid, notFound } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
 import { pushArtifact } from '@tagboat/oci';
 import { type ModelFile, referenceFileName, type TrainStep } from '@tagboat/render';
@@ -171,17 +172,22 @@ async function keepOutputs(
   if (size === 0) throw invalid(`the training wrote an empty file to ${artifact}`);
   await mkdir(join(out, 'model'), { recursive: true });
   await copyFile(join(workdir, artifact), join(out, 'model', basename(artifact)));
-  // Links become what they lead to: nothing but files is kept for those who reuse this.
-  for (const path of outputs)
-    await cp(join(workdir, path), join(out, 'outputs', path), { recursive: true, dereference: true }).catch(
-      () => {
-        if (path === model.spec.monitor?.reference)
-          throw notFound(`the training left no ${path}, which monitor.reference names`, {
+  for (const path of outputs) {
+    if (!existsSync(join(workdir, path)))
+      throw path === model.spec.monitor?.reference
+        ? notFound(`the training left no ${path}, which monitor.reference names`, {
             hint: 'write rows of inputs there; its full path is in the variable TAGBOAT_REFERENCE',
-          });
-        throw notFound(`the training left no ${path}, which train.outputs declares`);
-      },
-    );
+          })
+        : notFound(`the training left no ${path}, which train.outputs declares`);
+    await keepOutput(join(workdir, path), join(out, 'outputs', path));
+  }
+}
+
+/** Links become what they lead to: what is kept for those who reuse it is files alone. */
+export async function keepOutput(from: string, to: string): Promise<void> {
+  await cp(from, to, { recursive: true, dereference: true }).catch((cause: unknown) => {
+    throw invalid(`the output ${basename(from)} cannot be kept: ${describeError(cause)}`, { cause });
+  });
 }
 
 /** Files that look like a model, for the error about one that is not where it was declared. */
