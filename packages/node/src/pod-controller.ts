@@ -12,6 +12,10 @@ import { holdBack, isUntrusted } from './untrusted.ts';
 /** Milliseconds after which an engine is looked for again. */
 const engineRetry = 30_000;
 
+/** Milliseconds until a pod is taken up again whose worker could not even write what went wrong; doubled each time. */
+const firstRest = 1000;
+const longestRest = 60_000;
+
 /** Starts a worker for every pod that has none, and ends the workers of pods that are gone. */
 export class PodReconciler implements Reconciler, AsyncDisposable {
   readonly #context: NodeContext;
@@ -20,6 +24,8 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
   readonly #workers = new Map<string, { uid: string; worker: PodWorker }>();
   /** Also those whose pods are gone already, as long as something of them runs. */
   readonly #running = new Set<PodWorker>();
+  /** Pods whose worker failed, as all do while the disk is full, and until when (monotonic) they rest. */
+  readonly #resting = new Map<string, { uid: string; until: number; rest: number }>();
 
   /** `ended`: a pod's worker has ended, so that the pod is to be looked at again; `begun`: one more runs. */
   constructor(context: NodeContext, told: { ended: (key: ResourceKey) => void; begun: () => void }) {
@@ -36,6 +42,7 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
       this.#workers.delete(id);
       current.worker.stop();
     }
+    if (this.#resting.get(id)?.uid !== pod?.metadata.uid) this.#resting.delete(id);
     if (!pod) return undefined;
     if (pod.metadata.deletionTimestamp) {
       await this.#terminate(key, pod);
@@ -43,6 +50,8 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
     }
     if (this.#workers.has(id)) return undefined;
     if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return undefined;
+    const left = (this.#resting.get(id)?.until ?? 0) - this.#context.clock.monotonic();
+    if (left > 0) return { again: left };
     const context = await this.#contextFor(pod);
     if (!context) return { again: engineRetry };
     const worker = isStepPod(pod) ? new StepPodWorker(context, pod) : new GeneralPodWorker(context, pod);
@@ -51,13 +60,22 @@ export class PodReconciler implements Reconciler, AsyncDisposable {
     this.#running.add(worker);
     this.#begun();
     void worker.done
-      .catch((error: unknown) => this.#context.log.error('a pod worker failed', { key: id, error }))
+      .then(() => this.#resting.delete(id))
+      .catch((error: unknown) => {
+        this.#context.log.error('a pod worker failed', { key: id, error });
+        this.#rest(id, entry.uid);
+      })
       .finally(() => {
         this.#running.delete(worker);
         if (this.#workers.get(id) === entry) this.#workers.delete(id);
         this.#ended(key);
       });
     return undefined;
+  }
+
+  #rest(id: string, uid: string): void {
+    const rest = Math.min(longestRest, 2 * (this.#resting.get(id)?.rest ?? firstRest / 2));
+    this.#resting.set(id, { uid, rest, until: this.#context.clock.monotonic() + rest });
   }
 
   /** The context with the driver that the pod asks for. Undefined while there is no engine: the pod then says so. */
