@@ -97,7 +97,7 @@ describe('pure parts', () => {
       files: [],
     };
     const error = explainUv(
-      'Because nope was not found in the package registry and you require nope, unsatisfiable',
+      'error: No solution found when resolving dependencies\n  cause: Because nope was not found in the package registry and you require nope, unsatisfiable',
       requirements,
     );
     expect(error).toMatchObject({ reason: 'PackageNotFound', location: source });
