@@ -1,5 +1,6 @@
 import { invalid, type Location } from '@tagboat/base';
 import {
+  type CollectionTag,
   type Document,
   isAlias,
   isMap,
@@ -7,6 +8,7 @@ import {
   LineCounter,
   type Node,
   parseAllDocuments,
+  type ScalarTag,
   visit,
 } from 'yaml';
 import type { KubernetesObject } from './object.ts';
@@ -19,6 +21,11 @@ export interface SourceDocument<T = unknown> {
   /** Where the key itself stands whose value is at this path. */
   locateKey(path: readonly (string | number)[]): Location;
 }
+
+/** A number with an exponent has digits before it: the parser's YAML 1.1 takes `e1234567`, a commit, for one that is none. */
+const exponent = /^[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)[eE][-+]?[0-9]+$/;
+const withDigits = <T extends CollectionTag | ScalarTag | string>(tag: T): T =>
+  typeof tag === 'object' && 'format' in tag && tag.format === 'EXP' ? { ...tag, test: exponent } : tag;
 
 const mergeKey = '<<';
 const maxSize = 4 * 2 ** 20;
@@ -38,6 +45,7 @@ export function parseYaml(text: string, file: string): SourceDocument[] {
   const documents = parseAllDocuments(text, {
     lineCounter: lines,
     version: '1.1',
+    customTags: (tags) => tags.map(withDigits),
     strict: true,
     // Found below: the parser's own way compares each key with all others.
     uniqueKeys: false,

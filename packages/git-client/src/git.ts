@@ -120,6 +120,12 @@ export function gitEnvironment(
 
 const explanations: readonly [RegExp, string, string, string | undefined][] = [
   [
+    /No space left on device|Disk quota exceeded/i,
+    'DiskFull',
+    'the disk is full',
+    'free some space where the repository is kept',
+  ],
+  [
     /Authentication failed|could not read Username|returned error: 40[13]|HTTP 40[13]|Permission denied/i,
     'Unauthorized',
     'the git server refused the credentials',
