@@ -124,7 +124,8 @@ hint: Build failures usually indicate a problem with the package
 });
 
 describe('hashes that the requirements give', () => {
-  const lock = 'idna==3 \\\n    --hash=sha256:cc\nsix==1.16.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n';
+  const lock =
+    'idna==3 \\\n    --hash=sha256:cc\nsix==1.16.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n';
   const source = { file: 'requirements.txt', line: 1 };
   it('are the only ones that the lock allows', () => {
     const line = requirementLine('six==1.16.0', source, ['sha256:bb', 'sha256:dd']);

@@ -71,7 +71,7 @@ function refusedLogin({ text }: Said, requirements: Requirements): TagboatError 
     {
       reason: 'Unauthorized',
       retryable: false,
-      hint: 'write the index as https://${NAME}:${PASSWORD}@host/..., and name the Secret with these variables as environment.credentialsFrom in tagboat.yaml (tagboat secret set)',
+      hint: `write its URL with \${USER}:\${PASSWORD}@ before the host, and name a Secret with these variables as environment.credentialsFrom in tagboat.yaml (tagboat secret set)`,
       ...locationOf(name, requirements),
     },
   );
@@ -135,7 +135,12 @@ function buildFailed({ headline, raw, text }: Said, requirements: Requirements):
   if (!/build backend returned an error|Failed to build/i.test(text)) return undefined;
   const name = /`([\w.-]+)(?:==| @ |`)/.exec(headline)?.[1];
   const output = raw.split('[stderr]')[1]?.split(/^hint: /m)[0] ?? '';
-  const last = output.split('\n').map((line) => line.trim()).filter(Boolean).slice(-3).join('; ');
+  const last = output
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
+    .slice(-3)
+    .join('; ');
   return new TagboatError(
     `${thePackage(name)} cannot be built from its source${last ? `: ${last.slice(0, 400)}` : ''}`,
     {
@@ -156,7 +161,9 @@ function unsatisfiable({ headline, causes }: Said, requirements: Requirements): 
     .replace(/\bAnd because (?=you require [^,]*$)/, 'And ');
   const asked = [...new Set([...plain.matchAll(/you require ([\w.-]+)/g)].map((match) => match[1]!))];
   const named = [...asked, ...[...plain.matchAll(/([\w.-]+?)[=<>!~]=?/g)].map((match) => match[1]!)];
-  const lines = [...new Set(named.map((name) => lineOf(name, requirements)))].filter((line) => line !== undefined);
+  const lines = [...new Set(named.map((name) => lineOf(name, requirements)))].filter(
+    (line) => line !== undefined,
+  );
   const places = lines.map(({ requirement, source }) => `"${requirement}" in ${formatLocation(source)}`);
   return new TagboatError(
     `the requirements cannot be met: ${plain.slice(0, 600)}${lines.length > 1 ? ` (${places.join(', ')})` : ''}`,

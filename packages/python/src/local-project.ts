@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join, normalize, relative, resolve, sep } from 'node:path';
 import { invalid, type Location } from '@tagboat/base';
 import type { Draft } from './draft.ts';
+import { extrasOf } from './pep508.ts';
 
 /** Whether a requirement is a path of the repository rather than the name of a package. */
 export function isLocalPath(text: string): boolean {
@@ -37,5 +38,5 @@ export async function addLocalProject(draft: Draft, text: string, source: Locati
   const hasSource = await isDirectory(join(full, 'src'));
   const isPackage = (await stat(join(full, 'src', '__init__.py')).catch(() => undefined)) !== undefined;
   const importRoot = hasSource && !isPackage ? join(inside || '.', 'src') : inside || '.';
-  draft.projects.push({ path: inside || '.', importRoot, source });
+  draft.projects.push({ path: inside || '.', importRoot, extras: extrasOf(text), source });
 }

@@ -6,6 +6,10 @@ export function normalizeName(name: string): string {
   return name.replace(/[-_.]+/g, '-').toLowerCase();
 }
 
+/** The names in `[a,b]`. */
+export const extrasOf = (text: string): string[] =>
+  (/\[([^\]]*)\]/.exec(text)?.[1] ?? '').split(',').flatMap((name) => name.trim() || []);
+
 export interface ParsedRequirement {
   readonly name: string;
   /** `[a,b]`, or empty. */

@@ -1,6 +1,7 @@
 import type { Location } from '@tagboat/base';
 import type { Draft } from './draft.ts';
 import { escaped } from './draft.ts';
+import { addLocalProject } from './local-project.ts';
 import { formatRequirement, requirementLine } from './pep508.ts';
 import type { TomlLocator } from './pyproject.ts';
 import { isTable, type Table, tableAt } from './toml.ts';
@@ -66,8 +67,6 @@ function gitReference(table: Table): string {
 
 /** The specifier of one entry, or what about it pip cannot give. */
 function specifierOf(name: string, table: Table): { specifier: string } | { problem: string } {
-  if (table.path !== undefined)
-    return { problem: `${name} from the path "${table.path}": it is no package of an index` };
   if (table.source !== undefined)
     return {
       problem: `${name} from the source "${table.source}" alone: pip cannot tie a package to one index`,
@@ -92,9 +91,10 @@ function markerOf(table: Table): string | undefined {
   return parts.join(' and ');
 }
 
-function readDependency(draft: Draft, name: string, value: unknown, source: Location): void {
+async function readDependency(draft: Draft, name: string, value: unknown, source: Location): Promise<void> {
   const table = isTable(value) ? value : { version: value };
   if (table.optional === true) return;
+  if (typeof table.path === 'string') return addLocalProject(draft, table.path, source);
   const found = specifierOf(name, table);
   const marker = markerOf(table);
   if ('problem' in found) draft.problems.push({ what: found.problem, source });
@@ -112,12 +112,13 @@ function readDependency(draft: Draft, name: string, value: unknown, source: Loca
 }
 
 /** Reads `[tool.poetry.dependencies]`; what pip cannot give is noted as a problem of the draft. */
-export function readPoetry(draft: Draft, poetry: Table, locate: TomlLocator): void {
+export async function readPoetry(draft: Draft, poetry: Table, locate: TomlLocator): Promise<void> {
   const section = 'tool.poetry.dependencies';
   for (const [name, value] of Object.entries(tableAt(poetry, 'dependencies'))) {
     const source = locate(section, new RegExp(String.raw`^\s*["']?${escaped(name)}["']?\s*=`, 'm'));
     if (name.toLowerCase() !== 'python') {
-      for (const one of Array.isArray(value) ? value : [value]) readDependency(draft, name, one, source);
+      for (const one of Array.isArray(value) ? value : [value])
+        await readDependency(draft, name, one, source);
       continue;
     }
     const specifier = poetryConstraint(String(isTable(value) ? value.version : value));

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { readCondaEnvironment } from './conda.ts';
 import { type Draft, emptyDraft, finishDraft } from './draft.ts';
 import { readPipfile, readPipfileLock } from './pipfile.ts';
+import { readProjectDependencies } from './project-dependencies.ts';
 import { readPyproject } from './pyproject.ts';
 import { readRequirementsFile } from './requirements-file.ts';
 import type { Requirements } from './types.ts';
@@ -50,5 +51,6 @@ function readerOf(file: string): (draft: Draft, file: string) => Promise<void> {
 export async function readRequirements(directory: string, file: string): Promise<Requirements> {
   const draft = emptyDraft(directory);
   await readerOf(file)(draft, file);
+  await readProjectDependencies(draft, file);
   return finishDraft(draft, file);
 }

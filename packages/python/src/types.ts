@@ -33,6 +33,8 @@ export interface LocalProject {
   readonly path: string;
   /** What to put on PYTHONPATH, relative to the directory that was read: `path`, or its `src` where it has one. */
   readonly importRoot: string;
+  /** Groups of its optional dependencies that are asked for: `-e .[train]`. */
+  readonly extras: readonly string[];
   readonly source: Location;
 }
 

@@ -13,10 +13,7 @@ import type { ModelFile, ModelSpec } from '@tagboat/render';
 import type { StepContext } from './context.ts';
 import { keepImportRoots } from './import-roots.ts';
 import { lockFileName, pinnedEnvironment } from './lock-file.ts';
-
-// Of a package's code only where it stands: what is in `src` tells that it is imported from there.
-const relevant =
-  /(^|\/)src\/[^/]+(\/__init__)?\.py$|(^|\/)(Pipfile(\.lock)?|setup\.(py|cfg)|pyproject\.toml|[^/]*\.(txt|in|lock|ya?ml|toml))$/;
+import { requirementFiles } from './requirement-files.ts';
 
 /** Makes the environment of a model, or finds it. */
 export async function environment(context: StepContext): Promise<void> {
@@ -75,8 +72,12 @@ export async function environmentFor(context: StepContext, request: FilesOfCommi
 export async function requestOf(context: StepContext, request: FilesOfCommit): Promise<EnvironmentRequest> {
   // Tasks of one run ask at the same time.
   const root = await context.directory(join('requirements', randomUUID()));
-  const files = (await request.commit.files()).map(({ path }) => path).filter((path) => relevant.test(path));
-  await request.commit.export(root, files);
+  const { commit } = request;
+  const paths = (await commit.files()).map(({ path }) => path);
+  await commit.export(
+    root,
+    await requirementFiles(paths, request, async (path) => (await commit.readText(path)) ?? ''),
+  );
   const directory = join(root, request.directory);
   await mkdir(directory, { recursive: true });
   const file = request.file ?? (await findRequirementsFile(directory)) ?? (await noRequirements(directory));

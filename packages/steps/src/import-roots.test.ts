@@ -12,8 +12,8 @@ it('steps of a run import what the requirements name as directories', async () =
     expect(importPath(await importRoots(context), '/project')).toEqual({});
     const source = { file: 'requirements.txt', line: 1 };
     await keepImportRoots(context, [
-      { path: '.', importRoot: 'src', source },
-      { path: 'pkg', importRoot: 'pkg', source },
+      { path: '.', importRoot: 'src', extras: [], source },
+      { path: 'pkg', importRoot: 'pkg', extras: [], source },
     ]);
     expect(importPath(await importRoots(context), '/project', ['/server'])).toEqual({
       PYTHONPATH: '/server:/project/src:/project/pkg',
