@@ -54,7 +54,7 @@ hint: An index URL (http://bob:pw@127.0.0.1:9/) could not be queried due to a la
     expect(error).toMatchObject({
       message: 'the package "ours" cannot be fetched: http://127.0.0.1:9/ refused the login (401)',
       location: { line: 2 },
-      hint: expect.stringContaining('credentialsFrom'),
+      hint: expect.stringContaining('tagboat secret set package-index INDEX_USER=... INDEX_PASSWORD=...'),
     });
   });
 

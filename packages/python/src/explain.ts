@@ -71,10 +71,23 @@ function refusedLogin({ text }: Said, requirements: Requirements): TagboatError 
     {
       reason: 'Unauthorized',
       retryable: false,
-      hint: `write its URL with \${USER}:\${PASSWORD}@ before the host, and name a Secret with these variables as environment.credentialsFrom in tagboat.yaml (tagboat secret set)`,
+      hint: loginHint(requirements),
       ...locationOf(name, requirements),
     },
   );
+}
+
+/** By which Secret runs know the logins of package indexes (the built-in Tasks take it as variables). */
+const indexSecret = 'package-index';
+
+function loginHint({ options }: Requirements): string {
+  const named = options.flatMap(({ value }) =>
+    [...value.matchAll(/\$\{([A-Z0-9_]+)\}/g)].map((match) => match[1]),
+  );
+  const variables = named.length > 0 ? named : ['INDEX_USER', 'INDEX_PASSWORD'];
+  const url =
+    named.length > 0 ? '' : 'write the URL as https://${INDEX_USER}:${INDEX_PASSWORD}@host/..., and ';
+  return `${url}keep the login in a Secret: tagboat secret set ${indexSecret} ${variables.map((name) => `${name}=...`).join(' ')}`;
 }
 
 const missingName = (text: string) =>

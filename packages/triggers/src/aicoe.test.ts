@@ -220,7 +220,7 @@ describe('the runs of an .aicoe-ci.yaml', () => {
     expect(param(some, 'overlays-pipeline-run-b', 'base-image')).toBe('h:1/b');
   });
 
-  it('outside code builds no image, and has volumes of its own', async () => {
+  it('outside code builds no image, has volumes of its own and none of the Secrets', async () => {
     const pull = {
       number: 3,
       title: 't',
@@ -233,11 +233,15 @@ describe('the runs of an .aicoe-ci.yaml', () => {
       untrusted: true,
       sourceUrl: '',
     };
-    const planned = await plan('check: [thoth-build, thoth-pytest]\n', {
-      ref: { ref: 'refs/pull/3/head', commit: event.ref.commit, kind: 'pull', short: 'pr-3' },
-      kind: 'pull_request',
-      pull,
-    });
+    const planOf = (untrusted: boolean) =>
+      plan('check: [thoth-build, thoth-pytest]\n', {
+        ref: { ref: 'refs/pull/3/head', commit: event.ref.commit, kind: 'pull', short: 'pr-3' },
+        kind: 'pull_request',
+        pull: { ...pull, untrusted },
+      });
+    const planned = await planOf(true);
+    expect(JSON.stringify(planned.runs).includes('secretRef')).toBe(false);
+    expect(JSON.stringify((await planOf(false)).runs).includes('secretRef')).toBe(true);
     expect(chosen(planned)).toEqual(['configuration', 'pytest-run']);
     expect(planned.runs[0]?.spec?.workspaces?.every(({ volumeClaimTemplate }) => volumeClaimTemplate)).toBe(
       true,

@@ -13,7 +13,7 @@ import {
   registryNotices,
 } from './aicoe-images.ts';
 import { builtIn, repositoryUrl, saying, tagCheck } from './aicoe-tasks.ts';
-import { type PlannedRuns, type RunSettings, runIdentity, runMetadata } from './plan-runs.ts';
+import { forOutsiders, type PlannedRuns, type RunSettings, runIdentity, runMetadata } from './plan-runs.ts';
 import type { TriggerEvent } from './trigger-event.ts';
 
 /** The runs of a repository that has only an `.aicoe-ci.yaml`: the eight tasks of a tag, or the checks of a change. */
@@ -73,7 +73,6 @@ function runOf(
       deploymentUrl: '',
     }),
   };
-  const own = spec.workspaces?.find(({ volumeClaimTemplate }) => volumeClaimTemplate);
   return {
     apiVersion: 'tekton.dev/v1',
     kind: 'PipelineRun',
@@ -88,9 +87,7 @@ function runOf(
           : {}),
       },
     },
-    spec: event.pull?.untrusted
-      ? { ...spec, workspaces: (spec.workspaces ?? []).map(({ name }) => ({ ...own, name })) }
-      : spec,
+    spec: event.pull?.untrusted ? forOutsiders(spec) : spec,
   };
 }
 

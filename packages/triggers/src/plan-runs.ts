@@ -189,7 +189,7 @@ function runFor(
   });
   return {
     ...run,
-    spec: pull?.untrusted ? withOwnVolumes(spec) : spec,
+    spec: pull?.untrusted ? forOutsiders(spec) : spec,
     metadata: {
       ...run.metadata,
       annotations: { ...run.metadata.annotations, [runAnnotations.tag]: tag, ...noticesOf(model.notices) },
@@ -200,12 +200,20 @@ function runFor(
 export const noticesOf = (notices: readonly string[]): Record<string, string> =>
   notices.length > 0 ? { [runAnnotations.notices]: notices.join('; ') } : {};
 
-/** Nothing that other runs of the project use: each claim is the run's own. */
-function withOwnVolumes(spec: NonNullable<PipelineRun['spec']>): NonNullable<PipelineRun['spec']> {
+/** The run of an outside contributor's code: each claim is the run's own, and it gets none of the project's Secrets. */
+export function forOutsiders(spec: NonNullable<PipelineRun['spec']>): NonNullable<PipelineRun['spec']> {
   const own = spec.workspaces?.find(({ volumeClaimTemplate }) => volumeClaimTemplate);
+  const { pipelineSpec } = spec;
+  const tasks = (pipelineSpec?.tasks ?? []).map(({ taskSpec, ...task }) => ({
+    ...task,
+    ...(taskSpec
+      ? { taskSpec: { ...taskSpec, steps: (taskSpec.steps ?? []).map(({ envFrom: _, ...step }) => step) } }
+      : {}),
+  }));
   return {
     ...spec,
-    workspaces: (spec.workspaces ?? []).map((workspace) => ({ ...own, name: workspace.name })),
+    ...(pipelineSpec ? { pipelineSpec: { ...pipelineSpec, tasks } } : {}),
+    workspaces: (spec.workspaces ?? []).map(({ name }) => ({ ...own, name })),
   };
 }
 
