@@ -12,11 +12,10 @@ if (process.argv[2] !== 'bundle') {
     run(join(root, 'scripts', 'build-console.mjs')) ||
     run('--disable-warning=ExperimentalWarning', join(root, 'scripts', 'bundle.mjs'), 'bundle');
 } else {
-  const { bundle } = await import('../packages/cli/src/bundle.ts');
+  const { bundleCli } = await import('../packages/cli/src/bundle.ts');
   const directory = join(root, 'dist');
   rmSync(directory, { recursive: true, force: true });
-  const outside = await bundle({
-    entries: { main: join(root, 'packages', 'cli', 'src', 'main.ts') },
+  const outside = await bundleCli(join(root, 'packages', 'cli', 'src'), {
     directory,
     // Files beside a source stand at the same place in the package.
     moduleUrl: (file) =>

@@ -3,41 +3,38 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommand } from '@tagboat/process';
 import { expect, test } from 'vitest';
-import { absolutePlaces, bundle } from './bundle.ts';
+import { absolutePlaces, bundleCli, bundleEntry } from './bundle.ts';
 import { installation } from './paths.ts';
 
 test('the whole CLI bundles into files that run, beside its packages with addons', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'tagboat-bundle-'));
   try {
-    const main = join(installation, 'packages', 'cli', 'src', 'main.ts');
-    const outside = await bundle({ entries: { main }, directory, ...absolutePlaces });
+    const outside = await bundleCli(join(installation, 'packages', 'cli', 'src'), {
+      directory,
+      ...absolutePlaces,
+    });
     expect(outside).toContain('zeromq');
-    expect(await readdir(directory)).toContain('sqlite-worker.js');
-    const help = await runCommand(process.execPath, [join(directory, 'main.js'), '--help']);
-    expect(help.stdout.toString()).toMatch(/promote/);
-    const step = await runCommand(process.execPath, [join(directory, 'main.js'), 'step', 'clone']);
-    expect(step.stderr).toMatch(/expected the variable TAGBOAT_/);
     const names = await readdir(directory);
-    const release = names.filter((name) => /^(main|step|release)\b.*\.js$/.test(name));
-    const loaded = await withImports(directory, release);
-    expect(loaded).toMatch(/class Commit\b/);
+    expect(names).toContain('sqlite-worker.js');
+    // The steps' files share nothing, so that those of the whole CLI stay as they are.
+    expect(names.filter((name) => name.endsWith('.cjs')).length).toBe(7);
+    expect(await readFile(join(directory, 'spawner-process.js'), 'utf8')).toMatch(/^import /m);
+    const run = (...args: string[]) => runCommand(process.execPath, [join(directory, bundleEntry), ...args]);
+    expect((await run('--help')).stdout.toString()).toMatch(/promote/);
+    // One with a file of its own, one without.
+    for (const name of ['clone', 'tag']) {
+      const { code, stderr } = await run('step', name);
+      expect(stderr).toMatch(/expected the variable TAGBOAT_/);
+      expect(code).toBe(1);
+    }
     // Steps start often: what makes environments and runs notebooks is not loaded to commit a release.
-    for (const unwanted of ['DatabaseSync', 'class NotebookRun']) expect(loaded).not.toContain(unwanted);
+    const release = await readFile(join(directory, 'step-release.cjs'), 'utf8');
+    expect(release).toMatch(/class Commit\b/);
+    for (const unwanted of ['DatabaseSync', 'class NotebookRun']) expect(release).not.toContain(unwanted);
+    expect(await readFile(join(directory, 'step-train.cjs'), 'utf8')).toMatch(
+      /\bNotebookRun = class\b|class NotebookRun\b/,
+    );
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 });
-
-/** The text of files of a bundle and of all that they import at their start. */
-async function withImports(directory: string, names: readonly string[]): Promise<string> {
-  const texts = new Map<string, string>();
-  for (const wanted = [...names]; wanted.length > 0; ) {
-    const name = wanted.pop()!;
-    if (texts.has(name)) continue;
-    const text = await readFile(join(directory, name), 'utf8');
-    texts.set(name, text);
-    for (const [, imported] of text.matchAll(/^(?:import|export) .*"\.\/([\w-]+\.js)";$/gm))
-      wanted.push(imported!);
-  }
-  return [...texts.values()].join('\n');
-}

@@ -1,13 +1,11 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Plugin } from 'rolldown';
 
-export interface BundleOptions {
-  /** Entry files by the names they get. */
-  readonly entries: Readonly<Record<string, string>>;
+export interface BundlePlaces {
   /** Where the files go; made if needed. */
   readonly directory: string;
   /** The expression that a module's `import.meta.url` becomes, so that it finds its files beside it as before. */
@@ -16,17 +14,83 @@ export interface BundleOptions {
   readonly external: (specifier: string, file: string) => string;
 }
 
+interface BundleOptions extends BundlePlaces {
+  /** Entry files by the names they get. */
+  readonly entries: Readonly<Record<string, string>>;
+}
+
+/** The file of a bundle of the CLI that starts it. */
+export const bundleEntry = 'main.cjs';
+
+/** Steps that every tag waits for: each has a file of its own, since Node takes about 1 ms for each file it loads. */
+const frequentSteps = ['clone', 'environment', 'train', 'evaluate', 'build', 'release'];
+
+/** Bundles the CLI, to be started by `bundleEntry`. @returns the names of the packages that stay outside */
+export async function bundleCli(sources: string, options: BundlePlaces): Promise<string[]> {
+  const outside = await bundle({ ...options, entries: { main: join(sources, 'main.ts') } });
+  for (const name of frequentSteps) await bundleStep(name, sources, options);
+  const lines = [
+    `const [command, name] = process.argv.slice(2);`,
+    `if (command === 'step' && ${JSON.stringify(frequentSteps)}.includes(name)) require('./step-' + name + '.cjs');`,
+    `else import('./main.js');`,
+  ];
+  await writeFile(join(options.directory, bundleEntry), `${lines.join('\n')}\n`);
+  return outside;
+}
+
+/** One step of a run with all that it needs, in one file, as CommonJS, which Node loads faster. */
+async function bundleStep(name: string, sources: string, options: BundlePlaces): Promise<void> {
+  const { rolldown } = await import('rolldown');
+  const entry = `step-${name}`;
+  const code = [
+    `import { step } from ${JSON.stringify(join(sources, 'step.ts'))};`,
+    // What waits here may wait on timers that keep no process alive by themselves.
+    `setInterval(() => undefined, 60_000);`,
+    `step(${JSON.stringify(name)}).then((code) => process.exit(code));`,
+  ].join('\n');
+  await using build = await rolldown({
+    input: { [entry]: entry },
+    platform: 'node',
+    plugins: [
+      {
+        name: 'entry',
+        resolveId: (id) => (id === entry ? id : null),
+        load: (id) => (id === entry ? code : null),
+      },
+      leaveOtherSteps(name),
+      leaveAddons(options, new Set()),
+      // The whole CLI beside it has made them.
+      keepPlaces(options, { workers: 'there' }),
+    ],
+    treeshake: { moduleSideEffects: (id) => !isOwn(id) },
+    logLevel: 'silent',
+  });
+  const form = { format: 'cjs', entryFileNames: '[name].cjs', codeSplitting: false } as const;
+  await build.write({ dir: options.directory, ...form });
+}
+
+/** The table of steps loads each when it runs; those that this file is not for stay where they are. */
+function leaveOtherSteps(name: string): Plugin {
+  return {
+    name: 'leave-other-steps',
+    resolveId(specifier, importer, { kind }) {
+      if (kind !== 'dynamic-import' || basename(importer ?? '') !== 'run-step.ts') return null;
+      return basename(specifier) === `${name}.ts` ? null : { id: specifier, external: true };
+    },
+  };
+}
+
 /**
  * Bundles TypeScript sources into plain JavaScript files that start fast. Packages with compiled addons stay outside.
  * @returns the names of the packages that stay outside
  */
-export async function bundle(options: BundleOptions): Promise<string[]> {
+async function bundle(options: BundleOptions): Promise<string[]> {
   const { rolldown } = await import('rolldown');
   const outside = new Set<string>();
   await using build = await rolldown({
     input: { ...options.entries },
     platform: 'node',
-    plugins: [leaveAddons(options, outside), keepPlaces(options)],
+    plugins: [leaveAddons(options, outside), keepPlaces(options, { workers: 'made' })],
     // Of our own packages a file loads what it uses: importing one does nothing else.
     treeshake: { moduleSideEffects: (id) => !isOwn(id) },
     logLevel: 'silent',
@@ -47,7 +111,7 @@ const isOwn = (file: string) =>
   file.includes(`${sep}packages${sep}`) && !file.includes(`${sep}node_modules${sep}`);
 
 /** Packages that hold compiled addons cannot be bundled, and neither can the bundler itself. */
-function leaveAddons(options: BundleOptions, outside: Set<string>): Plugin {
+function leaveAddons(options: BundlePlaces, outside: Set<string>): Plugin {
   return {
     name: 'leave-addons',
     async resolveId(specifier, importer) {
@@ -100,13 +164,14 @@ const meta = ['import', 'meta'].join('.');
 const workerUrl = /new URL\('\.\/([\w-]+)\.ts', import\.meta\.url\)/g;
 
 /** Modules that read files beside them, or start workers, still find them. */
-function keepPlaces(options: BundleOptions): Plugin {
+function keepPlaces(options: BundlePlaces, { workers }: { workers: 'made' | 'there' }): Plugin {
   return {
     name: 'keep-places',
     transform(code, id) {
       if (!/import\.meta\.(url|dirname)/.test(code) || id.includes(`${sep}node_modules${sep}`)) return null;
       const withWorkers = code.replace(workerUrl, (_, name: string) => {
-        this.emitFile({ type: 'chunk', id: join(dirname(id), `${name}.ts`), fileName: `${name}.js` });
+        if (workers === 'made')
+          this.emitFile({ type: 'chunk', id: join(dirname(id), `${name}.ts`), fileName: `${name}.js` });
         return `new URL('./${name}.js', ${meta}.here)`;
       });
       const place = options.moduleUrl(id);

@@ -19,7 +19,7 @@ export const isSource = existsSync(join(here, 'main.ts'));
 /** The command line that starts this CLI. */
 export const selfCommand: readonly string[] = isSource
   ? [process.execPath, '--disable-warning=ExperimentalWarning', join(here, 'main.ts')]
-  : [process.execPath, join(installation, 'dist', 'main.js')];
+  : [process.execPath, join(installation, 'dist', 'main.cjs')];
 
 /** The directories of a Python, where they are not the system's own. */
 export function prefixOf(python: string): string[] {

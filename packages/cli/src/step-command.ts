@@ -3,9 +3,9 @@ import { access, constants, mkdir, readdir, rename, rm, stat } from 'node:fs/pro
 import { dirname, join } from 'node:path';
 import { canonicalJson, hexOf, sha256 } from '@tagboat/base';
 import { runChecked } from '@tagboat/process';
+import { bundleEntry } from './bundle.ts';
 import { installation, isSource, selfCommand } from './paths.ts';
 
-const entry = 'main.js';
 const keptFor = 7 * 24 * 3_600_000;
 
 export interface StepCommand {
@@ -24,11 +24,11 @@ export async function stepCommand(home: string): Promise<StepCommand> {
   const name = `steps-${(await sourcesStamp()).slice(0, 16)}`;
   const shared = join(installation, 'node_modules', '.cache', 'tagboat');
   const places = [shared, join(home, 'tools')];
-  const found = places.map((place) => join(place, name)).find((path) => existsSync(join(path, entry)));
+  const found = places.map((place) => join(place, name)).find((path) => existsSync(join(path, bundleEntry)));
   const directory = found ?? (await makeBundle(join((await isWritable(shared)) ? shared : places[1]!, name)));
   touch(directory);
   return {
-    command: [process.execPath, join(directory, entry)],
+    command: [process.execPath, join(directory, bundleEntry)],
     directories: [installation, directory],
   };
 }
