@@ -49,7 +49,8 @@ export async function pushArtifact(client: RegistryClient, artifact: PushArtifac
   };
   const bytes = new TextEncoder().encode(canonicalJson(manifest));
   const digest = sha256(bytes);
-  for (const reference of [digest, ...(artifact.tags ?? [])])
+  // What is written by a tag is there by its digest too.
+  for (const reference of artifact.tags?.length ? artifact.tags : [digest])
     await client.putManifest(repository, reference, { bytes, mediaType: mediaTypes.manifest });
   return digest;
 }

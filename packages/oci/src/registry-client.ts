@@ -1,10 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Readable, Transform } from 'node:stream';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Digest, digestOf, invalid, isDigest, sha256, TagboatError } from '@tagboat/base';
+import { type Answer, ask, type BlobSource, type Question } from './ask.ts';
 import { type Descriptor, type ImageIndex, type ImageManifest, mediaTypes } from './types.ts';
 
 export interface RegistryAccess {
@@ -20,8 +21,7 @@ export interface FetchedManifest {
   readonly bytes: Uint8Array;
 }
 
-/** Where the bytes of a blob are: in memory or in a file. */
-export type BlobSource = { readonly bytes: Uint8Array } | { readonly path: string };
+export type { BlobSource } from './ask.ts';
 
 const manifestTypes = [
   mediaTypes.manifest,
@@ -31,6 +31,8 @@ const manifestTypes = [
 ].join(', ');
 
 const uploadsAtOnce = 4;
+/** Bytes up to which a blob is sent with the question for an upload, which a registry may leave unread. */
+const singlePost = 1 << 20;
 
 /** A client of one OCI registry (distribution spec 1.1). Everything read is verified against its digest. */
 export class RegistryClient {
@@ -49,12 +51,11 @@ export class RegistryClient {
       headers: { accept: manifestTypes },
     });
     if (response.status === 404) {
-      // Else its connection is held until the answer is collected.
-      await response.body?.cancel();
+      response.drop();
       return undefined;
     }
     await this.#check(response, `read ${repository}:${reference}`);
-    const bytes = new Uint8Array(await response.arrayBuffer());
+    const bytes = await response.bytes();
     const digest = sha256(bytes);
     if (reference.startsWith('sha256:') && digest !== reference)
       throw new TagboatError(`the registry answered ${digest} for ${repository}@${reference}`, {
@@ -62,7 +63,7 @@ export class RegistryClient {
       });
     return {
       digest,
-      mediaType: response.headers.get('content-type')?.split(';')[0] ?? mediaTypes.manifest,
+      mediaType: response.header('content-type')?.split(';')[0] ?? mediaTypes.manifest,
       bytes,
     };
   }
@@ -75,14 +76,16 @@ export class RegistryClient {
     const response = await this.#request(`${repository}/manifests/${reference}`, {
       method: 'PUT',
       headers: { 'content-type': manifest.mediaType },
-      body: manifest.bytes as RequestInit['body'],
+      body: { bytes: manifest.bytes, size: manifest.bytes.length },
     });
     await this.#check(response, `write ${repository}:${reference}`);
+    response.drop();
     return sha256(manifest.bytes);
   }
 
   async hasBlob(repository: string, digest: Digest): Promise<boolean> {
     const response = await this.#request(`${repository}/blobs/${digest}`, { method: 'HEAD' });
+    response.drop();
     if (response.status === 404) return false;
     await this.#check(response, `look for a blob of ${repository}`);
     return true;
@@ -95,18 +98,25 @@ export class RegistryClient {
     source: BlobSource,
   ): Promise<void> {
     if (await this.hasBlob(repository, descriptor.digest)) return;
-    const started = await this.#request(`${repository}/blobs/uploads/`, { method: 'POST' });
+    const { digest, size } = descriptor;
+    const content = {
+      headers: { 'content-type': 'application/octet-stream' },
+      body: { ...source, size },
+    } as const;
+    const place = `${repository}/blobs/uploads/`;
+    if (size <= singlePost) {
+      const sent = await this.#request(`${place}?digest=${digest}`, { method: 'POST', ...content });
+      sent.drop();
+      if (sent.status === 201) return;
+    }
+    const started = await this.#request(place, { method: 'POST' });
     await this.#check(started, `start an upload to ${repository}`);
-    const location = new URL(started.headers.get('location') ?? '', `${this.#access.url}/`);
-    location.searchParams.set('digest', descriptor.digest);
-    const body = 'bytes' in source ? source.bytes : Readable.toWeb(createReadStream(source.path));
-    const response = await this.#request(location.href, {
-      method: 'PUT',
-      headers: { 'content-type': 'application/octet-stream', 'content-length': String(descriptor.size) },
-      body: body as RequestInit['body'],
-      duplex: 'half',
-    } as RequestInit);
+    started.drop();
+    const location = new URL(started.header('location') ?? '', `${this.#access.url}/`);
+    location.searchParams.set('digest', digest);
+    const response = await this.#request(location.href, { method: 'PUT', ...content });
     await this.#check(response, `upload a blob to ${repository}`);
+    response.drop();
   }
 
   /** Uploads blobs that are not there, some at a time. */
@@ -128,7 +138,7 @@ export class RegistryClient {
   async getBlob(repository: string, digest: Digest): Promise<Uint8Array> {
     const response = await this.#request(`${repository}/blobs/${digest}`, {});
     await this.#check(response, `read a blob of ${repository}`);
-    const bytes = new Uint8Array(await response.arrayBuffer());
+    const bytes = await response.bytes();
     if (sha256(bytes) !== digest) throw mismatch(repository, digest);
     return bytes;
   }
@@ -147,11 +157,7 @@ export class RegistryClient {
       },
     });
     try {
-      await pipeline(
-        Readable.fromWeb(response.body as never),
-        measure,
-        createWriteStream(temporary, { flush: true }),
-      );
+      await pipeline(response.stream(), measure, createWriteStream(temporary, { flush: true }));
       if (digestOf(hash) !== digest) throw mismatch(repository, digest);
       await rename(temporary, path);
     } finally {
@@ -161,44 +167,46 @@ export class RegistryClient {
 
   async tags(repository: string): Promise<string[]> {
     const response = await this.#request(`${repository}/tags/list`, {});
-    if (response.status === 404) return [];
+    if (response.status === 404) {
+      response.drop();
+      return [];
+    }
     await this.#check(response, `list the tags of ${repository}`);
-    return ((await response.json()) as { tags?: string[] | null }).tags ?? [];
+    return (JSON.parse((await response.bytes()).toString()) as { tags?: string[] | null }).tags ?? [];
   }
 
-  async #request(path: string, init: RequestInit): Promise<Response> {
+  async #request(path: string, question: Question): Promise<Answer> {
     const url = path.startsWith('http') ? path : `${this.#access.url}/v2/${path}`;
     const scope = /\/v2\/(.+?)\/(?:manifests|blobs|tags)\//.exec(url)?.[1] ?? '';
-    const first = await this.#send(url, init, scope);
+    const first = await this.#send(url, question, scope);
     if (first.status !== 401 || !(await this.#authenticate(first, scope))) return first;
-    return this.#send(url, init, scope);
+    first.drop();
+    return this.#send(url, question, scope);
   }
 
-  async #send(url: string, init: RequestInit, scope: string): Promise<Response> {
-    const { username, password } = this.#access;
-    const basic =
-      password === undefined
-        ? undefined
-        : `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-    const authorization = this.#tokens.get(scope) ?? basic;
+  async #send(url: string, question: Question, scope: string): Promise<Answer> {
+    const authorization = this.#tokens.get(scope) ?? this.#basic;
+    const headers = { ...question.headers, ...(authorization ? { authorization } : {}) };
     try {
-      return await fetch(url, {
-        ...init,
-        headers: { ...(init.headers as Record<string, string>), ...(authorization ? { authorization } : {}) },
-      });
+      return await ask(url, { ...question, headers });
     } catch (cause) {
-      const code =
-        ((cause as Error).cause as NodeJS.ErrnoException | undefined)?.code ?? (cause as Error).message;
-      throw new TagboatError(`the registry ${this.host} cannot be reached: ${code}`, {
-        reason: 'Unavailable',
-        cause,
-      });
+      const error = cause as NodeJS.ErrnoException & { cause?: NodeJS.ErrnoException };
+      throw new TagboatError(
+        `the registry ${this.host} cannot be reached: ${error.cause?.code ?? error.code ?? error.message}`,
+        { reason: 'Unavailable', cause },
+      );
     }
   }
 
+  get #basic(): string | undefined {
+    const { username, password } = this.#access;
+    if (password === undefined) return undefined;
+    return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  }
+
   /** Token authentication (distribution spec, token flow). @returns whether there is something new to try */
-  async #authenticate(response: Response, scope: string): Promise<boolean> {
-    const challenge = response.headers.get('www-authenticate') ?? '';
+  async #authenticate(response: Answer, scope: string): Promise<boolean> {
+    const challenge = response.header('www-authenticate') ?? '';
     if (!/^bearer/i.test(challenge)) return false;
     const fields = Object.fromEntries(
       [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map((match) => [match[1]!, match[2]!]),
@@ -206,21 +214,20 @@ export class RegistryClient {
     const url = new URL(fields.realm ?? '');
     if (fields.service) url.searchParams.set('service', fields.service);
     url.searchParams.set('scope', fields.scope ?? `repository:${scope}:pull,push`);
-    const { username, password } = this.#access;
-    const basic =
-      password === undefined
-        ? {}
-        : { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` };
-    const answer = await fetch(url, { headers: basic });
-    if (!answer.ok) return false;
-    const { token, access_token } = (await answer.json()) as { token?: string; access_token?: string };
+    const authorization = this.#basic;
+    const answer = await ask(url.href, authorization ? { headers: { authorization } } : {});
+    if (!answer.ok) {
+      answer.drop();
+      return false;
+    }
+    const { token, access_token } = JSON.parse((await answer.bytes()).toString()) as Record<string, string>;
     this.#tokens.set(scope, `Bearer ${token ?? access_token}`);
     return true;
   }
 
-  async #check(response: Response, what: string): Promise<void> {
+  async #check(response: Answer, what: string): Promise<void> {
     if (response.ok) return;
-    const body = (await response.text()).slice(0, 500);
+    const body = (await response.bytes()).toString().slice(0, 500);
     const reason =
       response.status === 401
         ? 'Unauthorized'
