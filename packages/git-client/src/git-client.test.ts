@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { sha256 } from '@tagboat/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   Commit,
@@ -28,6 +29,27 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 
 const put = (path: string, text: string, message = `write ${path}`) =>
   commitFiles({ url, branch: 'main', message, change: (tree) => tree.write(path, text) });
+
+it('digests contents without holding them, also of many files and of binary ones', async () => {
+  const content = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
+  await commitFiles({
+    url,
+    branch: 'main',
+    message: 'm',
+    change: async (tree) => {
+      await tree.write('large', content);
+      await tree.write('empty', '');
+      for (let index = 0; index < 50; index++) await tree.write(`d/${index}`, `${index}\n100644 blob 3\n`);
+    },
+  });
+  const commit = await Commit.at(url, 'main');
+  const files = await commit.files();
+  const digests = await commit.digests(files);
+  for (const [index, { path }] of files.entries())
+    expect(digests[index]).toBe(sha256((await commit.read(path))!));
+  await expect(commit.digests([{ ...files[0]!, id: '0'.repeat(40) }])).rejects.toThrow(/missing/);
+  expect(await commit.digests([])).toEqual([]);
+});
 
 describe('commitFiles', () => {
   it('starts an empty repository and says when nothing changed', async () => {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { type Digest, digestOf, notFound } from '@tagboat/base';
 import { runCommand } from '@tagboat/process';
 import { gitEnvironment } from './git.ts';
 
@@ -37,4 +39,56 @@ export async function readObjects(
     at = end + 1 + Number(size) + 1;
     return { id: id!, type: type as GitObject['type'], content };
   });
+}
+
+/**
+ * The sha256 of the content of blobs, in their order, by one git, whatever their size: nothing of them is held.
+ * @throws `NotFound`
+ */
+export async function blobDigests(repository: string, ids: readonly string[]): Promise<Digest[]> {
+  const digests: Digest[] = [];
+  let head: Buffer = Buffer.alloc(0);
+  let hash = createHash('sha256');
+  /** Bytes of the blob that are still to come, and the line break behind it; undefined before its first line. */
+  let left: number | undefined;
+  const take = (data: Buffer): Buffer => {
+    if (left === undefined) {
+      head = Buffer.concat([head, data]);
+      const end = head.indexOf(10);
+      if (end < 0) return Buffer.alloc(0);
+      const size = /^[0-9a-f]+ blob (\d+)$/.exec(head.toString('latin1', 0, end))?.[1];
+      const rest = head.subarray(end + 1);
+      if (size === undefined) throw notFound(`${head.toString('latin1', 0, end)} in ${repository}`);
+      head = Buffer.alloc(0);
+      left = Number(size) + 1;
+      return rest;
+    }
+    hash.update(data.subarray(0, Math.min(data.length, left - 1)));
+    const rest = data.subarray(left);
+    left -= data.length - rest.length;
+    if (left === 0) {
+      digests.push(digestOf(hash));
+      hash = createHash('sha256');
+      left = undefined;
+    }
+    return rest;
+  };
+  let problem: unknown;
+  const { stderr } = await runCommand('git', ['cat-file', '--batch'], {
+    cwd: repository,
+    env: gitEnvironment(),
+    stdin: ids.map((id) => `${id}\n`).join(''),
+    maxOutput: 1,
+    onOutput: (stream, data) => {
+      try {
+        if (stream === 'stdout' && !problem) for (let rest = data; rest.length > 0; ) rest = take(rest);
+      } catch (error) {
+        problem = error;
+      }
+    },
+  });
+  if (problem) throw problem;
+  if (digests.length < ids.length)
+    throw notFound(`objects of ${repository} cannot be read: ${stderr.trim()}`);
+  return digests;
 }

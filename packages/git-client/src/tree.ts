@@ -1,10 +1,10 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { invalid, notFound, safeJoin, TagboatError } from '@tagboat/base';
+import { type Digest, invalid, notFound, safeJoin, TagboatError } from '@tagboat/base';
 import { runCommand } from '@tagboat/process';
 import { git, gitEnvironment } from './git.ts';
 import { replacePointers } from './lfs.ts';
-import { readObjects } from './objects.ts';
+import { blobDigests, readObjects } from './objects.ts';
 
 export interface TreeFile {
   readonly path: string;
@@ -14,6 +14,8 @@ export interface TreeFile {
   readonly id: string;
   readonly size: number;
 }
+
+const largestRead = 2 ** 30;
 
 /** One commit of a repository on this machine, bare or not. */
 export class Commit {
@@ -104,15 +106,26 @@ export class Commit {
     );
   }
 
-  /** The content of a file, or undefined where there is none. */
+  /** The sha256 of the content of files of `files()`, in their order, however large they are. */
+  digests(files: readonly TreeFile[]): Promise<Digest[]> {
+    return blobDigests(
+      this.repository,
+      files.map(({ id }) => id),
+    );
+  }
+
+  /** The content of a file, or undefined where there is none. @throws `Invalid` for one above 1 GiB */
   async read(path: string): Promise<Buffer | undefined> {
     const known = `content ${path}`;
     if (this.#known.has(known)) return this.#known.get(known) as Promise<Buffer | undefined>;
     const { code, stdout } = await runCommand('git', ['cat-file', 'blob', `${this.id}:${path}`], {
       cwd: this.repository,
       env: gitEnvironment(),
-      maxOutput: 2 ** 30,
+      maxOutput: largestRead,
     });
+    // What is above the limit was dropped.
+    if (stdout.length >= largestRead)
+      throw invalid(`${path} is larger than ${largestRead / 2 ** 30} GiB, and cannot be read as a whole`);
     return code === 0 ? stdout : undefined;
   }
 

@@ -1,10 +1,19 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Digest, digestOf, invalid, notFound, safeJoin, sha256, TagboatError } from '@tagboat/base';
+import {
+  type Digest,
+  describeError,
+  digestOf,
+  invalid,
+  notFound,
+  safeJoin,
+  sha256,
+  TagboatError,
+} from '@tagboat/base';
 import type { Commit, TreeFile } from '@tagboat/git-client';
 import { fileDigest, pullArtifact, pushArtifact } from '@tagboat/oci';
 import { runChecked } from '@tagboat/process';
@@ -24,7 +33,9 @@ export interface PinnedData {
 
 const dataType = 'application/vnd.tagboat.data.v1';
 const mostBytes = 64 * 2 ** 30;
-const downloadTimeout = 600_000;
+const commandTimeout = 600_000;
+/** A download without a byte for so long (milliseconds) has ended. */
+const idleTimeout = 60_000;
 
 /** True for a source whose bytes come from elsewhere than git. */
 export const isFetched = (source: DataSource) => source.url !== undefined || source.command !== undefined;
@@ -39,15 +50,15 @@ export async function trackedDigest(commit: Commit, model: ModelFile, source: Da
     throw notFound(`the data "${source.name}" is not in the repository: ${path}`, {
       hint: 'commit the file, or give the source a url or a command',
     });
-  if (files.length === 1 && files[0]!.path === path) return sha256(await contentOf(commit, files[0]!));
+  // Submodules have no content here.
+  const blobs = files.filter(({ mode }) => mode !== '160000');
+  const read = await commit.digests(blobs);
+  const digests = new Map(blobs.map((file, index) => [file, read[index]!]));
+  const digest = (file: TreeFile) => digests.get(file) ?? sha256('');
+  if (files.length === 1 && files[0]!.path === path) return digest(files[0]!);
   const hash = createHash('sha256');
-  for (const file of files)
-    hash.update(`${file.path.slice(path.length)} ${sha256(await contentOf(commit, file))}\n`);
+  for (const file of files) hash.update(`${file.path.slice(path.length)} ${digest(file)}\n`);
   return digestOf(hash);
-}
-
-async function contentOf(commit: Commit, file: TreeFile): Promise<Buffer> {
-  return (await commit.read(file.path)) ?? Buffer.alloc(0);
 }
 
 /**
@@ -96,28 +107,50 @@ export async function snapshot(
   }
 }
 
-async function download(context: StepContext, url: string, path: string): Promise<void> {
-  if (!/^https?:\/\//.test(url)) throw invalid(`expected an http(s) URL for data, found "${url}"`);
+/** Fetches a URL into a file. @throws `Unavailable` with the reason; `Invalid` for what is too large or no URL */
+export async function download(context: StepContext, source: string, path: string): Promise<void> {
+  if (!/^https?:\/\//.test(source) || !URL.canParse(source))
+    throw invalid(`expected an http(s) URL for data, found "${source}"`);
+  const { url, authorization } = withoutLogin(source);
   context.say(`fetches ${url}`);
-  const timeout = AbortSignal.timeout(downloadTimeout);
-  const response = await fetch(url, {
-    signal: context.signal ? AbortSignal.any([timeout, context.signal]) : timeout,
-  }).catch((cause: unknown) => {
-    const why = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause);
-    throw new TagboatError(`cannot fetch ${url}: ${why}`, { reason: 'Unavailable', cause });
-  });
-  if (!response.ok || !response.body)
-    throw new TagboatError(`cannot fetch ${url}: the server answered ${response.status}`, {
-      reason: 'Unavailable',
-    });
+  const stalled = new AbortController();
+  const idle = setTimeout(
+    () => stalled.abort(new Error(`no byte came for ${idleTimeout / 1000} s`)),
+    idleTimeout,
+  );
+  const signal = AbortSignal.any([stalled.signal, ...(context.signal ? [context.signal] : [])]);
   let seen = 0;
   const limit = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       seen += chunk.length;
+      idle.refresh();
       done(seen > mostBytes ? invalid(`${url} is larger than ${mostBytes} bytes`) : null, chunk);
     },
   });
-  await pipeline(Readable.fromWeb(response.body as never), limit, createWriteStream(path));
+  try {
+    const response = await fetch(url, { signal, headers: authorization ? { authorization } : {} });
+    if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
+    await pipeline(Readable.fromWeb(response.body as never), limit, createWriteStream(path));
+  } catch (cause) {
+    if (cause instanceof TagboatError) throw cause;
+    const why = stalled.signal.aborted ? stalled.signal.reason : cause;
+    const reason =
+      why instanceof Error && why.cause instanceof Error ? why.cause.message : describeError(why);
+    throw new TagboatError(`cannot fetch ${url}: ${reason}`, { reason: 'Unavailable', cause });
+  } finally {
+    clearTimeout(idle);
+  }
+}
+
+/** A login in a URL goes into a header (RFC 7617): fetch refuses it where it stands, and messages show the URL. */
+function withoutLogin(source: string): { url: string; authorization?: string } {
+  const url = new URL(source);
+  const { username, password } = url;
+  if (!username && !password) return { url: source };
+  url.username = '';
+  url.password = '';
+  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { url: url.href, authorization: `Basic ${Buffer.from(login).toString('base64')}` };
 }
 
 /** Runs the source's command in a copy of the repository; what it leaves at the source's path is the data. */
@@ -137,11 +170,15 @@ async function produce(
   await runChecked(command!, args, {
     cwd,
     env: plainEnvironment(context, join(directory, 'home')),
-    timeout: downloadTimeout,
+    timeout: commandTimeout,
   });
-  await rename(made, path).catch(() => {
-    throw notFound(`the command of data "${source.name}" left nothing at ${source.path}`);
-  });
+  const left = await lstat(made).catch(() => undefined);
+  if (!left) throw notFound(`the command of data "${source.name}" left nothing at ${source.path}`);
+  if (!left.isFile())
+    throw invalid(`the command of data "${source.name}" left no file at ${source.path}`, {
+      hint: 'write one file, such as an archive or Parquet: what is not in it is not pinned',
+    });
+  await rename(made, path);
 }
 
 /** Puts a fetched source's bytes where the step expects them. */
