@@ -1,5 +1,5 @@
 import { kinds, type Repository } from '@tagboat/api';
-import { notFound } from '@tagboat/base';
+import { invalid, notFound } from '@tagboat/base';
 import type { Client } from '@tagboat/client';
 import { type Credentials, type LogEntry, readBranch, readLog } from '@tagboat/git-client';
 import {
@@ -7,8 +7,10 @@ import {
   deploymentRepositoryName,
   type Model,
   type Release,
+  type ReleasePlace,
   readReleases,
   releasedByAnnotation,
+  releasePlace,
 } from '@tagboat/render';
 import { gitAccessTo } from './session.ts';
 
@@ -35,6 +37,7 @@ export async function readDeployment(client: Client, model: Model): Promise<Depl
   const name = deploymentRepositoryName(model.metadata.name);
   const repository = await client.get<Repository>({ type: kinds.Repository, namespace, name });
   const url = repository?.status?.url ?? repository?.spec?.url;
+  const deployed = { name: model.metadata.name, spec: model.spec };
   const access = url ? await gitAccessTo(client, url) : {};
   const found =
     url &&
@@ -42,7 +45,7 @@ export async function readDeployment(client: Client, model: Model): Promise<Depl
       url,
       access,
       log: await readLog(head.repository, { revision: head.id }),
-      releases: await readReleases({ read: (path) => head.readText(path) }, model.spec),
+      releases: await readReleases({ read: (path) => head.readText(path) }, deployed),
     })));
   if (!found) throw notFound(`nothing of ${model.metadata.name} is released yet`, { hint: 'push a tag' });
   return found;
@@ -55,6 +58,15 @@ export async function lookNow(client: Client, model: Model, commit: string): Pro
   const repository = await client.get<Repository>(key);
   if (repository?.spec?.url)
     await client.patch(key, { metadata: { annotations: { [releasedByAnnotation]: commit } } });
+}
+
+/** Where an environment of a model is released. @throws `Invalid` */
+export function placeIn({ metadata, spec }: Model, environment: string): ReleasePlace {
+  const target = spec?.deploy.find((found) => found.environment === environment);
+  if (target) return releasePlace(metadata.name, target);
+  throw invalid(`${metadata.name} has no environment "${environment}"`, {
+    hint: `it has ${spec?.deploy.map((found) => found.environment).join(', ')}`,
+  });
 }
 
 /** The release of an environment. @throws `NotFound` */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isReason, safeJoin, TagboatError } from '@tagboat/base';
 import { type Credentials, checkUrl, git, isBranchMissing } from './git.ts';
+import { Commit } from './tree.ts';
 
 /** The files of a branch while a change is made. */
 export interface WorkingTree {
@@ -45,13 +46,17 @@ export interface CommitResult {
  * fast-forward is refused and the change made anew on what is there then. Works on an empty repository.
  */
 export async function commitFiles(request: CommitRequest): Promise<CommitResult> {
-  const attempts = request.attempts ?? 10;
+  return overtaking(request.attempts, (directory) => commitOnce(request, directory));
+}
+
+/** Does the work in a directory of its own, and again from the start while somebody else pushes in between. */
+async function overtaking<T>(attempts = 10, work: (directory: string) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const directory = await mkdtemp(join(tmpdir(), 'tagboat-commit-'));
     try {
-      return await commitOnce(request, directory);
+      return await work(directory);
     } catch (error) {
-      if (!isReason(error, 'Conflict') || attempt === attempts) throw error;
+      if (!isReason(error, 'Conflict') || attempt >= attempts) throw error;
     } finally {
       await rm(directory, { recursive: true, force: true });
     }
@@ -88,7 +93,7 @@ async function commitOnce(request: CommitRequest, directory: string): Promise<Co
 
 /** git refuses a commit that changes nothing, unless it may be `empty`. */
 async function commitAll(
-  { author }: CommitRequest,
+  { author }: Pick<CommitRequest, 'author'>,
   directory: string,
   { message, empty }: { message: string; empty: boolean },
 ): Promise<void> {
@@ -154,41 +159,70 @@ function treeIn(directory: string, parent: string | undefined): WorkingTree {
   };
 }
 
-export interface RevertRequest extends Omit<CommitRequest, 'change' | 'message'> {
+export interface RevertRequest extends Omit<CommitRequest, 'change' | 'message' | 'beginning' | 'alsoTo'> {
   readonly commit: string;
   /** Lines after git's own "This reverts commit", such as trailers. */
   readonly trailers?: readonly string[];
+  /** Takes the commit back where later ones changed the same lines; `before` reads files as they were. False: it cannot. */
+  readonly onConflict?: (
+    tree: WorkingTree,
+    before: (path: string) => Promise<string | undefined>,
+  ) => Promise<boolean>;
 }
 
-/** Pushes a `git revert` of one commit. @throws `Conflict` when it cannot be reverted cleanly */
+/**
+ * Pushes a `git revert` of one commit, made anew when somebody else pushed in between.
+ * @throws `RevertFailed` when it cannot be reverted cleanly
+ */
 export async function revertCommit(request: RevertRequest): Promise<CommitResult> {
-  const directory = await mkdtemp(join(tmpdir(), 'tagboat-revert-'));
-  try {
-    const { url, branch, commit, credentials, trailers = [] } = request;
-    const remote = { cwd: directory, ...(credentials ? { credentials } : {}) };
-    await git(['clone', '--quiet', '--branch', branch, '--', checkUrl(url), directory], remote);
-    await git(['revert', '--no-edit', commit], { cwd: directory }).catch((cause: unknown) => {
-      throw new TagboatError(
-        `commit ${commit.slice(0, 10)} cannot be reverted cleanly: later commits changed the same lines`,
-        {
-          reason: 'RevertFailed',
-          hint: 'promote the version you want instead',
-          cause,
-        },
-      );
-    });
-    if (trailers.length > 0) {
-      const message = (await git(['log', '-1', '--format=%B'], { cwd: directory })).stdout
-        .toString('utf8')
-        .trim();
-      await git(['commit', '--quiet', '--amend', '--no-verify', '-F', '-'], {
-        cwd: directory,
-        stdin: `${message}\n\n${trailers.join('\n')}\n`,
-      });
-    }
-    await git(['push', '--quiet', '--', url, `HEAD:refs/heads/${branch}`], remote);
-    return { commit: await headOf(directory), changed: true };
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  return overtaking(request.attempts, (directory) => revertOnce(request, directory));
+}
+
+async function revertOnce(request: RevertRequest, directory: string): Promise<CommitResult> {
+  const { url, branch, commit, credentials, trailers = [] } = request;
+  const here = { cwd: directory };
+  const remote = { ...here, ...(credentials ? { credentials } : {}) };
+  await git(
+    [
+      'clone',
+      '--quiet',
+      '--branch',
+      branch,
+      `--config=${withoutLinks.join('=')}`,
+      '--',
+      checkUrl(url),
+      directory,
+    ],
+    remote,
+  );
+  const subject = await textOf(['log', '-1', '--format=%s', commit], directory);
+  await git(['revert', '--no-commit', commit], here).catch(async (cause: unknown) => {
+    await git(['reset', '--hard', '--quiet'], here);
+    if (
+      await request.onConflict?.(treeIn(directory, await headOf(directory)), fileAt(directory, `${commit}^`))
+    )
+      return;
+    throw new TagboatError(
+      `commit ${commit.slice(0, 10)} cannot be reverted cleanly: later commits changed the same lines`,
+      {
+        reason: 'RevertFailed',
+        hint: `revert it by hand: git clone ${url}, git revert ${commit.slice(0, 10)}, resolve what conflicts, git push`,
+        cause,
+      },
+    );
+  });
+  if ((await textOf(['status', '--porcelain'], directory)) === '')
+    return { commit: await headOf(directory), changed: false };
+  const lines = [`Revert "${subject}"`, '', `This reverts commit ${commit}.`, '', ...trailers];
+  await commitAll(request, directory, { message: lines.join('\n'), empty: false });
+  await git(['push', '--quiet', '--', checkUrl(url), `HEAD:refs/heads/${branch}`], remote);
+  return { commit: await headOf(directory), changed: true };
+}
+
+const textOf = async (command: readonly string[], cwd: string): Promise<string> =>
+  (await git([...command], { cwd })).stdout.toString('utf8').trim();
+
+/** Reads files of one commit; undefined: it has none there. */
+function fileAt(directory: string, commit: string): (path: string) => Promise<string | undefined> {
+  return async (path) => (await Commit.at(directory, commit)).readText(path);
 }

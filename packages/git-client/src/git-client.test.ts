@@ -245,6 +245,33 @@ describe('reading', () => {
     expect((await readLog(mirror, { revision: 'main' }))[0]?.trailers['Tagboat-Rollback']).toBe('yes');
   });
 
+  it('takes a commit back in its own way where later ones changed the same lines, also while others push', async () => {
+    await put('a', '1');
+    const second = await put('a', '2');
+    await put('a', '3');
+    const target = { url, branch: 'main', commit: second.commit };
+    await expect(revertCommit(target)).rejects.toMatchObject({
+      reason: 'RevertFailed',
+      hint: expect.stringContaining(`git revert ${second.commit.slice(0, 10)}`),
+    });
+    let asked = 0;
+    const { changed } = await revertCommit({
+      ...target,
+      onConflict: async (tree, before) => {
+        if (asked++ === 0) await put('b', 'in between');
+        await tree.write('a', `${await before('a')}, by hand`);
+        return true;
+      },
+    });
+    const read = (path: string) => readBranch({ url, branch: 'main' }, (head) => head.readText(path));
+    expect({ changed, asked, a: await read('a'), b: await read('b') }).toEqual({
+      changed: true,
+      asked: 2,
+      a: '1, by hand',
+      b: 'in between',
+    });
+  });
+
   it('refuses what is no URL, and names what is missing', async () => {
     expect(() => checkUrl('--upload-pack=x')).toThrow(/not a git URL/);
     await expect(lsRemote(join(directory, 'none'))).rejects.toMatchObject({ reason: 'NotFound' });

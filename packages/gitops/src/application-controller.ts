@@ -6,7 +6,15 @@ import {
   type ResourceKey,
   type TypeRegistry,
 } from '@tagboat/api';
-import { type Clock, canonicalJson, describeError, type Logger, TagboatError } from '@tagboat/base';
+import {
+  type Clock,
+  canonicalJson,
+  describeError,
+  isReason,
+  type Logger,
+  notFound,
+  TagboatError,
+} from '@tagboat/base';
 import { Controller, type Result } from '@tagboat/controller';
 import { Commit } from '@tagboat/git-client';
 import { deleteIfPresent, mutate, type ResourceStore } from '@tagboat/store';
@@ -121,7 +129,12 @@ class ApplicationReconciler {
     const { source } = application.spec!;
     const repository = await this.#options.repository(source.repoURL);
     const revision = application.operation?.sync?.revision ?? source.targetRevision ?? 'HEAD';
-    const commit = await Commit.at(repository, revision);
+    const commit = await Commit.at(repository, revision).catch((error: unknown) => {
+      if (!isReason(error, 'NotFound')) throw error;
+      throw notFound(`${source.repoURL} has no ${revision}`, {
+        hint: 'nothing was released yet, or the repository was made anew: push a clone of it, or a tag',
+      });
+    });
     const id = canonicalJson({ source, commit: commit.id });
     const known = this.#rendered.get(application.metadata.name);
     if (known?.id === id) return known.rendered;

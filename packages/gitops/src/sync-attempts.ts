@@ -11,6 +11,9 @@ interface Attempt {
   readonly at: number;
 }
 
+/** After so many milliseconds in peace the next attempt counts as a first one (Argo CD's cooldown of self-healing). */
+const calm = 330_000;
+
 const idOf = (application: Application, rendered: RenderedSource) =>
   canonicalJson({ revision: rendered.revision, source: application.spec!.source });
 
@@ -41,8 +44,9 @@ export class SyncAttempts {
   note(application: Application, rendered: RenderedSource): void {
     const id = idOf(application, rendered);
     const before = this.#attempts.get(application.metadata.name);
-    const count = before?.id === id ? before.count + 1 : 1;
-    this.#attempts.set(application.metadata.name, { id, count, at: this.#clock.now() });
+    const now = this.#clock.now();
+    const goesOn = before?.id === id && now - before.at < calm;
+    this.#attempts.set(application.metadata.name, { id, count: goesOn ? before.count + 1 : 1, at: now });
   }
 
   /** Milliseconds until an application that is not synced is looked at again; undefined where nothing was tried. */

@@ -1,4 +1,11 @@
-import { findCondition, kinds, type PipelineRun, type ResourceKey, resultsOf } from '@tagboat/api';
+import {
+  findCondition,
+  kinds,
+  type PipelineRun,
+  type Repository,
+  type ResourceKey,
+  resultsOf,
+} from '@tagboat/api';
 import { type Clock, type Logger, timestamp } from '@tagboat/base';
 import { Controller, type Result } from '@tagboat/controller';
 import { type Model, outsideDeployment, retrainAnnotation, runAnnotations, runLabels } from '@tagboat/render';
@@ -28,6 +35,17 @@ export function modelController(options: ModelRoomOptions): Controller {
     log: options.log,
     reconciler: { reconcile: (key) => reconcile(options, key) },
     watches: [
+      {
+        // Whoever deletes a deployment repository has an empty one again, to push a clone to.
+        type: kinds.Repository,
+        changesOnly: true,
+        keys: ({ metadata, spec }, change) => {
+          const model = metadata.labels?.[runLabels.model];
+          return change === 'DELETED' && model && (spec as Repository['spec'])?.role === 'deployment'
+            ? [{ type: kinds.Model, namespace: metadata.namespace ?? '', name: model }]
+            : [];
+        },
+      },
       {
         type: kinds.PipelineRun,
         keys: ({ metadata }) => {

@@ -74,7 +74,15 @@ function gatesProblem(raw: Raw): Contradiction | undefined {
 }
 
 function environmentsProblem(raw: Raw): Contradiction | undefined {
-  const names = ((raw.deploy ?? []) as Raw[]).map(({ environment }) => environment);
+  const targets = (raw.deploy ?? []) as Raw[];
+  const names = targets.map(({ environment }) => environment);
+  const repositories = targets.map(({ repo }) => repo);
+  const other = repositories.findIndex((repo) => repo !== undefined && repo !== repositories.find(Boolean));
+  if (other >= 0)
+    return {
+      message: `deploy[${other}].repo: expected one repository for all environments, so that a promotion is a commit in it; found "${repositories[other]}" beside "${repositories.find(Boolean)}"`,
+      path: ['deploy', other, 'repo'],
+    };
   const index = names.findIndex((name, place) => names.indexOf(name) < place);
   return index < 0
     ? undefined

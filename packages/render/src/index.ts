@@ -7,6 +7,7 @@ export * from './monitor.ts';
 export * from './pipeline.ts';
 export * from './queue-places.ts';
 export * from './release-annotations.ts';
+export * from './release-files.ts';
 export * from './run-labels.ts';
 export * from './run-summary.ts';
 export { checkShape, list, object, type Shape, text } from './shape.ts';

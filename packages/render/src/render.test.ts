@@ -47,6 +47,11 @@ describe('readModelFile', () => {
     ['  artifact: { path: a }\n  serve: { predictor: "../x.py:X" }\n', /expected "path\/to\/file.py/, 6],
     ['  artifact: { path: a }\n  deploy: [{ environment: a }, { environment: a }]\n', /found "a" again/, 6],
     [
+      '  artifact: { path: a }\n  deploy: [{ environment: a, repo: r1 }, { environment: b, repo: r2 }]\n',
+      /one repository for all environments/,
+      6,
+    ],
+    [
       '  artifact: { path: a }\n  evaluate: { script: e, metrics: m, gates: [{ metric: x }] }\n',
       /evaluate\.gates\[0\]: expected min, max or notWorseThanDeployedBy/,
       6,

@@ -12,6 +12,7 @@ import type { Controller } from '@tagboat/controller';
 import { type Hosting, Proposals, restApi, smartHttp, webhookReceiver } from '@tagboat/git';
 import type { DriftWatch } from '@tagboat/monitoring';
 import { type BlobStore, type RegistryOptions, registryPlugin } from '@tagboat/registry';
+import { deploymentRepositoryName } from '@tagboat/render';
 import type { ObjectStore } from '@tagboat/store';
 import { incomingReceiver, type TriggerOptions } from '@tagboat/triggers';
 import type { WorkbenchRoutesOptions } from '@tagboat/workbenches';
@@ -153,6 +154,12 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
 const repositoryPage = (options: MainPortOptions, namespace: string, name: string) =>
   `${String(options.about().url ?? '')}/projects/${namespace}/${name}`;
 
+/** What whoever pushes is told: a deployment repository runs nothing, it is what is deployed. */
+const pushNote = (options: MainPortOptions, namespace: string, name: string) =>
+  name.endsWith(deploymentRepositoryName(''))
+    ? `What it deploys: ${String(options.about().url ?? '')}/deployments\ntagboat apps`
+    : `What it runs: ${repositoryPage(options, namespace, name)}\ntagboat runs -p ${namespace}`;
+
 const userOf = ({ identity }: FastifyRequest) =>
   identity?.kind === 'pod' ? identity.pod : userInfo().username;
 
@@ -167,8 +174,7 @@ async function gitRoutes(scope: FastifyInstance, options: MainPortOptions): Prom
     fetchLfs: (namespace, name, objects) => options.repositories().fetchLfs(namespace, name, objects),
     proposals: {
       hooks: () => options.hosting().hooks(),
-      note: (namespace, name) =>
-        `What it runs: ${repositoryPage(options, namespace, name)}\ntagboat runs -p ${namespace}`,
+      note: (namespace, name) => pushNote(options, namespace, name),
       propose: (about, proposal) => proposals.take(about, proposal),
     },
     open: (namespace, name, { push, request }) =>

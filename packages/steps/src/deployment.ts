@@ -11,11 +11,11 @@ export async function deployedRelease(context: StepContext, model: ModelFile): P
     url,
     branch: deploymentBranch,
     depth: 1,
-    ahead: releaseFiles(model.spec),
+    ahead: releaseFiles(model),
     ...(await context.credentialsFor(url)),
   };
   const releases = await readBranch(source, (head) =>
-    readReleases({ read: (path) => head.readText(path) }, model.spec),
+    readReleases({ read: (path) => head.readText(path) }, model),
   ).catch((error: unknown) => {
     // Whoever only tries something may not have released anything yet.
     if (context.optional('TAGBOAT_KIND') === 'try' && isReason(error, 'NotFound')) return undefined;

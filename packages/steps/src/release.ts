@@ -8,8 +8,9 @@ import {
   type Release,
   readRelease,
   releaseMessage,
+  releasePlace,
   scaffoldDeployment,
-  writeBase,
+  serveSettings,
 } from '@tagboat/render';
 import type { StepContext } from './context.ts';
 import { tagImage } from './image-tag.ts';
@@ -34,6 +35,7 @@ export async function release(context: StepContext): Promise<void> {
     run: context.get('TAGBOAT_RUN'),
     metrics: context.optional('TAGBOAT_METRICS_JSON') ?? '{}',
     data: context.optional('TAGBOAT_DATA_DIGESTS') ?? '{}',
+    serve: serveSettings(model.spec),
   };
   // Beside the fetch of the deployment repository; nothing is committed before it is done.
   const tagged = tagImage(context, pinned.imageDigest, pinned.tag);
@@ -83,11 +85,11 @@ async function releaseTo(
       change: (tree) => scaffoldDeployment(tree, model.name, model.spec),
     },
     change: async (tree) => {
+      await scaffoldDeployment(tree, model.name, model.spec);
       outcome = await standing(tree, { target, pinned, sequence });
       await tagged;
       if (outcome !== 'Released') return;
-      await writeBase(tree, model.name, model.spec);
-      await pinRelease(tree, target.environment, pinned);
+      await pinRelease(tree, releasePlace(model.name, target), pinned);
     },
   });
   return { outcome, commit };
@@ -101,7 +103,7 @@ async function standing(
   const log = await readLog(tree.directory, { revision: 'HEAD' });
   const own = log.filter(({ trailers }) => trailers['Tagboat-Environment'] === target.environment);
   if (own.some(({ trailers }) => trailers['Tagboat-Run'] === pinned.run)) return 'Unchanged';
-  const current = await readRelease(tree, target.environment);
+  const current = await readRelease(tree, releasePlace(pinned.model, target));
   if (!current) return 'Released';
   const order = compareTags(pinned.tag, current.tag);
   if (order !== undefined) return order < 0 ? 'Superseded' : 'Released';

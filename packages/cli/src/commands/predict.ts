@@ -73,7 +73,7 @@ async function ready(client: Client, namespace: string, name: string): Promise<v
     {
       type: kinds.InferenceService,
       namespace,
-      what: `${namespace}/${name} ready to answer`,
+      what: `the start of ${namespace}/${name}`,
       hint: 'see: tagboat apps',
       timeout: 60_000,
     },

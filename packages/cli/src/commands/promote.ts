@@ -1,8 +1,7 @@
-import { invalid } from '@tagboat/base';
 import { commitFiles } from '@tagboat/git-client';
 import { deploymentBranch, pinRelease, type Release, readRelease, releaseMessage } from '@tagboat/render';
 import { defineCommand } from 'citty';
-import { lookNow, readDeployment, releaseIn } from '../deployments.ts';
+import { lookNow, placeIn, readDeployment, releaseIn } from '../deployments.ts';
 import { betweenOptions, tell } from '../output.ts';
 import { connect, findModel } from '../session.ts';
 
@@ -12,10 +11,7 @@ export default defineCommand({
   async run({ args }) {
     const client = await connect();
     const model = await findModel(client, args.model, args.project);
-    if (!model.spec?.deploy.some(({ environment }) => environment === args.to))
-      throw invalid(`${model.metadata.name} has no environment "${args.to}"`, {
-        hint: `it has ${model.spec?.deploy.map(({ environment }) => environment).join(', ')}`,
-      });
+    const [from, to] = [placeIn(model, args.from), placeIn(model, args.to)];
     const deployment = await readDeployment(client, model);
     let release: Release = releaseIn(deployment, args.from);
     const sequence = deployment.log.find(({ trailers }) => trailers['Tagboat-Run'] === release.run)?.trailers[
@@ -27,10 +23,10 @@ export default defineCommand({
       ...deployment.access,
       message: () => releaseMessage(args.to, release, Number(sequence ?? 0)),
       change: async (tree) => {
-        release = (await readRelease(tree, args.from)) ?? release;
-        const now = await readRelease(tree, args.to);
+        release = (await readRelease(tree, from)) ?? release;
+        const now = await readRelease(tree, to);
         if (now?.imageDigest === release.imageDigest && now.tag === release.tag) return;
-        await pinRelease(tree, args.to, release);
+        await pinRelease(tree, to, release);
       },
     });
     if (changed) await lookNow(client, model, commit);

@@ -1,8 +1,8 @@
 import { notFound } from '@tagboat/base';
 import { revertCommit } from '@tagboat/git-client';
-import { deploymentBranch } from '@tagboat/render';
+import { deploymentBranch, pinRelease, readRelease } from '@tagboat/render';
 import { defineCommand } from 'citty';
-import { lookNow, readDeployment, releaseIn } from '../deployments.ts';
+import { lookNow, placeIn, readDeployment, releaseIn } from '../deployments.ts';
 import { modelOptions, tell } from '../output.ts';
 import { connect, findModel } from '../session.ts';
 
@@ -22,6 +22,7 @@ export default defineCommand({
     const deployment = await readDeployment(client, model);
     const environment =
       args.environment ?? (deployment.releases.has('production') ? 'production' : 'staging');
+    const place = placeIn(model, environment);
     const release = releaseIn(deployment, environment);
     const entry = deployment.log.find(
       ({ trailers, subject }) =>
@@ -38,6 +39,11 @@ export default defineCommand({
       ...deployment.access,
       commit: entry.commit,
       trailers: [`Tagboat-Rollback: ${environment} ${release.tag}`],
+      onConflict: async (tree, before) => {
+        const previous = await readRelease({ read: before }, place);
+        if (previous) await pinRelease(tree, place, previous);
+        return previous !== undefined;
+      },
     });
     await lookNow(client, model, commit);
     const now = (await readDeployment(client, model)).releases.get(environment);

@@ -22,7 +22,7 @@ import { Changes } from './changes.tsx';
 import { EventsTab } from './events-tab.tsx';
 import { History } from './history.tsx';
 import { ReleaseDialog } from './release-dialog.tsx';
-import { planPromotion, planRollback } from './releases.ts';
+import { environmentPlace, planPromotion, planRollback } from './releases.ts';
 import { Resources } from './resources.tsx';
 import './deployment.css';
 
@@ -135,7 +135,12 @@ function Actions({ application }: { application: Application }) {
           command={promotion(owner, target)}
           repository={hosted}
           environment={target}
-          plan={() => planPromotion(hosted, { from: owner.environment, to: target })}
+          plan={() =>
+            planPromotion(hosted, {
+              from: environmentPlace(owner, owner.environment, model.object),
+              to: environmentPlace(owner, target, model.object),
+            })
+          }
           onClose={() => setReleasing(undefined)}
         />
       )}
@@ -147,7 +152,7 @@ function Actions({ application }: { application: Application }) {
           command={rollback(owner)}
           repository={hosted}
           environment={owner.environment}
-          plan={() => planRollback(hosted, owner.environment)}
+          plan={() => planRollback(hosted, environmentPlace(owner, owner.environment, model.object))}
           onClose={() => setReleasing(undefined)}
         />
       )}

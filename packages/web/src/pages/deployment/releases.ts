@@ -1,11 +1,7 @@
 import { conflict, notFound } from '@tagboat/base';
-import {
-  deploymentBranch,
-  pinRelease,
-  type Release,
-  readRelease,
-  releaseMessage,
-} from '@tagboat/render/deployment';
+import { deploymentBranch, type Release, releaseMessage } from '@tagboat/render/deployment';
+import type { Model } from '@tagboat/render/model-spec';
+import { pinRelease, type ReleasePlace, readRelease, releasePlace } from '@tagboat/render/release-files';
 import { fetchJson } from '../../data/client.ts';
 import {
   blobText,
@@ -73,22 +69,38 @@ const newestCommits = (repository: RepositoryName, path: string) =>
     `${gitApi(repository)}/commits?${new URLSearchParams({ sha: deploymentBranch, path, limit: '100' })}`,
   );
 
+/** An environment of a model, and where it is released. */
+export interface EnvironmentPlace {
+  readonly environment: string;
+  readonly place: ReleasePlace;
+}
+
+/** Where an environment is released, by what its model declares. */
+export function environmentPlace(
+  { model }: { readonly model: string },
+  environment: string,
+  object: Model | undefined,
+): EnvironmentPlace {
+  const target = object?.spec?.deploy.find((found) => found.environment === environment);
+  return { environment, place: releasePlace(model, target ?? { environment }) };
+}
+
 /** The commit by which what runs in one environment goes to another: the same as `tagboat promote` makes. @throws `NotFound` */
 export async function planPromotion(
   repository: RepositoryName,
-  { from, to }: { from: string; to: string },
+  { from, to }: { from: EnvironmentPlace; to: EnvironmentPlace },
 ): Promise<PlannedCommit> {
   const draft = new Draft(repository);
-  const release = await readRelease(draft, from);
-  if (!release) throw notFound(`nothing is released in ${from}`);
-  const now = await readRelease(draft, to);
+  const release = await readRelease(draft, from.place);
+  if (!release) throw notFound(`nothing is released in ${from.environment}`);
+  const now = await readRelease(draft, to.place);
   const same = now?.imageDigest === release.imageDigest && now.tag === release.tag;
-  if (!same) await pinRelease(draft, to, release);
-  const commits = await newestCommits(repository, `overlays/${from}`);
+  if (!same) await pinRelease(draft, to.place, release);
+  const commits = await newestCommits(repository, from.place.directory);
   const trailers = commits.map(({ commit }) => readMessage(commit.message).trailers);
   const sequence = trailers.find((found) => found['Tagboat-Run'] === release.run)?.['Tagboat-Sequence'];
   return {
-    message: releaseMessage(to, release, Number(sequence ?? 0)),
+    message: releaseMessage(to.environment, release, Number(sequence ?? 0)),
     files: draft.changes(),
     from: now?.tag,
     to: release.tag,
@@ -96,11 +108,14 @@ export async function planPromotion(
 }
 
 /** The commit that takes the newest release of an environment back, as `tagboat rollback` does. @throws `NotFound`, `Conflict` */
-export async function planRollback(repository: RepositoryName, environment: string): Promise<PlannedCommit> {
+export async function planRollback(
+  repository: RepositoryName,
+  { environment, place }: EnvironmentPlace,
+): Promise<PlannedCommit> {
   const draft = new Draft(repository);
-  const release = await readRelease(draft, environment);
+  const release = await readRelease(draft, place);
   if (!release) throw notFound(`nothing is released in ${environment}`);
-  const commits = await newestCommits(repository, `overlays/${environment}`);
+  const commits = await newestCommits(repository, place.directory);
   const released = commits.find(({ commit }) => releases(commit.message, { environment, release }));
   if (!released)
     throw notFound(`the commit that released ${release.tag} in ${environment} is not in the history`);
@@ -108,27 +123,33 @@ export async function planRollback(repository: RepositoryName, environment: stri
   const back = await Promise.all(
     (files ?? []).map(async ({ filename, sha, previous_sha: before }) => {
       const present = await readFile(repository, filename, deploymentBranch);
-      if (present.sha !== sha)
-        throw conflict(
-          `commit ${released.sha.slice(0, 10)} cannot be reverted cleanly: later commits changed the same files`,
-          {
-            hint: 'promote the version you want instead',
-          },
-        );
       return {
         path: filename,
         before: present.text,
         ...(before ? { text: await blobText(repository, before) } : {}),
-        ...(sha ? { sha } : {}),
+        sha: present.sha,
+        isChanged: present.sha !== sha,
       };
     }),
   );
+  const texts = new Map(back.map(({ path, text }) => [path, text]));
+  const previous = await readRelease(
+    { read: async (path) => (texts.has(path) ? texts.get(path) : draft.read(path)) },
+    place,
+  );
+  const changed = back.some(({ isChanged }) => isChanged);
+  if (changed && !previous)
+    throw conflict(
+      `commit ${released.sha.slice(0, 10)} cannot be reverted cleanly: later commits changed the same files`,
+      { hint: 'revert it in a clone of the repository, where what conflicts can be resolved' },
+    );
+  if (changed) await pinRelease(draft, place, previous!);
   const { subject } = readMessage(commit.message);
   return {
     message: `Revert "${subject}"\n\nThis reverts commit ${released.sha}.\n\nTagboat-Rollback: ${environment} ${release.tag}\n`,
-    files: back,
+    files: changed ? draft.changes() : back.map(({ isChanged: _, ...file }) => file),
     from: release.tag,
-    to: await tagAfter(back, environment),
+    to: previous?.tag,
   };
 }
 
@@ -143,11 +164,6 @@ function releases(
     trailers['Tagboat-Run'] === release.run &&
     !subject.startsWith('Revert ')
   );
-}
-
-async function tagAfter(files: PlannedCommit['files'], environment: string): Promise<string | undefined> {
-  const texts = new Map(files.map(({ path, text }) => [path, text]));
-  return (await readRelease({ read: async (path) => texts.get(path) }, environment))?.tag;
 }
 
 /** Makes the commit that was shown. @returns its id. @throws where a file is not what it was */
