@@ -38,7 +38,7 @@ export class Ledger {
   async record(
     ref: RefToHandle,
     entry: { sequence: number; runs: readonly string[]; reason?: string; notices?: readonly string[] },
-  ): Promise<void> {
+  ): Promise<HandledRef> {
     const object: HandledRef = {
       apiVersion: 'tagboat.dev/v1alpha1',
       kind: 'HandledRef',
@@ -58,14 +58,18 @@ export class Ledger {
       },
     };
     await createIfAbsent(this.#store, keyOf(kinds.HandledRef, object), object);
+    return object;
   }
 
-  /** A branch or pull request needs only its latest entry, or the ledger would grow with every push. */
-  async forgetBefore(ref: RefToHandle, entries: readonly HandledRef[]): Promise<void> {
-    if (ref.kind !== 'branch' && ref.kind !== 'pull') return;
-    for (const entry of entries)
-      if (entry.spec?.ref === ref.ref && entry.spec.commit !== ref.commit)
-        await deleteIfPresent(this.#store, keyOf(kinds.HandledRef, entry));
+  /**
+   * A branch or pull request needs only its latest entry, or the ledger would grow with every push.
+   * @returns those that are gone
+   */
+  async forgetBefore(ref: RefToHandle, entries: readonly HandledRef[]): Promise<readonly HandledRef[]> {
+    if (ref.kind !== 'branch' && ref.kind !== 'pull') return [];
+    const old = entries.filter(({ spec }) => spec?.ref === ref.ref && spec.commit !== ref.commit);
+    for (const entry of old) await deleteIfPresent(this.#store, keyOf(kinds.HandledRef, entry));
+    return old;
   }
 
   #nameOf(ref: RefToHandle): string {
