@@ -41,7 +41,8 @@ function applyTask(
     ...applied,
     ...(include ? { matrix: { ...applied.matrix, include } } : {}),
     ...(displayName === undefined ? {} : { displayName: substitute(displayName, perCombination) }),
-    ...(taskSpec ? { taskSpec: substitute(taskSpec, hiding(inner, taskSpec.params)) } : {}),
+    // What the run gives comes before a default of the inline spec (Tekton docs, "Scope and precedence").
+    ...(taskSpec ? { taskSpec: substitute(taskSpec, inner) } : {}),
   };
 }
 

@@ -202,8 +202,12 @@ function workspacesFor({ run, task }: ChildInput): WorkspaceBinding[] {
 /** The workspace that a pipeline task needs and nobody binds; undefined where all is well. */
 export function missingWorkspace({ run, task, taskSpec }: ChildInput): string | undefined {
   const bound = new Set((run.spec?.workspaces ?? []).map(({ name }) => name));
-  return (task.workspaces ?? []).find(({ name, workspace }) => {
+  const wanted: { name: string; workspace?: string }[] = [...(task.workspaces ?? [])];
+  for (const name of workspacesUsedIn(task.taskSpec))
+    if (!wanted.some((item) => item.name === name)) wanted.push({ name });
+  const missing = wanted.find(({ name, workspace }) => {
     const optional = taskSpec?.workspaces?.find((declared) => declared.name === name)?.optional;
     return !bound.has(workspace || name) && !optional;
-  })?.name;
+  });
+  return missing && (missing.workspace || missing.name);
 }

@@ -13,6 +13,7 @@ import { TaskRunReconciler, taskRunOfPod } from './task-run-controller.ts';
 export { claimName as claimNameOf } from './children.ts';
 export { childName } from './names.ts';
 export type { Problem } from './problems.ts';
+export { publishRelease, tektonRelease } from './release.ts';
 export { takenFromAnnotation } from './rerun.ts';
 export { queueAnnotations, queueLabels } from './run-queue.ts';
 export { Settings } from './settings.ts';

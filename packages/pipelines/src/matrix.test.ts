@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { countCombinations, fanOut, hasEmptyMatrix } from './matrix.ts';
+import { childNames } from './names.ts';
 
 const shown = (matrix: Parameters<typeof fanOut>[0]) =>
   fanOut(matrix).map((params) => params.map(({ name, value }) => `${name}=${value}`).join(' '));
@@ -42,4 +43,9 @@ test('combinations are counted without being made where they are too many', () =
   expect(countCombinations({ params: [platforms, browsers] }, 256)).toBe(4);
   const task = (list: string[]) => ({ name: 't', matrix: { params: [{ name: 'a', value: list }] } });
   expect([hasEmptyMatrix(task([])), hasEmptyMatrix(task(['x']))]).toEqual([true, false]);
+});
+
+test('the run of the one combination there is has the name of a task without a matrix', () => {
+  expect(childNames('run', 'task', 1)).toEqual(['run-task']);
+  expect(childNames('run', 'task', 2)).toEqual(['run-task-0', 'run-task-1']);
 });

@@ -19,9 +19,9 @@ export function childName(parent: string, suffix: string): string {
 
 const md5 = (text: string) => createHash('md5').update(text).digest('hex');
 
-/** The names of the runs of one pipeline task: one, or one for each combination of its matrix. */
+/** The names of the runs of one pipeline task: one, or one for each combination of its matrix where there are several. */
 export function childNames(run: string, task: string, combinations: number | undefined): string[] {
-  if (combinations === undefined) return [childName(run, `-${task}`)];
+  if (combinations === undefined || combinations === 1) return [childName(run, `-${task}`)];
   return Array.from({ length: combinations }, (_, index) => childName(run, `-${task}-${index}`));
 }
 

@@ -23,9 +23,9 @@ import { buildGraph, type TaskGraph } from './graph.ts';
 import { mistypedMatrix } from './matrix.ts';
 import { nextStatus } from './pipeline-run-status.ts';
 import { type PipelineAction, type PipelinePlan, planPipelineRun } from './plan-pipeline-run.ts';
-import { ReferencedTasks } from './referenced-tasks.ts';
+import { checkTaskChoices, checkTaskParams, ReferencedTasks } from './referenced-tasks.ts';
 import { resolvePipeline } from './resolve-pipeline.ts';
-import { checkPipelineRun, isOurs, refused } from './run-checks.ts';
+import { checkPipelineRun, isOurs, refused, refusedByUser } from './run-checks.ts';
 import type { RunQueue } from './run-queue.ts';
 import type { Settings } from './settings.ts';
 import { type Child, childKind, hasEnded, type PipelineTaskState } from './task-states.ts';
@@ -69,6 +69,11 @@ export class PipelineRunReconciler implements Reconciler {
     if (!isOurs(stored.spec)) return undefined;
     const run = await this.#decoded(stored);
     if (run.spec?.status === 'PipelineRunPending' && !run.status?.startTime) return this.#pend(run);
+    if (run.spec?.status === 'Cancelled' && !run.status?.pipelineSpec) {
+      await this.#label(run);
+      await this.#refuse(run, 'Cancelled', `PipelineRun "${key.name}" was cancelled`);
+      return undefined;
+    }
     try {
       const waiting = run.status?.startTime ? undefined : await this.#parts.queue.enter(run);
       if (waiting) return await this.#wait(run, waiting);
@@ -114,7 +119,7 @@ export class PipelineRunReconciler implements Reconciler {
     const defaults = await this.#parts.settings.defaults();
     const problem = firstProblem(validatePipelineSpec(spec, defaults));
     if (problem)
-      throw refused(
+      throw refusedByUser(
         problem.graph ? 'PipelineInvalidGraph' : 'PipelineValidationFailed',
         problem.graph
           ? `PipelineRun ${run.metadata.namespace}/${run.metadata.name}'s Pipeline DAG is invalid: ${problem.message}`
@@ -123,7 +128,7 @@ export class PipelineRunReconciler implements Reconciler {
     checkPipelineRun(run, spec, name);
     await this.#checkDepth(run);
     const applied = applyRun(spec, run, name);
-    await new ReferencedTasks(store, run).check(applied, name);
+    await new ReferencedTasks(store, run).check(applied, name, spec);
     const key = keyOf(kinds.PipelineRun, run);
     await mutate<PipelineRun>(store, key, (draft) => {
       draft.metadata.labels = { ...labels, 'tekton.dev/pipeline': name, ...draft.metadata.labels };
@@ -212,6 +217,10 @@ export class PipelineRunReconciler implements Reconciler {
     const referenced = await known.tasks.of(task);
     const defaults: Defaults = await this.#parts.settings.defaults();
     const input = { run, task, final, defaults, ...referenced };
+    if (childKind(task) === 'TaskRun') {
+      checkTaskParams(run, task, referenced.taskSpec);
+      checkTaskChoices(task, referenced.taskSpec);
+    }
     const workspace = missingWorkspace(input);
     if (workspace)
       throw refused(
@@ -222,7 +231,7 @@ export class PipelineRunReconciler implements Reconciler {
       if (binding.volumeClaimTemplate) await this.#claim(run, binding);
     const mistyped = mistypedMatrix(task);
     if (mistyped)
-      throw refused(
+      throw refusedByUser(
         'InvalidMatrixParameterTypes',
         `Failed to validate matrix "${run.metadata.name}" with error ${mistyped}`,
       );
@@ -284,9 +293,19 @@ export class PipelineRunReconciler implements Reconciler {
   }
 
   async #pend(run: PipelineRun): Promise<undefined> {
+    await this.#label(run);
     return this.#wait(run, {
       reason: 'PipelineRunPending',
       message: `PipelineRun "${run.metadata.name}" is pending`,
+    });
+  }
+
+  /** The label by which the runs of a pipeline are found, on a run that has not resolved it. */
+  async #label(run: PipelineRun): Promise<void> {
+    const pipeline = run.spec?.pipelineRef?.name ?? run.metadata.name;
+    if (run.metadata.labels?.['tekton.dev/pipeline']) return;
+    await mutate<PipelineRun>(this.#parts.store, keyOf(kinds.PipelineRun, run), (draft) => {
+      draft.metadata.labels = { 'tekton.dev/pipeline': pipeline, ...draft.metadata.labels };
     });
   }
 

@@ -5,6 +5,7 @@ import { outerFields, resultReferencesIn } from './graph.ts';
 import { hasEmptyMatrix } from './matrix.ts';
 import { type Facts, isDone, type ObservedPipelineRun, skipReason, timeLimits } from './pipeline-facts.ts';
 import { pipelineResults } from './pipeline-results.ts';
+import { refusedByUser } from './run-checks.ts';
 import { firstOf, type Lookup, lookupIn } from './substitute.ts';
 import { substituteTask } from './substitute-task.ts';
 import {
@@ -53,6 +54,7 @@ export function planPipelineRun(observed: ObservedPipelineRun): PipelinePlan {
   const tasks = new Map<string, PipelineTask>();
   const ready = planTasks(facts, outcomes, tasks);
   const tasksDone = spec.tasks.every((task) => isDone(facts, task.name));
+  if (asked !== 'Cancelled') refuseWrongIndexes(observed);
   const finals = tasksDone && asked !== 'Cancelled' ? planFinally(facts, outcomes, tasks) : [];
   const cancels = cancellations(facts);
   const { condition, done } = conditionFor(facts);
@@ -72,13 +74,35 @@ export function planPipelineRun(observed: ObservedPipelineRun): PipelinePlan {
           message: `Failed to get PipelineResult from TaskRun Results for PipelineRun ${run.metadata.name}: ${results.problem}`,
         }
       : condition,
-    skipped: inOrder(facts),
-    results: results.results,
+    skipped: asked === 'Cancelled' ? (run.status?.skippedTasks ?? []) : inOrder(facts),
+    results: condition.reason === 'Cancelled' && asked === 'Cancelled' ? [] : results.results,
     tasks,
-    finallyStarted: tasksDone && finals.length > 0,
+    finallyStarted: tasksDone && asked !== 'Cancelled' && finallyBegins(facts),
     done,
     again: done ? undefined : limits.next,
   };
+}
+
+/** Finally tasks begin when one of them can be judged, be it that it is skipped. */
+const finallyBegins = ({ observed, skipped }: Facts) =>
+  (observed.spec.finally ?? []).some(({ name }) => skipped.get(name)?.reason !== skipReason.results);
+
+/** @throws a refusal where a task that has not started uses an item that an array of results does not have */
+function refuseWrongIndexes({ run, states }: ObservedPipelineRun): void {
+  const variables = outcomeVariables(states.values());
+  for (const { task, children } of states.values()) {
+    const used = children.length > 0 ? [] : resultReferencesIn(outerFields(task));
+    const values = used.map(({ task: parent, result }) => variables.get(`tasks.${parent}.results.${result}`));
+    if (values.includes(undefined)) continue;
+    for (const [at, { task: parent, result, index }] of used.entries()) {
+      const value = values[at];
+      if (Array.isArray(value) && index !== undefined && Number(index) >= value.length)
+        throw refusedByUser(
+          'PipelineValidationFailed',
+          `PipelineRun ${run.metadata.namespace}/${run.metadata.name} can't be Run; couldn't resolve all references: array Result Index ${index} for Task ${parent} Result ${result} is out of bound of size ${value.length}`,
+        );
+    }
+  }
 }
 
 const isOver = (state: PipelineTaskState) => hasSucceeded(state) || hasFailed(state);

@@ -1,5 +1,6 @@
 import {
   kinds,
+  type ParamSpec,
   type Pipeline,
   type PipelineRun,
   type PipelineSpec,
@@ -8,10 +9,63 @@ import {
   type TaskSpec,
 } from '@tagboat/api';
 import type { Reader } from '@tagboat/store';
+import { taskParamsProblem, wrongChoice } from './check-params.ts';
 import { decodeTaskSpec } from './decode.ts';
 import { resultReferencesIn } from './graph.ts';
-import { refused } from './run-checks.ts';
+import { refused, refusedByUser } from './run-checks.ts';
+import { findReferences } from './substitute.ts';
 import { childKind } from './task-states.ts';
+
+/** A pipeline's param lets through no value that the task it goes to refuses (Tekton's `ValidateParamEnumSubset`). */
+function checkChoices(
+  { params, taskRef }: PipelineTask,
+  declared: readonly ParamSpec[],
+  taskSpec: TaskSpec | undefined,
+): void {
+  for (const { name, value } of params ?? []) {
+    const [used, ...more] = findReferences(value).filter((found) => found.name.startsWith('params.'));
+    const outer = declared.find((spec) => `params.${spec.name}` === used?.name);
+    const { enum: inner = [] } = taskSpec?.params?.find((spec) => spec.name === name) ?? {};
+    if (!outer || more.length > 0 || outer.type === 'array' || outer.type === 'object' || inner.length === 0)
+      continue;
+    const task = `referenced in "${taskRef?.name ?? ''}" task`;
+    const problem = !outer.enum?.length
+      ? `pipeline param "${outer.name}" has no enum, but ${task} has enums: [${inner.join(' ')}]`
+      : outer.enum.some((choice) => !inner.includes(choice))
+        ? `pipeline param "${outer.name}" enum: [${outer.enum.join(' ')}] is not a subset of the ${task} param enum: [${inner.join(' ')}]`
+        : undefined;
+    if (problem)
+      throw refusedByUser(
+        'PipelineValidationFailed',
+        `Validation failed for pipelinerun with error ${problem}`,
+      );
+  }
+}
+
+/** Whether what a run gives to a task fits it. @throws a refusal with Tekton's reason and message */
+export function checkTaskParams(run: PipelineRun, task: PipelineTask, taskSpec: TaskSpec | undefined): void {
+  const { params: ofMatrix = [], include = [] } = task.matrix ?? {};
+  const problem = taskParamsProblem(taskSpec?.params ?? [], {
+    task: task.taskRef?.name ?? '',
+    params: task.params ?? [],
+    matrix: [...ofMatrix, ...include.flatMap(({ params }) => params ?? [])].map(({ name }) => name),
+  });
+  if (problem)
+    throw refusedByUser(
+      'PipelineValidationFailed',
+      `Validation failed for pipelinerun ${run.metadata.name} with error ${problem}`,
+    );
+}
+
+/** Whether a task takes the values it is given, once they are known. @throws a refusal with Tekton's reason and message */
+export function checkTaskChoices(task: PipelineTask, taskSpec: TaskSpec | undefined): void {
+  const choice = wrongChoice(taskSpec?.params ?? [], task.params ?? []);
+  if (choice)
+    throw refusedByUser(
+      'InvalidParamValue',
+      `Invalid param value from PipelineTask "${task.name}": ${choice}`,
+    );
+}
 
 export interface ReferencedTask {
   readonly referenced?: {
@@ -47,15 +101,20 @@ export class ReferencedTasks {
   }
 
   /** @throws a refusal where a task does not exist, or gives no result of a name that is used, or needs a workspace that is optional */
-  async check(spec: PipelineSpec, pipeline: string): Promise<void> {
+  async check(spec: PipelineSpec, pipeline: string, declared: PipelineSpec): Promise<void> {
     const tasks = [...spec.tasks, ...(spec.finally ?? [])];
     const specs = new Map<string, TaskSpec | undefined>();
     for (const task of tasks) {
       await this.#exists(task, pipeline);
       specs.set(task.name, (await this.of(task)).taskSpec);
     }
+    for (const task of tasks)
+      if (childKind(task) === 'TaskRun') checkTaskParams(this.#run, task, specs.get(task.name));
+    for (const task of [...declared.tasks, ...(declared.finally ?? [])])
+      checkChoices(task, declared.params ?? [], specs.get(task.name));
     for (const task of tasks) {
-      for (const { task: parent, result } of resultReferencesIn([task.params, task.when, task.matrix])) {
+      const used = [task.params, task.when, task.matrix, task.taskSpec?.steps];
+      for (const { task: parent, result } of resultReferencesIn(used)) {
         const parentSpec = specs.get(parent);
         if (parentSpec && !parentSpec.results?.some(({ name }) => name === result))
           throw refused(
@@ -84,7 +143,7 @@ export class ReferencedTasks {
         optional.has(workspace) &&
         taskSpec?.workspaces?.some((item) => item.name === name && !item.optional)
       )
-        throw refused(
+        throw refusedByUser(
           'RequiredWorkspaceMarkedOptional',
           `Optional workspace not supported by task: pipeline workspace "${workspace}" is marked optional but pipeline task "${task.name}" requires it be provided`,
         );
@@ -108,9 +167,13 @@ export class ReferencedTasks {
         ? ['pipelines', 'CouldntGetPipeline', 'child Pipelines']
         : ['tasks', 'CouldntGetTask', 'Tasks'];
     const what = kind === 'PipelineRun' ? 'Pipeline' : 'Task';
+    const local =
+      kind === 'PipelineRun'
+        ? `tekton client cannot get pipeline ${reference.name} from local cluster: `
+        : '';
     throw refused(
       reason!,
-      `Pipeline ${namespace}/${pipeline} can't be Run; it contains ${word} that don't exist: Couldn't retrieve ${what} "${reference.name}": ${plural}.tekton.dev "${reference.name}" not found`,
+      `Pipeline ${namespace}/${pipeline} can't be Run; it contains ${word} that don't exist: Couldn't retrieve ${what} "${reference.name}": ${local}${plural}.tekton.dev "${reference.name}" not found`,
     );
   }
 

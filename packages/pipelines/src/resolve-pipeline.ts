@@ -36,9 +36,12 @@ export async function resolvePipeline(reader: Reader, run: PipelineRun): Promise
     };
   } catch (error) {
     if (!(error instanceof TagboatError) || error.retryable) throw error;
+    const what = pipelineRef.resolver
+      ? `error when fetching pipeline for PipelineRun ${name}`
+      : `error when getting Pipeline for PipelineRun ${name}: tekton client cannot get pipeline ${pipelineRef.name} from local cluster`;
     throw refused(
       'CouldntGetPipeline',
-      `Error retrieving pipeline for pipelinerun ${namespace}/${name}: error when fetching pipeline for PipelineRun ${name}: ${describeError(error)}`,
+      `Error retrieving pipeline for pipelinerun ${namespace}/${name}: ${what}: ${describeError(error)}`,
     );
   }
 }

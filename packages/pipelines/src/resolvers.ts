@@ -200,7 +200,7 @@ function readObject<T extends KubernetesObject>(text: string, file: string, kind
   for (const { value } of parseYaml(text, file)) {
     const object = value as T;
     if (object?.kind !== kind || !object.apiVersion?.startsWith('tekton.dev/')) continue;
-    const problem = shapeProblems(kind, object.spec)[0];
+    const problem = shapeProblems(kind, object.spec, object.apiVersion.split('/')[1])[0];
     if (problem) throw failed(`${file}: ${problem.message}: spec.${problem.field}`);
     return object;
   }

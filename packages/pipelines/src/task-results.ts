@@ -92,7 +92,8 @@ export function resultTypeProblem(spec: TaskSpec, results: readonly TaskResult[]
           ` "${name}": task result is expected to be "${type}" type but was initialized to a different type "${found}"`,
         ];
   });
-  if (mistyped.length > 0) return `missmatched types for these results, map[${mistyped.join(', ').trim()}]`;
+  if (mistyped.length > 0)
+    return `[User error] Provided results don't match declared results; may be invalid JSON or missing result declaration: ${mistyped.sort().join(',')}`;
   const keys = (spec.results ?? []).flatMap(({ name, type, properties }) => {
     const value = given.get(name);
     if (type !== 'object' || !properties || typeof value !== 'object') return [];
@@ -100,7 +101,7 @@ export function resultTypeProblem(spec: TaskSpec, results: readonly TaskResult[]
     return missing.length > 0 ? [`${name}:[${missing.join(' ')}]`] : [];
   });
   return keys.length > 0
-    ? `missing keys for these results which are required in TaskResult's properties map[${keys.join(' ')}]`
+    ? `[User error] missing keys for these results which are required in TaskResult's properties map[${keys.join(' ')}]`
     : undefined;
 }
 

@@ -129,7 +129,15 @@ export class TaskRunReconciler implements Reconciler {
     if (problem) throw refused('TaskRunValidationFailed', `${problem.message}: ${problem.field}`);
     const workspaces = workspacesOf(resolved.spec, taskRun);
     const bound = new Set((taskRun.spec?.workspaces ?? []).map(({ name }) => name));
-    checkTaskRun({ ...resolved.spec, workspaces }, taskRun.spec?.params ?? [], bound);
+    checkTaskRun(
+      {
+        name: resolved.name ?? taskRun.metadata.name,
+        spec: { ...resolved.spec, workspaces },
+        inline: Boolean(taskRun.spec?.taskSpec),
+      },
+      taskRun.spec?.params ?? [],
+      bound,
+    );
     const request = { reader: this.#store, namespace: taskRun.metadata.namespace ?? '' };
     if (resolved.spec.steps.some(({ ref }) => ref?.resolver))
       await this.#awaits(taskRun, 'ResolvingStepActionRef');

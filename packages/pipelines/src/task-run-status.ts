@@ -133,7 +133,7 @@ function conditionOf(input: ConditionInput): Condition {
   if (phase === 'Failed')
     return says(
       'False',
-      ignoresErrors(taskRun) ? 'FailureIgnored' : failureReason(pod),
+      ignoresErrors(taskRun) ? 'FailureIgnored' : failureReason(pod, failedContainer(pod)),
       failureMessage(taskRun, pod, steps),
     );
   if (phase === 'Running')
@@ -181,7 +181,7 @@ function stepState(container: string, name: string, status: ContainerStatus): St
   };
 }
 
-function failureReason(pod: Pod): string {
+function failureReason(pod: Pod, failed: ContainerStatus | undefined): string {
   switch (pod.status?.reason) {
     case 'ImagePullFailed':
     case 'ImagePullBackOff':
@@ -197,25 +197,39 @@ function failureReason(pod: Pod): string {
     case 'Evicted':
       return 'PodEvicted';
     default:
-      return 'Failed';
+      return failed ? containerReason(failed) : 'Failed';
   }
 }
 
+/** What made a pod fail that ran: what was killed for its memory, else a step (Tekton's `getFailureInfo`). Sidecars are stopped when it ends. */
+function failedContainer(pod: Pod): ContainerStatus | undefined {
+  const ended = (pod.status?.containerStatuses ?? []).filter(({ state }) => state?.terminated);
+  const killed = ended.filter(({ state }) => state!.terminated!.reason === 'OOMKilled');
+  const failed = ended.filter(({ state }) => state!.terminated!.exitCode !== 0);
+  return killed.find(isSidecar) ?? killed[0] ?? failed.find((status) => !isSidecar(status)) ?? failed[0];
+}
+
+const isSidecar = ({ name }: ContainerStatus) => name.startsWith('sidecar-');
+
+const containerReason = (status: ContainerStatus) =>
+  `${isSidecar(status) ? 'Sidecar' : 'Step'}${status.state!.terminated!.reason === 'OOMKilled' ? 'OOM' : 'Failed'}`;
+
 function failureMessage(taskRun: TaskRun, pod: Pod, steps: readonly StepState[]): string {
-  const failed = steps.find(
-    ({ terminated, terminationReason = '' }) =>
-      terminated && terminated.exitCode !== 0 && !['Continued', 'Skipped'].includes(terminationReason),
-  );
-  const reason = failureReason(pod);
+  const failed = failedContainer(pod);
+  const reason = failureReason(pod, failed);
   if (reason === 'TaskRunImagePullFailed') {
     const waiting = steps.find(({ waiting }) => waiting) ?? steps[0];
     return `the step "${waiting?.name ?? ''}" in TaskRun "${taskRun.metadata.name}" failed to pull the image "${waiting?.imageID ?? ''}". The pod errored with the message: "${pod.status?.message ?? ''}."`;
   }
-  if (reason !== 'Failed') return pod.status?.message ?? 'the pod could not run';
-  if (failed?.terminationReason === 'TimeoutExceeded')
-    return `"${failed.container}" exited because the step exceeded the specified timeout limit`;
+  const ran = reason === 'Failed' || (failed && reason === containerReason(failed));
+  if (!ran) return pod.status?.message ?? 'the pod could not run';
+  if (
+    failed &&
+    steps.find(({ container }) => container === failed.name)?.terminationReason === 'TimeoutExceeded'
+  )
+    return `"${failed.name}" exited because the step exceeded the specified timeout limit`;
   if (failed)
-    return `"${failed.container}" exited with code ${failed.terminated!.exitCode}: ${failed.terminated!.reason ?? 'Error'}`;
+    return `"${failed.name}" exited with code ${failed.state!.terminated!.exitCode}: ${failed.state!.terminated!.reason ?? 'Error'}`;
   return pod.status?.message ?? 'build failed for unspecified reasons.';
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '@tagboat/base';
+import { publishRelease } from '@tagboat/pipelines';
 import { openCore, type PlatformOptions } from './core.ts';
 import { watchDrift } from './drift.ts';
 import { openImages } from './images.ts';
@@ -32,7 +33,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const repositories = new Repositories({ store, hosting, baseUrl, home, code });
   rooms.repositories = repositories;
   await ports.measurements.start(new URL(url).host);
-  for (const namespace of ['default', 'argocd']) await ensureNamespace(store, namespace);
+  for (const namespace of ['default', 'argocd', 'tekton-pipelines']) await ensureNamespace(store, namespace);
+  await publishRelease(store);
   const registry = await registrySettings(configuration, url);
   ports.urls.registry = registry.prefix;
   const { outside } = registry;
