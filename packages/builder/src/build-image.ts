@@ -1,13 +1,15 @@
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { basename, join } from 'node:path';
-import { canonicalJson, type Digest, digestOf, sha256 } from '@tagboat/base';
+import { canonicalJson, type Digest, digestOf, invalid, sha256 } from '@tagboat/base';
 import {
   type Descriptor,
   directoryEntries,
+  fileDigest,
   type ImageConfiguration,
   type ImageManifest,
+  imageManifest,
   type Layer,
   type LayerEntry,
   mediaTypes,
@@ -15,13 +17,13 @@ import {
   parseReference,
   type RegistryClient,
 } from '@tagboat/oci';
-import { environmentLayer, imagePaths } from './environment-layer.ts';
+import { environmentLayer, imagePaths, sitePackages } from './environment-layer.ts';
 import { type CapturedBase, readCached, writeCached, writeCompiled } from './host-python.ts';
 
 export interface RegistryBase {
   readonly client: RegistryClient;
   readonly reference: string;
-  readonly python: string;
+  /** Of the environment's packages, such as `3.11`; the image must have the same. */
   readonly version: string;
 }
 
@@ -58,7 +60,8 @@ interface Base {
   readonly config: ImageConfiguration['config'];
   /** One entry for each layer, and for what made none. */
   readonly history: NonNullable<ImageConfiguration['history']>;
-  readonly python: string;
+  /** Undefined where nobody knows where it is: it is found on PATH. */
+  readonly python: string | undefined;
   readonly version: string;
 }
 
@@ -125,7 +128,8 @@ const isSource = (path: string) => !/(^|\/)(__pycache__|\.git)(\/|$)|\.pyc$/.tes
 /** The model server without its tests: the same layer from a checkout and from the published package. */
 const isServer = (path: string) => isSource(path) && !/^(tests|README\.md)(\/|$)/.test(path);
 
-async function baseOf({ base, client, repository }: BuildOptions): Promise<Base> {
+async function baseOf(options: BuildOptions): Promise<Base> {
+  const { base } = options;
   if ('captured' in base) {
     const { layers, environment, python, version } = base.captured;
     return {
@@ -138,25 +142,43 @@ async function baseOf({ base, client, repository }: BuildOptions): Promise<Base>
       version,
     };
   }
-  const { reference, python, version } = base.registry;
-  const from = base.registry.client;
+  return registryBase(options, base.registry);
+}
+
+/** An image of a registry: its layers go to where the image goes. @throws `NotFound`, `Invalid` for one of another Python */
+async function registryBase(
+  { client, repository, cacheDirectory }: BuildOptions,
+  { client: from, reference, version }: RegistryBase,
+): Promise<Base> {
   const { repository: source, tag, digest } = parseReference(reference);
-  const found = await from.getManifest(source, digest ?? tag ?? 'latest');
-  if (!found) throw new Error(`there is no base image ${reference}`);
+  const found = await imageManifest(from, { repository: source, reference: digest ?? tag ?? 'latest' });
   const manifest = parseManifest<ImageManifest>(found);
   const config = JSON.parse(
     Buffer.from(await from.getBlob(source, manifest.config.digest)).toString('utf8'),
   ) as ImageConfiguration;
-  for (const layer of manifest.layers)
-    if (!(await client.hasBlob(repository, layer.digest)))
-      await client.putBlob(repository, layer, { bytes: await from.getBlob(source, layer.digest) });
+  const has = config.config.Env?.find((line) => line.startsWith('PYTHON_VERSION='))?.split('=')[1];
+  if (has !== undefined && !`${has}.`.startsWith(`${version}.`))
+    throw invalid(`the base image ${reference} has Python ${has}, the environment ${version}`, {
+      hint: 'name a base image of the same version in image.base, or that version in environment.python',
+    });
+  for (const layer of manifest.layers) {
+    if (await client.hasBlob(repository, layer.digest)) continue;
+    const path = join(cacheDirectory, `.base.${randomUUID()}`);
+    await mkdir(cacheDirectory, { recursive: true });
+    try {
+      await from.downloadBlob(source, layer.digest, path);
+      await client.putBlob(repository, layer, { path });
+    } finally {
+      await rm(path, { force: true });
+    }
+  }
   return {
     descriptors: manifest.layers,
     layers: [],
     diffIds: config.rootfs.diff_ids,
     config: config.config,
     history: config.history ?? manifest.layers.map(() => ({ created_by: `base image ${reference}` })),
-    python,
+    python: undefined,
     version,
   };
 }
@@ -173,8 +195,7 @@ async function cachedLayer(
     hash.update(`${entry.kind} ${entry.path} ${entry.kind === 'link' ? entry.target : ''}\n`);
     if (entry.kind !== 'file') continue;
     hash.update(entry.executable ? 'x' : '-');
-    const bytes = typeof entry.source === 'string' ? await readFile(entry.source) : entry.source;
-    hash.update(sha256(bytes));
+    hash.update(typeof entry.source === 'string' ? await fileDigest(entry.source) : sha256(entry.source));
   }
   const key = digestOf(hash);
   const cached = await readCached(cacheDirectory, key);
@@ -197,8 +218,7 @@ function configuration(options: BuildOptions, base: Base, own: readonly Layer[])
   const path = inherited.get('PATH') ?? '/usr/local/bin:/usr/bin:/bin';
   const variables: Record<string, string> = {
     ...Object.fromEntries(inherited),
-    PATH: `${imagePaths.environment}/bin:${path}`,
-    PYTHONPATH: `${imagePaths.server}:${imagePaths.app}`,
+    PATH: base.python === undefined ? path : `${imagePaths.environment}/bin:${path}`,
     PYTHONDONTWRITEBYTECODE: '1',
     PYTHONUNBUFFERED: '1',
     HOME: '/tmp',
@@ -206,6 +226,10 @@ function configuration(options: BuildOptions, base: Base, own: readonly Layer[])
     MODEL_PATH: `${imagePaths.model}/${basename(options.model)}`,
     PORT: '8080',
     ...options.variables,
+    PYTHONPATH: [
+      options.variables.PYTHONPATH ?? `${imagePaths.server}:${imagePaths.app}`,
+      ...(base.python === undefined ? [`${imagePaths.environment}/${sitePackages(base.version)}`] : []),
+    ].join(':'),
   };
   return {
     architecture: arch() === 'arm64' ? 'arm64' : 'amd64',
@@ -213,7 +237,7 @@ function configuration(options: BuildOptions, base: Base, own: readonly Layer[])
     created: '1970-01-01T00:00:00Z',
     config: {
       Env: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
-      Cmd: ['python', '-m', 'tagboat_serve'],
+      Cmd: [base.python === undefined ? 'python3' : 'python', '-m', 'tagboat_serve'],
       WorkingDir: imagePaths.app,
       User: '1001:0',
       ExposedPorts: { '8080/tcp': {} },

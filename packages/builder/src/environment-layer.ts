@@ -25,16 +25,16 @@ export async function environmentLayer(options: {
   readonly key: string;
   /** Such as `3.11`. */
   readonly version: string;
-  /** The interpreter in the image. */
-  readonly python: string;
+  /** Where the interpreter is in the image; undefined: its packages are found by PYTHONPATH alone. */
+  readonly python: string | undefined;
   readonly cacheDirectory: string;
 }): Promise<Layer> {
   const { directory, key, version, python, cacheDirectory } = options;
-  const cacheKey: Digest = sha256(`environment 4 ${key} ${version} ${python}`);
+  const cacheKey: Digest = sha256(`environment 4 ${key} ${version} ${python ?? 'by path'}`);
   const cached = await readCached(cacheDirectory, cacheKey);
   if (cached) return cached;
   const root = imagePaths.environment.slice(1);
-  const packages = `lib/python${version}/site-packages`;
+  const packages = sitePackages(version);
   const entries: LayerEntry[] = [];
   for (const entry of await directoryEntries(
     join(directory, packages),
@@ -43,14 +43,22 @@ export async function environmentLayer(options: {
   ))
     if (/\.dist-info\/RECORD$/.test(entry.path)) entries.push(await plainRecord(entry));
     else if (!compiled.test(entry.path) || (await isOwnBytecode(entry))) entries.push(entry);
+  if (python !== undefined) entries.push(...interpreterEntries(root, python, version));
+  return writeCached(cacheDirectory, cacheKey, entries);
+}
+
+/** Where packages are in an environment. */
+export const sitePackages = (version: string) => `lib/python${version}/site-packages`;
+
+/** What makes the environment one of its own for the interpreter (PEP 405). */
+function interpreterEntries(root: string, python: string, version: string): LayerEntry[] {
   const config = `home = ${python.replace(/\/[^/]*$/, '')}\ninclude-system-site-packages = false\nversion = ${version}\n`;
-  entries.push(
+  return [
     { kind: 'file', path: `${root}/pyvenv.cfg`, source: new TextEncoder().encode(config) },
     { kind: 'link', path: `${root}/bin/python`, target: python },
     { kind: 'link', path: `${root}/bin/python3`, target: 'python' },
     { kind: 'link', path: `${root}/bin/python${version}`, target: 'python' },
-  );
-  return writeCached(cacheDirectory, cacheKey, entries);
+  ];
 }
 
 /** What was compiled when the environment was made; what Python compiled since depends on this host. */

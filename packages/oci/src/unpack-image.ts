@@ -33,7 +33,8 @@ export async function unpackImage(
   return running.finally(() => unpacking.delete(manifest.digest));
 }
 
-async function imageManifest(
+/** The manifest of an image; of a list for several platforms the one for this machine. @throws `NotFound` */
+export async function imageManifest(
   client: RegistryClient,
   { repository, reference }: { repository: string; reference: string },
 ): Promise<FetchedManifest> {

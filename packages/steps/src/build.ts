@@ -77,7 +77,6 @@ export async function baseFor(context: StepContext, base: string, environmentDir
     registry: {
       client: await registryAt(context, host),
       reference: base,
-      python: 'python3',
       version: stdout.toString('utf8').trim(),
     },
   };
