@@ -2,7 +2,7 @@ import type { KubernetesObject, Pod } from '@tagboat/api';
 import type { DeleteOptions } from '@tagboat/store';
 import { readBody } from './body.ts';
 import { isDryRun, isTrue, wholeNumber } from './query.ts';
-import { badRequest } from './status.ts';
+import { badRequest, forbidden } from './status.ts';
 import type { WriteRequest } from './write-request.ts';
 
 interface DeleteBody {
@@ -50,3 +50,12 @@ export const holds = (after: KubernetesObject, before: KubernetesObject) =>
   after.metadata.deletionTimestamp !== undefined &&
   ((after.metadata.finalizers?.length ?? 0) > 0 || after.kind === 'Namespace') &&
   after.metadata.uid === before.metadata.uid;
+
+/** The namespace that everybody has (admission plugin NamespaceLifecycle). @throws `Forbidden` */
+export function refuseForImmortal({ kind, apiVersion, metadata: { name } }: KubernetesObject): void {
+  if (kind === 'Namespace' && apiVersion === 'v1' && name === 'default')
+    throw forbidden(`namespaces "${name}" is forbidden: this namespace may not be deleted`, {
+      name,
+      kind: 'namespaces',
+    });
+}

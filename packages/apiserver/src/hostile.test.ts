@@ -95,6 +95,36 @@ test('a patch of very many operations is refused', async () => {
   expect(answer.json()).toMatchObject({ kind: 'Status', code: 413 });
 });
 
+test('a patch that copies what it copied before is refused before it fills the memory', async () => {
+  const list = Array.from({ length: 1000 }, () => []);
+  await server.request('POST', configMaps, { metadata: { name: 'x' } });
+  const copies = Array.from({ length: 40 }, () => ({ op: 'copy', from: '/data/l', path: '/data/l/-' }));
+  const answer = await server.request(
+    'PATCH',
+    `${configMaps}/x`,
+    [{ op: 'add', path: '/data', value: { l: list } }, ...copies],
+    { 'content-type': 'application/json-patch+json' },
+  );
+  expect(answer.json()).toMatchObject({ kind: 'Status', code: 413 });
+  const small = [{ op: 'copy', from: '/metadata/name', path: '/metadata/annotations' }];
+  const wrong = await server.request('PATCH', `${configMaps}/x`, small, {
+    'content-type': 'application/json-patch+json',
+  });
+  expect(wrong.json().code).toBeLessThan(500);
+});
+
+test('fields that every object has by its prototype are unknown fields like others', async () => {
+  const strict = '?fieldValidation=Strict';
+  for (const name of ['constructor', 'toString', 'hasOwnProperty']) {
+    const body = {
+      metadata: { name: 'y' },
+      spec: { containers: [{ name: 'c', image: 'i' }], [name]: { a: 1 } },
+    };
+    const answer = await server.request('POST', `/api/v1/namespaces/default/pods${strict}`, body);
+    expect(answer.json().message).toContain(`unknown field "spec.${name}"`);
+  }
+});
+
 test('paths that are none are answered', async () => {
   for (const path of [
     '/api/v1/%ff',

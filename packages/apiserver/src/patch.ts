@@ -16,6 +16,9 @@ export const patchTypes = [
 /** More operations than this make one patch a burden for everybody else. */
 const maxOperations = 10_000;
 
+/** Bytes that the `copy` operations of one patch add: each may double what those before it made. */
+const mostCopied = 3 * 2 ** 20;
+
 /** RFC 7396. */
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
@@ -84,10 +87,20 @@ function jsonPatched(object: KubernetesObject, body: string): KubernetesObject {
     );
   try {
     let patched = structuredClone(object);
-    for (const operation of operations)
+    let copied = 0;
+    for (const operation of operations) {
+      copied += copiedBy(operation, patched);
+      if (copied > mostCopied)
+        throw new StatusError(
+          413,
+          'RequestEntityTooLarge',
+          `expected copy operations of at most ${mostCopied} bytes together`,
+        );
       patched = jsonPatch.applyOperation(patched, orAdded(operation, patched), true).newDocument;
+    }
     return patched;
   } catch (error) {
+    if (error instanceof StatusError) throw error;
     const { message, name } = error as Error;
     throw new StatusError(
       422,
@@ -95,6 +108,13 @@ function jsonPatched(object: KubernetesObject, body: string): KubernetesObject {
       `the server rejected our request due to an error in our request: ${name}: ${message.split('\n')[0]}`,
     );
   }
+}
+
+/** Bytes of what an operation copies. */
+function copiedBy(operation: Operation, object: object): number {
+  if (operation?.op !== 'copy' || typeof operation.from !== 'string') return 0;
+  const value: unknown = jsonPatch.getValueByPointer(object, operation.from);
+  return (JSON.stringify(value) ?? '').length;
 }
 
 /** `replace` of a field that is not there adds it, as Kubernetes' library does and its clients expect, against RFC 6902. */

@@ -157,9 +157,14 @@ describe('watches', () => {
     const query = `watch=true&allowWatchBookmarks=true&resourceVersion=${metadata.resourceVersion}`;
     const events = await watch(`${configMaps}?${query}`, 2, async () => {
       await create('two');
+      // Of another type: who goes on from the bookmark need not see it again.
+      await server.store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'other' } });
       clock.advance(61_000);
     });
     expect([events[0]!.type, events[1]!.type]).toEqual(['ADDED', 'BOOKMARK']);
+    expect(events[1]).toMatchObject({
+      object: { metadata: { resourceVersion: server.store.resourceVersion } },
+    });
   });
 
   test('from before what is kept, or from the future, are told so as an event', async () => {

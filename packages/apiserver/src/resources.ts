@@ -4,7 +4,7 @@ import type { ObjectStore, Query } from '@tagboat/store';
 import { Admission, type AdmissionOptions, type Validator } from './admission.ts';
 import { duplicateFields, readBody } from './body.ts';
 import { mutableCopy } from './copy.ts';
-import { deleteOptions, gracePeriodOf, holds } from './deletion.ts';
+import { deleteOptions, gracePeriodOf, holds, refuseForImmortal } from './deletion.ts';
 import { Kinds } from './kinds.ts';
 import { FieldManagers, type Manager } from './managed-fields/manager.ts';
 import { sameButTime } from './managed-fields/same-but-time.ts';
@@ -140,6 +140,7 @@ export class Resources {
     const { path } = request;
     const key = keyFor(path);
     const before = await this.get(path);
+    refuseForImmortal(before);
     const options = { gracePeriodSeconds: gracePeriodOf(before), ...deleteOptions(request) };
     const object = await this.#told(path, this.#store.delete(key, options));
     return { object: this.kinds.present(path.type, object), gone: !holds(object, before) };

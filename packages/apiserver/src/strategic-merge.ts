@@ -3,6 +3,8 @@ import { badRequest } from './status.ts';
 
 type Fields = Record<string, unknown>;
 
+/** Stands for an item that is gone. */
+const deleted = Symbol('deleted');
 const orderPrefix = '$setElementOrder/';
 const removalPrefix = '$deleteFromPrimitiveList/';
 
@@ -63,24 +65,29 @@ export class StrategicMerge {
     });
     if (items.some(({ $patch }) => $patch === 'replace'))
       return items.filter(({ $patch }) => $patch === undefined).map((item) => this.#cleaned(item));
-    let result = [...target];
     const itemSchema = resolved(schema, this.#definitions).items ?? {};
+    const result: unknown[] = [...target];
+    // By key, since a patch may hold very many; of items with one key the first is meant.
+    const places = new Map<unknown, number[]>();
+    for (const [at, item] of result.entries())
+      if (isMap(item)) places.set(item[key], [...(places.get(item[key]) ?? []), at]);
     for (const item of items) {
       const wanted = item[key];
       if (wanted === undefined)
         throw badRequest(
           `map: ${JSON.stringify(item).slice(0, 200)} does not contain declared merge key: ${key}`,
         );
-      const same = (other: unknown) => isMap(other) && other[key] === wanted;
-      if (item.$patch === 'delete') result = result.filter((other) => !same(other));
-      else {
-        const at = result.findIndex(same);
-        const merged = this.merge(at < 0 ? {} : result[at], item, itemSchema);
-        if (at < 0) result.push(merged);
-        else result[at] = merged;
+      const found = places.get(wanted);
+      if (item.$patch === 'delete') {
+        for (const at of found ?? []) result[at] = deleted;
+        places.delete(wanted);
+        continue;
       }
+      const at = found?.[0] ?? result.length;
+      result[at] = this.merge(found ? result[at] : {}, item, itemSchema);
+      places.set(wanted, found ?? [at]);
     }
-    return result;
+    return result.filter((item) => item !== deleted);
   }
 
   #removals(result: Fields, patch: Fields): void {
@@ -88,7 +95,8 @@ export class StrategicMerge {
       if (!name.startsWith(removalPrefix) || !Array.isArray(values)) continue;
       const field = name.slice(removalPrefix.length);
       const list = result[field];
-      if (Array.isArray(list)) result[field] = list.filter((item) => !values.includes(item));
+      const gone = new Set(values);
+      if (Array.isArray(list)) result[field] = list.filter((item) => !gone.has(item));
     }
   }
 

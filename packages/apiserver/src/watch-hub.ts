@@ -71,6 +71,10 @@ class Channel implements Sink {
     this.#subscription = store.follow(watched.type, undefined, this);
   }
 
+  get revision(): string {
+    return this.#store.resourceVersion;
+  }
+
   join(from: string, output: WatchOutput): WatchMember {
     const member = new Member(this, from, output);
     this.#members.add(member);
@@ -133,7 +137,8 @@ class Member implements WatchMember {
   }
 
   get revision(): string {
-    return this.#revision;
+    // Who is not behind has seen all there is: also that nothing of this type changed since.
+    return this.#behind || this.#ended ? this.#revision : this.#channel.revision;
   }
 
   send(bytes: Buffer | undefined, revision: string): void {

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { TypeRegistry } from '@tagboat/api';
@@ -81,6 +80,12 @@ async function pump(
 
 /** Sending an empty ping calls back when all before it is written out. */
 async function drained(socket: WebSocket): Promise<void> {
-  const written = new Promise<void>((resolve) => socket.ping('', false, () => resolve()));
-  await Promise.race([written, once(socket, 'close')]);
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      socket.off('close', done);
+      resolve();
+    };
+    socket.on('close', done);
+    socket.ping('', false, done);
+  });
 }

@@ -400,6 +400,14 @@ describe('delete', () => {
     });
   });
 
+  test('the namespace that everybody has stays', async () => {
+    const answer = await server.request('DELETE', '/api/v1/namespaces/default');
+    expect(answer.json()).toMatchObject({ code: 403, reason: 'Forbidden' });
+    expect(answer.json().message).toContain('this namespace may not be deleted');
+    await server.store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'mine' } });
+    expect((await server.request('DELETE', '/api/v1/namespaces/mine')).statusCode).toBe(200);
+  });
+
   test('a collection goes by selector', async () => {
     for (const name of ['a', 'b', 'c'])
       await server.request('POST', configMaps, {

@@ -12,7 +12,7 @@ import type { Event } from '@tagboat/controller';
 import { deleteIfPresent, mutate, mutateStatus, ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createWorkloadControllers } from './index.ts';
-import { formatIndexes, parseIndexes } from './plan-job.ts';
+import { formatIndexes, parseIndexes, planJob } from './plan-job.ts';
 import { parseSchedule } from './schedule.ts';
 
 let store: ObjectStore;
@@ -252,4 +252,12 @@ describe('parseSchedule', () => {
 it('writes indexes as ranges', () => {
   expect(formatIndexes([4, 0, 2, 3, 7])).toBe('0,2-4,7');
   expect(parseIndexes('0,2-4,7')).toEqual([0, 2, 3, 4, 7]);
+});
+
+it('a job that asks for very many pods gets them some hundreds at a time', () => {
+  const most = 2 ** 31 - 1;
+  for (const completionMode of ['NonIndexed', 'Indexed'] as const) {
+    const wanted = job({ parallelism: most, completions: most, completionMode });
+    expect(planJob({ job: wanted, pods: [], now: 0 }).create).toHaveLength(500);
+  }
 });

@@ -25,6 +25,8 @@ export interface JobPlan {
   readonly again?: number;
 }
 
+/** Pods that one look creates (kubernetes `MaxPodCreateDeletePerSync`); the next one creates more. */
+const mostCreated = 500;
 const firstBackOff = 10_000;
 const longestBackOff = 360_000;
 
@@ -159,9 +161,9 @@ function missingPods(
       ...parseIndexes(counts.completedIndexes ?? ''),
       ...active.map((pod) => indexOf(pod) ?? -1),
     ]);
-    const free = Array.from({ length: completions ?? 0 }, (_, index) => index).filter(
-      (index) => !taken.has(index),
-    );
+    const free: number[] = [];
+    for (let index = 0; index < (completions ?? 0) && free.length < mostCreated; index++)
+      if (!taken.has(index)) free.push(index);
     return {
       create: free.slice(0, Math.max(0, parallelism - active.length)),
       remove: surplus(active, parallelism),
@@ -171,7 +173,10 @@ function missingPods(
     completions === undefined ? (succeeded > 0 ? active.length : parallelism) : completions - succeeded;
   const wanted = Math.min(parallelism, left);
   return {
-    create: Array.from({ length: Math.max(0, wanted - active.length) }, () => undefined),
+    create: Array.from(
+      { length: Math.min(mostCreated, Math.max(0, wanted - active.length)) },
+      () => undefined,
+    ),
     remove: surplus(active, wanted),
   };
 }

@@ -67,9 +67,8 @@ export function resolved(schema: Schema | undefined, definitions: Definitions): 
 
 /** The schema of one field of an object; undefined where no such field is known. */
 export function fieldSchema(schema: Schema, field: string): Schema | undefined {
-  const known = schema.properties?.[field];
-  if (known) return known;
-  const { additionalProperties } = schema;
+  const { properties, additionalProperties } = schema;
+  if (properties && Object.hasOwn(properties, field)) return properties[field];
   if (typeof additionalProperties === 'object') return additionalProperties;
   return additionalProperties === true ? anything : undefined;
 }
