@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
+import { TagboatError } from '@tagboat/base';
 
 /** Where the bytes of a blob are: in memory or in a file. */
 export type BlobSource = { readonly bytes: Uint8Array } | { readonly path: string };
@@ -20,6 +20,7 @@ export interface Answer {
   header(name: string): string | undefined;
   /** The body, which must be read, or dropped: until then its connection is held. */
   stream(): Readable;
+  /** All of it, for what is held in memory. @throws `TooLarge` */
   bytes(): Promise<Buffer>;
   drop(): void;
 }
@@ -65,7 +66,7 @@ async function byHttp(url: string, question: Question): Promise<Answer> {
     ok: status >= 200 && status < 300,
     header: (name) => [message.headers[name] ?? []].flat()[0],
     stream: () => message,
-    bytes: () => buffer(message),
+    bytes: () => bounded(message),
     drop: () => void message.resume(),
   };
 }
@@ -83,7 +84,25 @@ async function byFetch(url: string, question: Question): Promise<Answer> {
     ok: response.ok,
     header: (name) => response.headers.get(name) ?? undefined,
     stream: () => (response.body ? Readable.fromWeb(response.body as never) : Readable.from([])),
-    bytes: async () => Buffer.from(await response.arrayBuffer()),
+    bytes: () => bounded((response.body ?? []) as AsyncIterable<Uint8Array>),
     drop: () => void response.body?.cancel(),
   };
+}
+
+/** Configurations, profiles and manifests are held in memory, layers are not. */
+const mostBytes = 64 * 2 ** 20;
+
+async function bounded(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body) {
+    size += part.length;
+    if (size > mostBytes)
+      throw new TagboatError(`the answer has more than ${mostBytes >> 20} MiB`, {
+        reason: 'TooLarge',
+        retryable: false,
+      });
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
 }

@@ -91,6 +91,40 @@ test('a blob that is elsewhere is followed there', async () => {
   expect(Buffer.from(await made.client.getBlob('a/b', digest)).toString()).toBe('some');
 });
 
+test('an upload that goes on at another host goes there without the login', async () => {
+  const seen: (string | undefined)[] = [];
+  using elsewhere = await registry(({ headers }, response) => {
+    seen.push(headers.authorization);
+    response.writeHead(201).end();
+  });
+  using made = await registry(({ method, headers }, response) => {
+    const location = `http://${elsewhere.client.host}/uploads/1?state=x`;
+    const status = headers.authorization ? { HEAD: 404, POST: 202 }[method!]! : 401;
+    response.writeHead(status, { location }).end();
+  });
+  const access = { url: `http://${made.client.host}`, username: 'u', password: 'p' };
+  await new RegistryClient(access).putBlob('a/b', { digest, size: bytes.length }, { bytes });
+  expect(seen).toEqual([undefined]);
+});
+
+test('a registry that asks for a token and does not say where is one that refuses', async () => {
+  using made = await registry((_, response) =>
+    response.writeHead(401, { 'www-authenticate': 'Bearer x="y"' }).end(),
+  );
+  await expect(made.client.tags('a/b')).rejects.toMatchObject({ reason: 'Unauthorized' });
+});
+
+test('what is to be held in memory is read up to a limit', async () => {
+  using made = await registry((_, response) => {
+    const more = (): void => {
+      while (!response.destroyed && response.write(Buffer.alloc(2 ** 20)));
+      response.once('drain', more);
+    };
+    more();
+  });
+  await expect(made.client.getBlob('a/b', digest)).rejects.toMatchObject({ reason: 'TooLarge' });
+});
+
 test('a registry that is not there is named, with the reason', async () => {
   const client = new RegistryClient({ url: 'http://127.0.0.1:1' });
   await expect(client.hasBlob('a/b', digest)).rejects.toMatchObject({

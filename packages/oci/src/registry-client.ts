@@ -134,7 +134,7 @@ export class RegistryClient {
     await Promise.all(Array.from({ length: uploadsAtOnce }, upload));
   }
 
-  /** The bytes of a small blob. @throws `NotFound`, `DigestMismatch` */
+  /** The bytes of a small blob. @throws `NotFound`, `DigestMismatch`, `TooLarge` */
   async getBlob(repository: string, digest: Digest): Promise<Uint8Array> {
     const response = await this.#request(`${repository}/blobs/${digest}`, {});
     await this.#check(response, `read a blob of ${repository}`);
@@ -185,7 +185,9 @@ export class RegistryClient {
   }
 
   async #send(url: string, question: Question, scope: string): Promise<Answer> {
-    const authorization = this.#tokens.get(scope) ?? this.#basic;
+    // An upload may go on at another host, which is not who the login is for.
+    const isOwn = new URL(url).origin === new URL(this.#access.url).origin;
+    const authorization = isOwn ? (this.#tokens.get(scope) ?? this.#basic) : undefined;
     const headers = { ...question.headers, ...(authorization ? { authorization } : {}) };
     try {
       return await ask(url, { ...question, headers });
@@ -211,7 +213,8 @@ export class RegistryClient {
     const fields = Object.fromEntries(
       [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map((match) => [match[1]!, match[2]!]),
     );
-    const url = new URL(fields.realm ?? '');
+    const url = URL.parse(fields.realm ?? '');
+    if (!url) return false;
     if (fields.service) url.searchParams.set('service', fields.service);
     url.searchParams.set('scope', fields.scope ?? `repository:${scope}:pull,push`);
     const authorization = this.#basic;
