@@ -59,6 +59,19 @@ const checkNames = new Set([
   'thoth-tox',
 ]);
 
+const rootKeys = [
+  'check',
+  'checks',
+  'release',
+  'package-upload',
+  'build',
+  'deploy',
+  'overlays_dir',
+  'overlays',
+  'sibling',
+  'pytest-env',
+];
+
 const buildKeys = [
   'build-stratergy',
   'build-strategy',
@@ -95,22 +108,7 @@ class Reading {
 
   configuration(): AicoeConfiguration {
     const root = this.#map(this.#document?.value ?? {}, []);
-    this.#known(
-      root,
-      [],
-      [
-        'check',
-        'checks',
-        'release',
-        'package-upload',
-        'build',
-        'deploy',
-        'overlays_dir',
-        'overlays',
-        'sibling',
-        'pytest-env',
-      ],
-    );
+    this.#known(root, [], rootKeys);
     const checks = [...this.#list(root.check, ['check']), ...this.#list(root.checks, ['checks'])];
     for (const name of checks) if (!checkNames.has(name)) this.#warn(['check'], `unknown check "${name}"`);
     const upload = this.#map(root['package-upload'], ['package-upload']);

@@ -1,9 +1,9 @@
-import type { PipelineRun, PipelineSpec, PipelineTask, WhenExpression } from '@tagboat/api';
-import { parseYaml } from '@tagboat/api';
-import { deterministicName, invalid } from '@tagboat/base';
+import type { PipelineRun, PipelineTask, WhenExpression } from '@tagboat/api';
+import { deterministicName } from '@tagboat/base';
 import type { Commit } from '@tagboat/git-client';
 import { runAnnotations, runBindings, runParameterNames } from '@tagboat/render';
 import type { AicoeConfiguration } from './aicoe.ts';
+import { customRun } from './aicoe-custom.ts';
 import {
   buildTask,
   deployTask,
@@ -28,7 +28,7 @@ export async function runForAicoe(
   const planning: Planning = { settings, event, configuration, secrets };
   const custom =
     event.ref.kind === 'tag' && configuration.checks.includes('thoth-custom-build')
-      ? await customRun(planning, commit)
+      ? await customRun(event, commit)
       : undefined;
   const only = event.comment?.only;
   const { tasks, contexts } =
@@ -50,15 +50,34 @@ function runOf(
   planning: Planning,
   about: { tasks: PipelineTask[]; contexts: Readonly<Record<string, string>> },
 ): PipelineRun {
-  const { event, settings, configuration } = planning;
+  const { event } = planning;
   const { short, parts } = runIdentity(event);
   const check = event.ref.kind === 'branch';
-  const metadata = runMetadata(event, { name: 'aicoe-ci' });
+  const { labels, annotations } = runMetadata(event, { name: 'aicoe-ci' });
+  const { contexts } = about;
+  return {
+    apiVersion: 'tekton.dev/v1',
+    kind: 'PipelineRun',
+    metadata: {
+      name: deterministicName(`${event.repository}-${short}${check ? '-check' : ''}`, [...parts, 'aicoe']),
+      namespace: event.project,
+      labels,
+      annotations: {
+        ...annotations,
+        ...(Object.keys(contexts).length > 0 ? { [runAnnotations.contexts]: JSON.stringify(contexts) } : {}),
+      },
+    },
+    spec: specOf(planning, about.tasks),
+  };
+}
+
+function specOf(planning: Planning, tasks: PipelineTask[]): NonNullable<PipelineRun['spec']> {
+  const { event, settings, configuration } = planning;
   const spec = {
     pipelineSpec: {
       params: runParameterNames.map((name) => ({ name, type: 'string' as const, default: '' })),
       workspaces: [{ name: 'source' }, { name: 'environments' }],
-      tasks: about.tasks,
+      tasks,
     },
     ...runBindings({
       project: event.project,
@@ -73,22 +92,7 @@ function runOf(
       deploymentUrl: '',
     }),
   };
-  return {
-    apiVersion: 'tekton.dev/v1',
-    kind: 'PipelineRun',
-    metadata: {
-      name: deterministicName(`${event.repository}-${short}${check ? '-check' : ''}`, [...parts, 'aicoe']),
-      namespace: event.project,
-      labels: metadata.labels,
-      annotations: {
-        ...metadata.annotations,
-        ...(Object.keys(about.contexts).length > 0
-          ? { [runAnnotations.contexts]: JSON.stringify(about.contexts) }
-          : {}),
-      },
-    },
-    spec: event.pull?.untrusted ? forOutsiders(spec) : spec,
-  };
+  return event.pull?.untrusted ? forOutsiders(spec) : spec;
 }
 
 /** The checks of a pull request or a push to a branch, with the contexts that forges know. */
@@ -96,43 +100,54 @@ function checkTasks(
   planning: Planning,
   only: string | undefined,
 ): { tasks: PipelineTask[]; contexts: Record<string, string> } {
-  const { configuration, event } = planning;
-  const { checks, build } = configuration;
-  const has = (name: string) => checks.some((check) => check.startsWith(name));
-  const buildName = 'build-run';
-  const buildable = ifBuildable(planning, build);
-  const wanted: [task: PipelineTask, context: string, on: boolean][] = [
-    [
-      builtIn('pre-commit', 'pre-commit-run', ['configuration']),
-      'aicoe-ci/pre-commit-check',
-      has('thoth-precommit'),
-    ],
-    [pytest(configuration), 'aicoe-ci/pytest-check', has('thoth-pytest')],
-    // What it pushes would carry the project's name: outside code builds no image here.
-    [
-      buildTask(planning, buildName, { build }),
-      'aicoe-ci/build-check',
-      has('thoth-build') && !event.pull?.untrusted,
-    ],
-  ];
-  const chosen = wanted.filter(
-    ([task, context]) =>
+  const buildable = ifBuildable(planning, planning.configuration.build);
+  const chosen = checksOf(planning).filter(
+    ({ task, context }) =>
       only === undefined || only === 'aicoe-ci' || context.includes(only) || task.name === only,
   );
   return {
     tasks: [
       builtIn('clone', 'configuration', []),
-      ...chosen.map(([task, , on]) => ({
+      ...chosen.map(({ task, on }) => ({
         ...task,
         when: [onlyIf(on), ...(on && task.name === buildName ? buildable : [])],
       })),
     ],
     contexts: Object.fromEntries(
       chosen
-        .filter(([task, , on]) => on && (task.name !== buildName || buildable.every(holds)))
-        .map(([task, context]) => [task.name, context]),
+        .filter(({ task, on }) => on && (task.name !== buildName || buildable.every(holds)))
+        .map(({ task, context }) => [task.name, context]),
     ),
   };
+}
+
+const buildName = 'build-run';
+
+interface Check {
+  readonly task: PipelineTask;
+  readonly context: string;
+  /** Whether the file asks for it. */
+  readonly on: boolean;
+}
+
+function checksOf(planning: Planning): Check[] {
+  const { configuration, event } = planning;
+  const { checks, build } = configuration;
+  const has = (name: string) => checks.some((check) => check.startsWith(name));
+  return [
+    {
+      task: builtIn('pre-commit', 'pre-commit-run', ['configuration']),
+      context: 'aicoe-ci/pre-commit-check',
+      on: has('thoth-precommit'),
+    },
+    { task: pytest(configuration), context: 'aicoe-ci/pytest-check', on: has('thoth-pytest') },
+    {
+      task: buildTask(planning, buildName, { build }),
+      context: 'aicoe-ci/build-check',
+      // What it pushes would carry the project's name: outside code builds no image here.
+      on: has('thoth-build') && !event.pull?.untrusted,
+    },
+  ];
 }
 
 const holds = ({ input, values }: WhenExpression) => values?.includes(input ?? '') ?? false;
@@ -155,7 +170,7 @@ function pytest(configuration: AicoeConfiguration): PipelineTask {
 /** The tasks of a tag's release; those that do not apply are there too, and are skipped by their conditions. */
 function releaseTasks(planning: Planning, custom: string | undefined): PipelineTask[] {
   const { configuration, event } = planning;
-  const { checks, build, deploy, overlays, release, sibling, packageUpload } = configuration;
+  const { checks, build, deploy, overlays, sibling } = configuration;
   const withOverlays = checks.includes('overlays-build') || overlays.length > 0;
   const builds = !withOverlays && (build.strategy !== undefined || checks.includes('thoth-build'));
   const deploys = deploy.projectName !== undefined;
@@ -168,14 +183,7 @@ function releaseTasks(planning: Planning, custom: string | undefined): PipelineT
       ...saying('custom-pipeline-run', `the pipeline of pipeline.yaml runs as ${custom ?? 'nothing'}`),
       when: [onlyIf(checks.includes('thoth-custom-build'))],
     },
-    {
-      ...builtIn('publish-package', 'tag-publish-pypi-run', after, {
-        url: packageUpload?.instance === 'pulp' ? packageUpload.index : '',
-        sdist: String(packageUpload?.sdist ?? true),
-        wheel: String(packageUpload?.bdist ?? true),
-      }),
-      when: [onlyIf(release.includes('upload-pypi-sesheta') || packageUpload !== undefined)],
-    },
+    publishTask(configuration),
     {
       ...buildTask(planning, 'tag-release-run', { build }),
       when: [onlyIf(builds), ...(builds ? ifBuildable(planning, build) : [])],
@@ -196,6 +204,17 @@ function releaseTasks(planning: Planning, custom: string | undefined): PipelineT
       when: [onlyIf(deploys), ...(deploys && builds ? ifBuildable(planning, build) : [])],
     },
   ];
+}
+
+function publishTask({ release, packageUpload }: AicoeConfiguration): PipelineTask {
+  return {
+    ...builtIn('publish-package', 'tag-publish-pypi-run', ['configuration'], {
+      url: packageUpload?.instance === 'pulp' ? packageUpload.index : '',
+      sdist: String(packageUpload?.sdist ?? true),
+      wheel: String(packageUpload?.bdist ?? true),
+    }),
+    when: [onlyIf(release.includes('upload-pypi-sesheta') || packageUpload !== undefined)],
+  };
 }
 
 /** One image for each overlay, and its own deployment where it names one. */
@@ -224,55 +243,4 @@ function overlayTasks(planning: Planning, withOverlays: boolean): PipelineTask[]
     const about = { build: overlay.build, deploy: overlay.deploy, image, after: [name] };
     return [build, deployTask(planning, `${name}-deploy`, about)].map(conditional);
   });
-}
-
-/** `thoth-custom-build`: the Pipeline in the repository's `pipeline.yaml`, with the params that it is promised. */
-async function customRun(planning: Planning, commit: Commit): Promise<PipelineRun> {
-  const { event } = planning;
-  const file = 'pipeline.yaml';
-  const text = await commit.readText(file);
-  if (text === undefined)
-    throw invalid('thoth-custom-build needs a pipeline.yaml in the repository', {
-      location: { file: '.aicoe-ci.yaml' },
-    });
-  const documents = parseYaml(text, file);
-  const found = documents.find(({ value }) => (value as { kind?: string } | undefined)?.kind === 'Pipeline');
-  const spec = (found?.value as { spec?: PipelineSpec } | undefined)?.spec;
-  if (!spec) throw invalid(`expected a Pipeline in ${file}`, { location: { file } });
-  if ('resources' in spec)
-    throw invalid(`${file} uses PipelineResources, which Tekton removed`, {
-      location: found!.locate(['spec', 'resources']),
-      hint: 'clone the repository in a task: params repo_url and git_ref are given',
-    });
-  const given: Record<string, string> = {
-    git_ref: event.ref.short,
-    git_ref_type: 'tag',
-    repo_name: event.repository,
-    repo_url: event.cloneUrl,
-    default_branch: event.defaultBranch,
-    revision: event.ref.commit,
-  };
-  const { short, parts } = runIdentity(event);
-  const metadata = runMetadata(event, { name: 'custom-pipeline' });
-  return {
-    apiVersion: 'tekton.dev/v1',
-    kind: 'PipelineRun',
-    metadata: {
-      name: deterministicName(`${event.repository}-custom-${short}`, [...parts, 'aicoe-custom']),
-      namespace: event.project,
-      ...metadata,
-    },
-    spec: {
-      pipelineSpec: spec,
-      params: (spec.params ?? []).flatMap(({ name }) =>
-        name in given ? [{ name, value: given[name]! }] : [],
-      ),
-      workspaces: (spec.workspaces ?? []).map(({ name }) => ({
-        name,
-        volumeClaimTemplate: {
-          spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '5Gi' } } },
-        },
-      })),
-    },
-  };
 }

@@ -10,7 +10,7 @@ import {
   runLabels,
   runSpec,
 } from '@tagboat/render';
-import { senderOf, type TriggerEvent } from './trigger-event.ts';
+import { type PullEvent, senderOf, type TriggerEvent } from './trigger-event.ts';
 
 /** What the runs of a repository have in common. */
 export interface RunSettings {
@@ -63,19 +63,22 @@ const priorities: Readonly<Record<RunKind, number>> = {
   retrain: 20,
 };
 
+interface AboutRun {
+  readonly name: string;
+  readonly kind?: RunKind | undefined;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Whether it ends older runs of its name and ref; default: what was pushed again makes older checks pointless. */
+  readonly cancelsOlder?: boolean;
+}
+
 /** Labels and annotations of every run that is made for an event. */
 export function runMetadata(
   event: TriggerEvent,
-  about: {
-    name: string;
-    kind?: RunKind | undefined;
-    labels?: Readonly<Record<string, string>>;
-    /** Whether it ends older runs of its name and ref; default: what was pushed again makes older checks pointless. */
-    cancelsOlder?: boolean;
-  },
+  about: AboutRun,
 ): { labels: Record<string, string>; annotations: Record<string, string> } {
-  const { ref, pull } = event;
+  const { ref, pull, concurrencyLimit } = event;
   const kind = about.kind ?? kindOfRef[ref.kind];
+  const cancelsOlder = about.cancelsOlder ?? (ref.kind === 'branch' || ref.kind === 'pull');
   return {
     labels: {
       ...about.labels,
@@ -83,13 +86,7 @@ export function runMetadata(
       [runLabels.kind]: kind,
       [runLabels.commit]: ref.commit.slice(0, 40),
       'pipelinesascode.tekton.dev/original-prname': labelValue(about.name),
-      ...(pull
-        ? {
-            [runLabels.pullRequest]: String(pull.number),
-            'pipelinesascode.tekton.dev/pull-request': String(pull.number),
-          }
-        : {}),
-      ...(pull?.untrusted ? { [runLabels.untrusted]: 'true' } : {}),
+      ...(pull ? pullLabels(pull) : {}),
     },
     annotations: {
       [runAnnotations.ref]: ref.ref,
@@ -98,18 +95,19 @@ export function runMetadata(
       [runAnnotations.name]: about.name,
       [runAnnotations.author]: senderOf(event),
       [runAnnotations.priority]: String(priorities[kind]),
-      ...(event.concurrencyLimit
-        ? {
-            [runAnnotations.queue]: event.repository,
-            [runAnnotations.queueLimit]: String(event.concurrencyLimit),
-          }
+      ...(concurrencyLimit
+        ? { [runAnnotations.queue]: event.repository, [runAnnotations.queueLimit]: String(concurrencyLimit) }
         : {}),
-      ...((about.cancelsOlder ?? (ref.kind === 'branch' || ref.kind === 'pull'))
-        ? { [runAnnotations.cancelInProgress]: about.name }
-        : {}),
+      ...(cancelsOlder ? { [runAnnotations.cancelInProgress]: about.name } : {}),
     },
   };
 }
+
+const pullLabels = ({ number, untrusted }: PullEvent): Record<string, string> => ({
+  [runLabels.pullRequest]: String(number),
+  'pipelinesascode.tekton.dev/pull-request': String(number),
+  ...(untrusted ? { [runLabels.untrusted]: 'true' } : {}),
+});
 
 /** A text as the value of a label. */
 export const labelValue = (text: string) =>

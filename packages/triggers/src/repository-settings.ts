@@ -7,10 +7,13 @@ export const defaultSecretKey = 'secret';
 
 const acted: ReadonlySet<string> = new Set(['pipelinerun_provenance', 'policy', 'groups']);
 
-/** The settings of Pipelines-as-Code that a repository has and nothing here acts on. */
+/** The settings of Pipelines-as-Code that a repository has and nothing here acts on; that it writes no comments is so anyway. */
 export const settingsNotices = ({ settings = {} }: RepositorySpec): string[] =>
-  Object.keys(settings)
-    .filter((name) => !acted.has(name))
+  Object.entries(settings)
+    .filter(
+      ([name, value]) => !acted.has(name) && JSON.stringify(value) !== '{"comment_strategy":"disable_all"}',
+    )
+    .map(([name]) => name)
     .map((name) => `spec.settings.${name} of the repository is not acted on here`);
 
 /** @throws `Invalid` that says how to make what is not there */

@@ -1,6 +1,6 @@
 import type { KubernetesObject, Pipeline, PipelineRun, SourceDocument, Task } from '@tagboat/api';
 import { describeError, deterministicName, invalid, type Location, type TagboatError } from '@tagboat/base';
-import type { Commit } from '@tagboat/git-client';
+import type { Commit, TreeFile } from '@tagboat/git-client';
 import { labelValue, type PlannedRuns, runIdentity, runMetadata } from '../plan-runs.ts';
 import { eventTypeOf, placeOf, senderOf, sourceOf, type TriggerEvent, targetOf } from '../trigger-event.ts';
 import { fromCatalog } from './catalog.ts';
@@ -35,26 +35,7 @@ export async function runsForTekton(
   surroundings: TektonSurroundings,
 ): Promise<PlannedRuns> {
   const files = await readTektonFiles(event, commit);
-  const sources: Sources = {
-    ...surroundings,
-    tasks: files.tasks,
-    pipelines: files.pipelines,
-    catalog: async (kind, reference) => {
-      if (event.pull?.untrusted)
-        throw invalid(`code from outside the project may only use files of its own, not ${reference}`);
-      return fromCatalog(surroundings.fetchText, kind, reference);
-    },
-    read: (text, file) => readTemplate(text, file, event),
-    fetch: async (reference) => {
-      if (/^https?:\/\//.test(reference) && event.pull?.untrusted)
-        throw invalid(`code from outside the project may only use files of its own, not ${reference}`);
-      if (/^https?:\/\//.test(reference))
-        return { text: await surroundings.fetchText(reference), file: reference };
-      const text = await commit.readText(reference);
-      if (text === undefined) throw invalid(`there is no file "${reference}" at this commit`);
-      return { text, file: reference };
-    },
-  };
+  const sources = sourcesOf(event, commit, { ...surroundings, files });
   const problems: TagboatError[] = [];
   const wanted = files.runs.filter((run) => isWanted(run, event, problems));
   // A run whose conditions cannot be read is left out; it shows where nothing else does.
@@ -73,6 +54,39 @@ export async function runsForTekton(
               : '.tekton holds no PipelineRun',
         }
       : {}),
+  };
+}
+
+/** Where what runs name comes from; an outsider's run may only name what is in its own files. */
+function sourcesOf(
+  event: TriggerEvent,
+  commit: Commit,
+  around: TektonSurroundings & { files: TektonFiles },
+): Sources {
+  const { files, fetchText, inProject, builtIn } = around;
+  const mayAsk = (reference: string) => {
+    if (event.pull?.untrusted)
+      throw invalid(`code from outside the project may only use files of its own, not ${reference}`);
+  };
+  return {
+    inProject,
+    builtIn,
+    tasks: files.tasks,
+    pipelines: files.pipelines,
+    catalog: async (kind, reference) => {
+      mayAsk(reference);
+      return fromCatalog(fetchText, kind, reference);
+    },
+    read: (text, file) => readTemplate(text, file, event),
+    fetch: async (reference) => {
+      if (/^https?:\/\//.test(reference)) {
+        mayAsk(reference);
+        return { text: await fetchText(reference), file: reference };
+      }
+      const text = await commit.readText(reference);
+      if (text === undefined) throw invalid(`there is no file "${reference}" at this commit`);
+      return { text, file: reference };
+    },
   };
 }
 
@@ -109,21 +123,11 @@ export const nameOf = (run: KubernetesObject): string =>
 
 /** Reads every object below `.tekton/`, with the event's variables in it. @throws `Invalid` */
 export async function readTektonFiles(event: TriggerEvent, commit: Commit): Promise<TektonFiles> {
-  const found = (await commit.files(tektonDirectory)).filter(
-    ({ path, mode }) => /\.ya?ml$/.test(path) && mode.startsWith('100'),
-  );
-  if (found.length > mostFiles)
-    throw invalid(`expected at most ${mostFiles} files in ${tektonDirectory}, found ${found.length}`);
+  const found = await filesOf(commit);
   const runs = new Map<string, Found<PipelineRun>>();
   const pipelines = new Map<string, Found<Pipeline>>();
   const tasks = new Map<string, Found<Task>>();
   const notices: string[] = [];
-  for (const { path, size } of found)
-    if (size > largestFile)
-      throw invalid(`expected at most ${largestFile} bytes, found ${size}`, { location: { file: path } });
-  const together = found.reduce((sum, { size }) => sum + size, 0);
-  if (together > largestTogether)
-    throw invalid(`expected at most ${largestTogether} bytes in ${tektonDirectory}, found ${together}`);
   const texts = await commit.readTexts(found);
   for (const [index, { path }] of found.entries()) {
     for (const document of readTemplate(texts[index] ?? '', path, event)) {
@@ -149,6 +153,22 @@ export async function readTektonFiles(event: TriggerEvent, commit: Commit): Prom
     }
   }
   return { runs: [...runs.values()], pipelines, tasks, notices };
+}
+
+/** Ordinary files of YAML, no more and no larger than anybody needs. @throws `Invalid` */
+async function filesOf(commit: Commit): Promise<TreeFile[]> {
+  const found = (await commit.files(tektonDirectory)).filter(
+    ({ path, mode }) => /\.ya?ml$/.test(path) && mode.startsWith('100'),
+  );
+  if (found.length > mostFiles)
+    throw invalid(`expected at most ${mostFiles} files in ${tektonDirectory}, found ${found.length}`);
+  for (const { path, size } of found)
+    if (size > largestFile)
+      throw invalid(`expected at most ${largestFile} bytes, found ${size}`, { location: { file: path } });
+  const together = found.reduce((sum, { size }) => sum + size, 0);
+  if (together > largestTogether)
+    throw invalid(`expected at most ${largestTogether} bytes in ${tektonDirectory}, found ${together}`);
+  return found;
 }
 
 function objectOf(document: SourceDocument, file: string): KubernetesObject {
