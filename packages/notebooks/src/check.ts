@@ -1,5 +1,5 @@
 import { comparable } from './comparable.ts';
-import { type Cell, hasTag, type Notebook, type Output, sourceOf } from './notebook-file.ts';
+import { type Cell, type Notebook, type Output, runs, sourceOf } from './notebook-file.ts';
 import { languageOf } from './parameters.ts';
 import { secretIn } from './secrets.ts';
 
@@ -48,10 +48,7 @@ export function checkNotebook(notebook: Notebook, facts: NotebookFacts): Finding
 }
 
 /** The cells that a run executes. */
-const codeCells = (notebook: Notebook) =>
-  notebook.cells.filter(
-    (cell) => cell.cell_type === 'code' && sourceOf(cell).trim() !== '' && !hasTag(cell, 'skip-execution'),
-  );
+const codeCells = (notebook: Notebook) => notebook.cells.filter(runs);
 
 function orderOf(cells: readonly Cell[]): Finding[] {
   let highest = 0;
@@ -100,17 +97,23 @@ function modulesIn(cell: Cell, number: number, facts: NotebookFacts): Finding[] 
         fix: `add the package that holds ${name} to the requirements`,
       }),
     );
-  const installs = /^\s*[!%]\s*(pip|conda|uv pip|mamba)3?\s+install\s+(.*)$/m.exec(source);
+  const installs = installedBy(source);
   if (!installs) return missing;
   return [
     ...missing,
     {
       rule: 'install-in-cell',
       cell: number,
-      message: `it installs ${withoutOptions(installs[2]!)} while it runs`,
+      message: `it installs ${installs} while it runs`,
       fix: 'add it to the requirements and remove the line: runs have an environment that is pinned and shared',
     },
   ];
+}
+
+/** What a cell installs by a command, undefined where it does not. */
+export function installedBy(source: string): string | undefined {
+  const words = /^\s*[!%]\s*(?:pip|conda|uv pip|mamba)3?\s+install\s+(.*)$/m.exec(source)?.[1];
+  return words === undefined ? undefined : withoutOptions(words);
 }
 
 /** The packages of a command line. */

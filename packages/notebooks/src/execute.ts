@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type Clock, systemClock } from '@tagboat/base';
+import { installedBy } from './check.ts';
 import { Kernel } from './kernel.ts';
 import { kernelCommand } from './kernelspecs.ts';
 import { type GroupMemory, groupMemory } from './memory-limit.ts';
-import { parseNotebook, upgraded } from './notebook-file.ts';
+import { type Notebook, parseNotebook, runs, sourceOf, upgraded } from './notebook-file.ts';
 import { declaredParameters, injectParameters, withoutErrorMarkers } from './parameters.ts';
 import { NotebookRun } from './run.ts';
 import { defaultLimits, type OutputLimits } from './spill.ts';
@@ -73,19 +74,11 @@ export async function executeNotebook(options: ExecuteOptions): Promise<Notebook
   const name = options.name ?? basename(options.path);
   const source = parseNotebook(await readFile(options.path, 'utf8'), name);
   const parameters = options.parameters ?? {};
-  const known = declaredParameters(source);
-  for (const parameter of Object.keys(parameters))
-    if (!known?.includes(parameter))
-      options.onEvent?.({
-        type: 'warning',
-        message: known
-          ? `the notebook declares no parameter "${parameter}"; it is set all the same`
-          : `the notebook has no cell tagged "parameters"; "${parameter}" is set before its first cell`,
-      });
+  for (const message of warningsOf(source, parameters)) options.onEvent?.({ type: 'warning', message });
   const notebook = upgraded(injectParameters(withoutErrorMarkers(source), parameters));
   const { startTimeout, signal, limits = defaultLimits, clock = systemClock, memory = groupMemory } = options;
   const memoryBefore = await memory();
-  const command = await kernelCommand(notebook, options);
+  const command = await kernelCommand(notebook, { ...options, name });
   await using kernel = await Kernel.start({
     ...command,
     ...(startTimeout === undefined ? {} : { startTimeout }),
@@ -94,4 +87,26 @@ export async function executeNotebook(options: ExecuteOptions): Promise<Notebook
   const more = { name, parameters, limits, clock, memory, memoryBefore };
   using run = new NotebookRun({ ...options, ...more }, notebook, kernel);
   return await run.all();
+}
+
+/** What about a notebook is not what its author may think, said before it runs. */
+function warningsOf(notebook: Notebook, parameters: Readonly<Record<string, unknown>>): string[] {
+  const known = declaredParameters(notebook);
+  const undeclared = Object.keys(parameters).filter((parameter) => !known?.includes(parameter));
+  const code = notebook.cells.filter(runs);
+  const installs = code.flatMap((cell, index) => {
+    const packages = installedBy(sourceOf(cell));
+    return packages === undefined ? [] : `cell ${index + 1} installs ${packages}`;
+  });
+  return [
+    ...undeclared.map((parameter) =>
+      known
+        ? `the notebook declares no parameter "${parameter}"; it is set all the same`
+        : `the notebook has no cell tagged "parameters"; "${parameter}" is set before its first cell`,
+    ),
+    ...installs.map(
+      (text) => `${text}: add it to the requirements, runs share an environment that no run changes`,
+    ),
+    ...(code.length === 0 ? ['the notebook has no cell with code'] : []),
+  ];
 }

@@ -7,6 +7,8 @@ import type { Notebook } from './notebook-file.ts';
 import { languageOf } from './parameters.ts';
 
 export interface KernelPlace {
+  /** The notebook, as messages call it. */
+  readonly name: string;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The interpreter whose `ipykernel` runs Python notebooks. */
@@ -52,7 +54,7 @@ export async function kernelCommand(notebook: Notebook, place: KernelPlace): Pro
       interruptMode: spec.interrupt_mode ?? 'signal',
     };
   }
-  throw new TagboatError(`the notebook needs the kernel "${name}", which is not installed`, {
+  throw new TagboatError(`${place.name} needs the kernel "${name}", which is not installed`, {
     reason: 'NoKernel',
     retryable: false,
     hint: `${howToInstall(language)}; looked in ${places.join(', ')}`,

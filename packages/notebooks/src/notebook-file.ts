@@ -35,27 +35,35 @@ export const sourceOf = (cell: Cell) => (Array.isArray(cell.source) ? cell.sourc
 export const hasTag = ({ metadata: { tags } }: Cell, tag: string) =>
   Array.isArray(tags) && tags.includes(tag);
 
+/** Whether a run executes a cell: empty ones and those tagged `skip-execution` keep what they show. */
+export const runs = (cell: Cell): boolean =>
+  cell.cell_type === 'code' && sourceOf(cell).trim() !== '' && !hasTag(cell, 'skip-execution');
+
 /**
  * Reads a notebook (nbformat 4).
  * @throws `Invalid` that names the file and, where it is one, the cell
  */
 export function parseNotebook(text: string, file: string): Notebook {
+  if (text.trim() === '') throw invalid('expected a notebook, found an empty file', { location: { file } });
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw invalid(`${file} is not a notebook: ${(cause as Error).message}`, { location: { file }, cause });
+    throw invalid(`expected a notebook, found no JSON: ${(cause as Error).message}`, {
+      location: { file },
+      cause,
+    });
   }
   const notebook = value as Partial<Notebook>;
   if (notebook === null || typeof notebook !== 'object' || typeof notebook.nbformat !== 'number')
-    throw invalid(`${file} is not a notebook: expected nbformat, found none`, { location: { file } });
+    throw invalid('expected a notebook, found JSON without "nbformat"', { location: { file } });
   if (notebook.nbformat !== 4)
-    throw invalid(`${file}: expected a notebook of format 4, found ${notebook.nbformat}`, {
+    throw invalid(`expected a notebook of format 4, found ${notebook.nbformat}`, {
       location: { file },
-      hint: 'convert it: jupyter nbconvert --to notebook --nbformat 4',
+      hint: `convert it: jupyter nbconvert --to notebook --nbformat 4 --inplace ${file}`,
     });
   if (!Array.isArray(notebook.cells))
-    throw invalid(`${file}: expected a list of cells, found none`, { location: { file } });
+    throw invalid('expected a list of cells, found none', { location: { file } });
   const metadata = notebook.metadata ?? {};
   const cells = notebook.cells.map((cell, index) => checkedCell(cell, index, file));
   return {
@@ -72,7 +80,7 @@ function checkedCell(cell: Cell, index: number, file: string): Cell {
   const isText =
     typeof source === 'string' || (Array.isArray(source) && source.every((line) => typeof line === 'string'));
   if (!['code', 'markdown', 'raw'].includes(cell?.cell_type) || !isText)
-    throw new TagboatError(`${file}: cell ${index + 1} is not a cell of a notebook`, {
+    throw new TagboatError(`cell ${index + 1} is not a cell of a notebook`, {
       reason: 'Invalid',
       retryable: false,
       location: { file },

@@ -33,7 +33,7 @@ describe('parameters', () => {
 
 describe('parseNotebook', () => {
   it('names what is wrong', () => {
-    expect(() => parseNotebook('{', 'n.ipynb')).toThrow(/n\.ipynb is not a notebook/);
+    expect(() => parseNotebook('{', 'n.ipynb')).toThrow(/^expected a notebook, found no JSON/);
     expect(() => parseNotebook('{"nbformat": 3}', 'n.ipynb')).toThrow(/format 4, found 3/);
     expect(() => parseNotebook('{"nbformat": 4, "cells": [{}]}', 'n.ipynb')).toThrow(/cell 1/);
   });

@@ -5,10 +5,11 @@ import type { ExecuteOptions, NotebookEvent, NotebookResult } from './execute.ts
 import { type Kernel, lastLine } from './kernel.ts';
 import { kernelDied } from './kernel-died.ts';
 import type { GroupMemory } from './memory-limit.ts';
-import { type Cell, hasTag, type Notebook, serialiseNotebook, sourceOf } from './notebook-file.ts';
+import { type Cell, hasTag, type Notebook, runs, serialiseNotebook, sourceOf } from './notebook-file.ts';
 import { OutputCollector } from './outputs.ts';
 import { Saver } from './saver.ts';
 import type { OutputLimits } from './spill.ts';
+import { ownLine } from './traceback.ts';
 import { Widgets } from './widgets.ts';
 import type { Message } from './wire.ts';
 
@@ -216,11 +217,8 @@ export class NotebookRun implements Disposable {
     const [name, value] = [String(content.ename), String(content.evalue)];
     // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are written as control characters
     const plain = ((content.traceback ?? []) as string[]).join('\n').replace(/\x1b\[[0-9;]*m/g, '');
-    const arrow = plain
-      .split('\n')
-      .findLast((line) => /^-+> *\d+/.test(line))
-      ?.replace(/^-+> *\d+ */, '');
-    const line = arrow ? `\n  at: ${arrow.trim()}` : '';
+    const own = ownLine(plain, this.#options.cwd);
+    const line = own ? `\n  at: ${own}` : '';
     return new CellFailed(`${this.#options.name}, cell ${index}: ${name}: ${value}${line}`, {
       name,
       value,
@@ -279,10 +277,6 @@ export class NotebookRun implements Disposable {
     return (this.#options.clock.now() - since) / 1000;
   }
 }
-
-/** Empty cells and those tagged `skip-execution` keep what they show. */
-const runs = (cell: Cell) =>
-  cell.cell_type === 'code' && sourceOf(cell).trim() !== '' && !hasTag(cell, 'skip-execution');
 
 /** `sys.exit()` ends a notebook well, as papermill has it. */
 const isExit = ({ ename, evalue }: Record<string, unknown>) =>

@@ -47,7 +47,10 @@ export function withHint(error: TagboatError, execution: Execution, text: string
     hint = hidden
       ? `${hidden} is in the repository, but it is not a declared input of this step: add it to train.inputs or data in tagboat.yaml`
       : `steps see only their declared inputs: is ${path} committed, and declared in train.inputs or data?`;
-  } else if (module !== undefined) hint = `is the package that holds "${module}" among the requirements?`;
+  } else if (/StdinNotImplementedError|EOFError: EOF when reading a line/.test(text))
+    hint =
+      'nobody is there to answer a question in a run: make it a parameter (train.parameters in tagboat.yaml)';
+  else if (module !== undefined) hint = `is the package that holds "${module}" among the requirements?`;
   return hint
     ? new TagboatError(error.message, {
         reason: error.reason,
