@@ -3,6 +3,7 @@ import { invalid } from '@tagboat/base';
 import { contradiction } from './contradiction.ts';
 import type { ModelSpec, TrainStep } from './model-spec.ts';
 import { driftMethods, monitorOf } from './monitor.ts';
+import { parameterNameProblem } from './parameter-names.ts';
 import { quantitiesOf, resourcesProblem } from './resources.ts';
 import { checkShape, list, object, type Shape, text } from './shape.ts';
 
@@ -156,6 +157,8 @@ export function readModelFile(source: string, file = modelFileName): ModelFile[]
         location: found.locate(['metadata', 'name']),
       });
     names.add(value.metadata.name);
+    const misnamed = parameterNameProblem(value.spec);
+    if (misnamed) throw invalid(misnamed.message, { location: found.locateKey(['spec', ...misnamed.path]) });
     const problem =
       contradiction(value.spec) ??
       resourcesProblem('train', value.spec) ??

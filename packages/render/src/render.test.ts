@@ -32,6 +32,22 @@ describe('readModelFile', () => {
     ['  artifact: { path: a }\n  serve: { app: x }\n', /"app" is not supported yet/, 6],
     ['  artifact: { path: a }\n  train: { notebook: a, script: b }\n', /notebook and script/, 6],
     [
+      '  artifact: { path: a }\n  train:\n    notebook: a\n    parameters:\n      eps: 1\n      max-depth: 2\n',
+      /train\.parameters: expected a name that Python can have such as "max_depth", found "max-depth"/,
+      10,
+    ],
+    ['  artifact: { path: a }\n  train: { notebook: a, parameters: { lambda: 2 } }\n', /found "lambda"/, 6],
+    [
+      '  artifact: { path: a }\n  train:\n    steps:\n      - { script: s.py, parameters: { a-b: 1 } }\n      - { notebook: n.ipynb, parameters: { a b: 1 } }\n',
+      /train\.steps\.1\.parameters: .* found "a b"/,
+      9,
+    ],
+    [
+      '  artifact: { path: a }\n  train: { script: a, parameters: { "1x": 2 } }\n',
+      /expected a name such as/,
+      6,
+    ],
+    [
       '  artifact: { path: a }\n  train:\n    notebook: a\n    resources:\n      memory: much\n',
       /quantity such as 500m or 2Gi, found "much"/,
       9,
