@@ -84,3 +84,23 @@ it.each([
   ['train.py', 'joblib.dump(m, "/srv/m.joblib")', undefined],
   ['train.py', 'joblib.dump(m, path)', undefined],
 ])('%s: %s', (file, text, path) => expect(savedModel(file, text)).toBe(path));
+
+it('writes YAML whatever the files are called, with a name for each', async () => {
+  const { spec } = await proposed({
+    'my notebooks/fit: #1, {final}.ipynb': notebook('joblib.dump(m, "m.joblib")'),
+    'data/a, b: c #1.csv': '1',
+    'data/sales.csv': '1',
+    'data/sales.json': '1',
+    'data/old/sales.csv': '1',
+    'data/.gitkeep': '',
+    'src/it\'s "the" one.py': 'class P:\n    def predict(self, x):\n        return x\n',
+  });
+  expect(spec.train?.steps).toMatchObject([{ notebook: 'my notebooks/fit: #1, {final}.ipynb' }]);
+  expect(spec.data.map(({ name, path }) => [name, path])).toEqual([
+    ['a-b-c-1', 'data/a, b: c #1.csv'],
+    ['sales', 'data/old/sales.csv'],
+    ['sales-csv', 'data/sales.csv'],
+    ['sales-json', 'data/sales.json'],
+  ]);
+  expect(spec.serve?.predictor).toBe('src/it\'s "the" one.py:P');
+});

@@ -35,7 +35,7 @@ export async function proposeModelFile(root: string): Promise<Proposal> {
     notes.push('nothing evaluates the model: add a script that writes metrics, and gates for them');
   const predictor = await findPredictor(root, files);
   const served = predictor
-    ? `predictor: ${predictor}`
+    ? `predictor: ${yamlText(predictor)}`
     : /\.(joblib|pkl|pickle)$/.test(artifact)
       ? 'format: sklearn'
       : undefined;
@@ -43,11 +43,13 @@ export async function proposeModelFile(root: string): Promise<Proposal> {
     notes.push(
       `nothing can serve ${artifact} yet: write a class with load(path) and predict(inputs), and name it as serve.predictor`,
     );
-  const data = files.filter((path) => /(^|\/)data\//.test(path) && !path.endsWith('.md')).slice(0, 5);
+  const data = files
+    .filter((path) => /(^|\/)data\/([^/]+\/)*[^/.][^/]*$/.test(path) && !path.endsWith('.md'))
+    .slice(0, 5);
   const train = notebook
-    ? `  train:\n    notebook: ${notebook}`
+    ? `  train:\n    notebook: ${yamlText(notebook)}`
     : script
-      ? `  train:\n    script: ${script}`
+      ? `  train:\n    script: ${yamlText(script)}`
       : undefined;
   if (!train && !committed)
     notes.push('no notebook, training script or model file was found: name one of them');
@@ -55,24 +57,24 @@ export async function proposeModelFile(root: string): Promise<Proposal> {
     'apiVersion: tagboat.dev/v1alpha1',
     'kind: Model',
     'metadata:',
-    `  name: ${nameFrom(basename(root))}`,
+    `  name: ${yamlText(nameFrom(basename(root)))}`,
     'spec:',
     ...(requirements ? ['  environment:', `    file: ${requirements}`] : []),
     ...(data.length > 0
       ? [
           '  data:',
-          ...data.map(
-            (path) => `    - { name: ${nameFrom(basename(path).replace(/\..*$/, ''))}, path: ${path} }`,
+          ...namesOf(data).map(
+            ([name, path]) => `    - { name: ${yamlText(name)}, path: ${yamlText(path)} }`,
           ),
         ]
       : []),
     train ?? (committed ? undefined : '  train:\n    script: train.py'),
     '  artifact:',
-    `    path: ${artifact}`,
+    `    path: ${yamlText(artifact)}`,
     ...(evaluate
       ? [
           '  evaluate:',
-          `    ${evaluate.endsWith('.py') ? 'script' : 'notebook'}: ${evaluate}`,
+          `    ${evaluate.endsWith('.py') ? 'script' : 'notebook'}: ${yamlText(evaluate)}`,
           '    metrics: reports/metrics.json',
         ]
       : []),
@@ -83,6 +85,24 @@ export async function proposeModelFile(root: string): Promise<Proposal> {
     '      via: promotion',
   ];
   return { text: `${lines.filter((line) => line !== undefined).join('\n')}\n`, notes };
+}
+
+/** A text as YAML: plain where that can only mean a text, else in quotes (JSON's, which are YAML's too). */
+const yamlText = (text: string): string =>
+  /^[A-Za-z_./][\w./:-]*$/.test(text) && !/:$|^(y|n|yes|no|on|off|true|false|null)$/i.test(text)
+    ? text
+    : JSON.stringify(text);
+
+/** A name of its own for each data file: what stands before the dot, else all of it, else a number after it. */
+function namesOf(paths: readonly string[]): [name: string, path: string][] {
+  const taken = new Set<string>();
+  return paths.map((path) => {
+    const [short, long] = [nameFrom(basename(path).replace(/\..*$/, '')), nameFrom(basename(path))];
+    let name = taken.has(short) ? long : short;
+    for (let number = 2; taken.has(name); number++) name = `${long}-${number}`;
+    taken.add(name);
+    return [name, path];
+  });
 }
 
 /** The notebook that saves a model, else the only one. */

@@ -4,6 +4,7 @@ import type { Commit } from '@tagboat/git-client';
 import { parseNotebook } from '@tagboat/notebooks';
 import { type ModelFile, modelFileName, readModelFile } from '@tagboat/render';
 import type { StepContext } from './context.ts';
+import { checkDeclaredFiles } from './declared-files.ts';
 import { environmentFor } from './environment.ts';
 import { runSaying, userEnvironment } from './execute.ts';
 
@@ -12,6 +13,7 @@ export async function check(context: StepContext): Promise<void> {
   const commit = await context.commit();
   const text = await commit.readText(modelFileName);
   const models = text === undefined ? [] : readModelFile(text, modelFileName);
+  for (const model of models) await checkDeclaredFiles(commit, model);
   const files = (await commit.files()).map(({ path }) => path);
   const notebooks = files.filter((path) => path.endsWith('.ipynb'));
   for (const path of notebooks) parseNotebook((await commit.readText(path)) ?? '', path);

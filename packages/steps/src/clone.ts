@@ -1,6 +1,8 @@
 import { fetchLfsObjects, fetchMirror, lfsPointers } from '@tagboat/git-client';
 import type { StepContext } from './context.ts';
 
+const submodule = '160000';
+
 /** Fetches the repository into the workspace, bare; later steps take their files from it. */
 export async function clone(context: StepContext): Promise<void> {
   const url = context.get('TAGBOAT_REPOSITORY_URL');
@@ -9,6 +11,11 @@ export async function clone(context: StepContext): Promise<void> {
   const commit = await context.commit();
   const [subject] = (await commit.message()).split('\n');
   context.say(`${commit.id.slice(0, 10)} ${subject}`);
+  for (const { path, mode } of await commit.files())
+    if (mode === submodule)
+      context.say(
+        `warning: ${path} is a submodule, and its files are not fetched: commit them, or name its package as "NAME @ git+URL" among the requirements`,
+      );
   const pointers = await lfsPointers(commit);
   if (pointers.length > 0) {
     const missing = await fetchLfsObjects(url, context.repository, { pointers, ...access });

@@ -11,6 +11,7 @@ import {
 } from '@tagboat/python';
 import type { ModelFile, ModelSpec } from '@tagboat/render';
 import type { StepContext } from './context.ts';
+import { checkDeclaredFiles } from './declared-files.ts';
 import { keepImportRoots } from './import-roots.ts';
 import { lockFileName, pinnedEnvironment } from './lock-file.ts';
 import { requirementFiles } from './requirement-files.ts';
@@ -19,6 +20,7 @@ import { requirementFiles } from './requirement-files.ts';
 export async function environment(context: StepContext): Promise<void> {
   const commit = await context.commit();
   const model = await context.model(commit);
+  await checkDeclaredFiles(commit, model);
   const made = await environmentFor(context, environmentOf(commit, model));
   await keepImportRoots(context, made.requirements.projects);
   await context.result('environment', made.key);

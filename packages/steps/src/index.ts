@@ -1,4 +1,5 @@
 export { StepContext } from './context.ts';
+export { declaredFiles } from './declared-files.ts';
 export { judge, type Metrics, readMetrics } from './gates.ts';
 export { lockFileName, readLockFile } from './lock-file.ts';
 export { missingModules, type NotebookOutcome, type NotebookTask, prepareNotebook } from './notebook-run.ts';

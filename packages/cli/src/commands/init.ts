@@ -31,7 +31,7 @@ export default defineCommand({
     if (proposal) await writeFile(file, proposal.text);
     if (proposal && args.output !== 'json') {
       say(`wrote ${modelFileName}; look it over:\n\n${proposal.text}`);
-      for (const note of proposal.notes) say(`note: ${note}`);
+      for (const note of [...proposal.notes, ...(await uncommitted(root))]) say(`note: ${note}`);
     }
     const client = await connect();
     const name = nameFrom(basename(root));
@@ -55,6 +55,21 @@ export default defineCommand({
     return undefined;
   },
 });
+
+/** What a tag would not have. */
+async function uncommitted(root: string): Promise<string[]> {
+  const { stdout } = await git(['status', '--porcelain', '-z', '--no-renames'], { cwd: root });
+  const paths = stdout
+    .toString('utf8')
+    .split('\0')
+    .map((line) => line.slice(3))
+    .filter((path) => path !== '' && path !== modelFileName);
+  if (paths.length === 0) return [];
+  const some = paths.slice(0, 5).join(', ');
+  return [
+    `not committed yet: ${some}${paths.length > 5 ? ` and ${paths.length - 5} more` : ''}; a tag runs what is committed, "tagboat try" the files as they are`,
+  ];
+}
 
 async function addRemote(
   client: Client,

@@ -17,6 +17,7 @@ import { NodeLayout } from '@tagboat/node';
 import { startEngine } from '@tagboat/server';
 import { defineCommand } from 'citty';
 import pc from 'picocolors';
+import { cancelOnSignal } from '../cancel-on-signal.ts';
 import { isElyraFile, runElyra } from '../elyra.ts';
 import { followTree } from '../follow-tree.ts';
 import { toolsOfHost } from '../host.ts';
@@ -233,26 +234,8 @@ async function directoryBinding(
 
 async function follow(run: PipelineRun | TaskRun, { quiet }: RunOptions, { source }: Place) {
   const key = keyOf(run.kind === 'TaskRun' ? kinds.TaskRun : kinds.PipelineRun, run);
-  let asked = false;
-  const stop = () => {
-    if (asked) process.exit(130);
-    asked = true;
-    if (!quiet) process.stderr.write('\ncancelling; Ctrl-C again to leave at once\n');
-    void source.replace<KubernetesObject<{ status?: string }>>(key, (draft) => {
-      draft.spec = {
-        ...draft.spec,
-        status: run.kind === 'TaskRun' ? 'TaskRunCancelled' : 'CancelledRunFinally',
-      };
-    });
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  try {
-    return await followTree(source, key, standardOutput({ quiet }));
-  } finally {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
-  }
+  using _cancelling = cancelOnSignal(source, key, (text) => !quiet && process.stderr.write(text));
+  return await followTree(source, key, standardOutput({ quiet }));
 }
 
 function report(run: PipelineRun | TaskRun): void {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findCondition, keyOf, kinds, type PipelineRun, resultsOf } from '@tagboat/api';
@@ -14,11 +15,14 @@ import {
   runLabels,
   runSpec,
 } from '@tagboat/render';
+import { declaredFiles } from '@tagboat/steps';
 import { defineCommand } from 'citty';
 import pc from 'picocolors';
+import { cancelOnSignal } from '../cancel-on-signal.ts';
 import { deploymentUrlOf } from '../deployments.ts';
 import { failureOf, followRun, standardOutput } from '../live.ts';
 import { outputOption, say, show } from '../output.ts';
+import { clientSource } from '../run-source.ts';
 import { about, connect, currentRepository, gitAccess, repositoryRoot } from '../session.ts';
 import { snapshot } from '../snapshot.ts';
 
@@ -43,6 +47,7 @@ export default defineCommand({
       throw invalid('which model?', { hint: `there are ${models.map(({ name }) => name).join(', ')}` });
     const quiet = args.output === 'json';
     for (const notice of quiet ? [] : model.notices) say(`${pc.yellow('note')}: ${notice}`);
+    await refuseIgnored(root, model);
     const commit = await snapshot(root);
     const url = `${client.url}/git/${here.project}/${here.name}.git`;
     const ref = `refs/tagboat/try/${commit.slice(0, 12)}`;
@@ -51,12 +56,28 @@ export default defineCommand({
       ...gitAccess(client),
     });
     const run = await client.create(kinds.PipelineRun, await tryRun(client, { model, commit, url, here }));
-    const done = await followRun(client, keyOf(kinds.PipelineRun, run), standardOutput({ quiet }));
+    const key = keyOf(kinds.PipelineRun, run);
+    using _cancelling = cancelOnSignal(clientSource(client), key, (text) => process.stderr.write(text));
+    const done = await followRun(client, key, standardOutput({ quiet }));
     report(args.output, done);
     if (findCondition(done.status?.conditions, 'Succeeded')?.status !== 'True')
       throw new TagboatError(await failureOf(client, done), { reason: 'RunFailed' });
   },
 });
+
+/** @throws `Invalid` where git ignores a file that the model names: no commit would have it */
+async function refuseIgnored(root: string, model: ModelFile): Promise<void> {
+  const paths = declaredFiles(model).map(({ path }) => path);
+  if (paths.length === 0) return;
+  const { stdout } = await git(['check-ignore', '-v', '-z', '--', ...paths], { cwd: root }).catch(() => ({
+    stdout: Buffer.alloc(0),
+  }));
+  const [file, line, pattern, path] = stdout.toString('utf8').split('\0');
+  if (path && existsSync(join(root, path)))
+    throw invalid(`git ignores ${path}, so that no commit and no run has it (${file}:${line}: ${pattern})`, {
+      hint: `take it in with: git add -f ${path}; or give it a url or a command as data in tagboat.yaml`,
+    });
+}
 
 async function tryRun(
   client: Client,
