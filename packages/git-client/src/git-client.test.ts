@@ -149,6 +149,16 @@ describe('reading', () => {
     await expect(commit.export(join(directory, 'out'))).rejects.toThrow('leads outside the repository');
   });
 
+  it('says that the name of a file is not UTF-8', async () => {
+    const cwd = join(directory, 'work');
+    await git(['init', '--quiet', cwd]);
+    await writeFile(Buffer.concat([Buffer.from(`${cwd}/x`), Buffer.from([0xff])]), '');
+    await git(['add', '-A'], { cwd });
+    await git(['commit', '--quiet', '-m', 'x'], { cwd });
+    const commit = await Commit.at(cwd, 'HEAD');
+    await expect(commit.export(join(directory, 'out'))).rejects.toThrow('the name of a file is not UTF-8');
+  });
+
   it('exports links that stay inside, also those that lead nowhere or in a circle', async () => {
     const cwd = join(directory, 'work');
     await git(['clone', '--quiet', url, cwd]);

@@ -160,6 +160,10 @@ export class Commit {
     const wanted = paths ? new Set(paths) : undefined;
     for (const file of files) {
       if (wanted && !wanted.has(file.path)) continue;
+      if (file.path.includes('\uFFFD'))
+        throw invalid(`the name of a file is not UTF-8: ${file.path}`, {
+          hint: 'give it another name (git mv)',
+        });
       safeJoin(directory, file.path);
     }
     await this.#checkLinks(files, wanted);

@@ -92,10 +92,15 @@ async function install(installation: Installation): Promise<void> {
     env: environment,
     onLine: (line) => {
       const text = line.trim();
-      if (/^(Downloading|Downloaded|Building|Built|Prepared|Installed|Resolved|Bytecode)/.test(text))
+      const built = /^Building (\S+)/.exec(text)?.[1];
+      if (built)
+        reporter.say({
+          phase: 'install',
+          message: `builds ${built} from its source, which may take long: the index has no wheel of it for Python ${interpreter.version} here`,
+          packagesTotal: total,
+        });
+      else if (/^(Downloading|Downloaded|Built|Prepared|Installed|Resolved)/.test(text))
         reporter.say({ phase: 'install', message: text, packagesTotal: total });
-      if (text.startsWith('Installed'))
-        reporter.say({ phase: 'install', message: 'compiles their bytecode' });
     },
     args: [
       'pip',

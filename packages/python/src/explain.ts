@@ -85,8 +85,8 @@ function loginHint({ options }: Requirements): string {
     [...value.matchAll(/\$\{([A-Z0-9_]+)\}/g)].map((match) => match[1]),
   );
   const variables = named.length > 0 ? named : ['INDEX_USER', 'INDEX_PASSWORD'];
-  const url =
-    named.length > 0 ? '' : 'write the URL as https://${INDEX_USER}:${INDEX_PASSWORD}@host/..., and ';
+  const [user, password] = variables;
+  const url = named.length > 0 ? '' : `write the URL as https://\${${user}}:\${${password}}@host/..., and `;
   return `${url}keep the login in a Secret: tagboat secret set ${indexSecret} ${variables.map((name) => `${name}=...`).join(' ')}`;
 }
 
