@@ -1,4 +1,5 @@
-import { keyOf, kinds, type Repository } from '@tagboat/api';
+import { type KubernetesObject, keyOf, kinds, type Repository } from '@tagboat/api';
+import { TagboatError } from '@tagboat/base';
 import {
   applicationFor,
   deploymentRepositoryName,
@@ -44,6 +45,25 @@ export async function ensureDeployment(
       repoUrl: target.repo ?? url,
       ...(target.path ? { path: target.path } : {}),
     });
-    await applySpec(store, keyOf(kinds.Application, application), application);
+    const key = keyOf(kinds.Application, application);
+    refuseOthers(await store.get(key), application);
+    await applySpec(store, key, application);
   }
+}
+
+/**
+ * Names of Applications are put together with dashes, which their parts may have too: model `b-c` of project `a` and `c` of
+ * `a-b` have one. Whoever was first keeps it; two in turn would prune what the other deployed.
+ */
+function refuseOthers(standing: KubernetesObject | undefined, wanted: KubernetesObject): void {
+  const labels = standing?.metadata.labels ?? {};
+  const other = Object.entries(wanted.metadata.labels ?? {}).some(
+    ([name, value]) => labels[name] !== undefined && labels[name] !== value,
+  );
+  if (!other) return;
+  const [project, model] = ['project', 'model'].map((part) => labels[`tagboat.dev/${part}`]);
+  throw new TagboatError(
+    `the Application "${wanted.metadata.name}" is that of the model ${model} in the project ${project} already`,
+    { reason: 'NameTaken', retryable: false, hint: 'rename the model or the environment in tagboat.yaml' },
+  );
 }

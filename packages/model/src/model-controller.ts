@@ -5,8 +5,9 @@ import {
   type Repository,
   type ResourceKey,
   resultsOf,
+  withCondition,
 } from '@tagboat/api';
-import { type Clock, type Logger, timestamp } from '@tagboat/base';
+import { type Clock, canonicalJson, type Logger, TagboatError, timestamp } from '@tagboat/base';
 import { Controller, type Result } from '@tagboat/controller';
 import { type Model, outsideDeployment, retrainAnnotation, runAnnotations, runLabels } from '@tagboat/render';
 import { mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
@@ -64,7 +65,7 @@ async function reconcile(options: ModelRoomOptions, key: ResourceKey): Promise<R
   const { store, clock } = options;
   const model = await store.get<Model>(key);
   if (!model?.spec || model.metadata.deletionTimestamp) return undefined;
-  await ensureDeployment(store, model, options);
+  await deploy(options, key, model);
   await answerRequest(options, key, model);
   await reportRetraining(options, key, model);
   const drift = await answerDrift({ store, clock, settings: settingsFor(options, model) }, key, model);
@@ -73,6 +74,32 @@ async function reconcile(options: ModelRoomOptions, key: ResourceKey): Promise<R
   const wait = schedule ? untilNext(schedule, clock.now()) : undefined;
   const next = [drift, wait].filter((time) => time !== undefined);
   return next.length === 0 ? undefined : { again: Math.min(...next) };
+}
+
+/** Makes what deploys the model, or says by a condition why that cannot be. */
+async function deploy(options: ModelRoomOptions, key: ResourceKey, model: Model): Promise<void> {
+  const { store, clock } = options;
+  const problem = await ensureDeployment(store, model, options).then(
+    () => undefined,
+    (error: unknown) => {
+      if (error instanceof TagboatError && error.reason === 'NameTaken') return error;
+      throw error;
+    },
+  );
+  if (!problem && !findCondition(model.status?.conditions, 'Deployable')) return;
+  const { reason = 'Deployable', message = '' } = problem ?? {};
+  await mutateStatus<Model>(store, key, (draft) => {
+    const before = draft.status?.conditions ?? [];
+    const status = problem ? 'False' : 'True';
+    const conditions = withCondition(
+      before,
+      { type: 'Deployable', status, reason, message },
+      timestamp(clock),
+    );
+    if (canonicalJson(conditions) === canonicalJson(before)) return false;
+    draft.status = { ...draft.status, conditions };
+    return undefined;
+  });
 }
 
 function settingsFor(options: ModelRoomOptions, model: Model) {
@@ -88,7 +115,12 @@ function settingsFor(options: ModelRoomOptions, model: Model) {
 async function answerRequest(options: ModelRoomOptions, key: ResourceKey, model: Model): Promise<void> {
   const requested = model.metadata.annotations?.[retrainAnnotation];
   if (requested === undefined) return;
-  await startRetraining(options.store, model, { identity: requested, settings: settingsFor(options, model) });
+  const run = await startRetraining(options.store, model, {
+    identity: requested,
+    settings: settingsFor(options, model),
+  });
+  // Asked again when the repository's refs are known: who asked waits for a run.
+  if (!run) return;
   await mutate<Model>(options.store, key, (draft) => {
     if (draft.metadata.annotations?.[retrainAnnotation] !== requested) return false;
     delete draft.metadata.annotations[retrainAnnotation];
@@ -106,10 +138,11 @@ async function runSchedule(
   const due = dueMinute(schedule, since, clock.now());
   if (due === undefined) return;
   const minute = new Date(due).toISOString();
-  await startRetraining(store, model, {
+  const run = await startRetraining(store, model, {
     identity: `schedule ${minute}`,
     settings: settingsFor(options, model),
   });
+  if (!run) return;
   await mutateStatus<Model>(store, key, (draft) => {
     draft.status = { ...draft.status, lastScheduled: minute };
   });
