@@ -8,6 +8,7 @@ export const commands = {
   console: () => import('./commands/console.ts'),
   status: () => import('./commands/status.ts'),
   run: () => import('./commands/run.ts'),
+  cancel: () => import('./commands/cancel.ts'),
   rerun: () => import('./commands/rerun.ts'),
   runs: () => import('./commands/runs.ts'),
   logs: () => import('./commands/logs.ts'),

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { kinds, type Repository } from '@tagboat/api';
+import { kinds, type PipelineRun, type Repository } from '@tagboat/api';
 import { invalid, notFound, slug, TagboatError } from '@tagboat/base';
 import { Client } from '@tagboat/client';
 import { type Credentials, git } from '@tagboat/git-client';
@@ -116,12 +116,38 @@ export async function findModel(
   });
 }
 
+/** The run of that name, which may be written `project/name`. @throws `NotFound`, `Invalid` */
+export async function findRun(
+  client: Client,
+  name: string,
+  project: string | undefined,
+): Promise<PipelineRun> {
+  const [plain = '', given = project] = name.split('/').reverse();
+  const { items } = await client.list<PipelineRun>(kinds.PipelineRun, given ? { namespace: given } : {});
+  const found = items.filter(({ metadata }) => metadata.name === plain);
+  if (found.length > 1)
+    throw invalid(`several projects have a run "${plain}"`, { hint: 'say which with --project' });
+  if (!found[0]) throw notFound(`there is no run "${name}"`, { hint: 'see: tagboat runs' });
+  return found[0];
+}
+
 export async function repositoryOf(client: Client, model: Model): Promise<Repository> {
   const namespace = model.metadata.namespace ?? '';
   const name = model.spec?.repository ?? '';
   const found = await client.get<Repository>({ type: kinds.Repository, namespace, name });
   if (!found) throw notFound(`the repository ${namespace}/${name} does not exist`);
   return found;
+}
+
+/** Whoever asks about a project that is not there is told so, not that it is empty. @throws `NotFound` */
+export async function checkProject(client: Client, project: string | undefined): Promise<void> {
+  if (project === undefined || (await client.get({ type: kinds.Namespace, namespace: '', name: project })))
+    return;
+  const { items } = await client.list<Repository>(kinds.Repository);
+  const projects = [...new Set(items.map(({ metadata }) => metadata.namespace))].join(', ');
+  throw notFound(`there is no project "${project}"`, {
+    hint: projects ? `there are ${projects}` : 'there is none yet; see: tagboat init',
+  });
 }
 
 /** Makes a project and a repository in it, unless they are there. */

@@ -2,7 +2,7 @@ import { type KubernetesObject, kinds } from '@tagboat/api';
 import { releaseAnnotations, runLabels } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { outputOption, projectOption, short, show } from '../output.ts';
-import { about, connect } from '../session.ts';
+import { about, checkProject, connect } from '../session.ts';
 
 interface ApplicationStatus {
   sync?: { status?: string; revision?: string };
@@ -25,6 +25,7 @@ export default defineCommand({
         labelSelector: args.project ? `${releaseAnnotations.project}=${args.project}` : '',
       },
     );
+    if (items.length === 0) await checkProject(client, args.project);
     const places = new Set(items.map(({ spec }) => spec?.destination?.namespace ?? ''));
     const lists = [...places].map((namespace) => client.list(kinds.InferenceService, { namespace }));
     const services = (await Promise.all(lists)).flatMap((list) => list.items);
@@ -44,7 +45,7 @@ export default defineCommand({
         health: status?.health?.status ?? 'Unknown',
         revision: status?.sync?.revision?.slice(0, json ? 40 : 10) ?? '',
         url: service ? `${appsUrl}/${namespace}/${model}/` : '',
-        message: status?.health?.message ?? status?.conditions?.[0]?.message ?? '',
+        message: status?.conditions?.[0]?.message ?? status?.health?.message ?? '',
       };
     });
     show(rows, {

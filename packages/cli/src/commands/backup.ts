@@ -3,7 +3,7 @@ import { access, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { invalid, isReason, systemClock } from '@tagboat/base';
+import { invalid, isReason, notFound, systemClock } from '@tagboat/base';
 import { backupStream, defaultHome } from '@tagboat/server';
 import { openDiskStore } from '@tagboat/store';
 import { defineCommand } from 'citty';
@@ -50,8 +50,10 @@ export default defineCommand({
   },
 });
 
-/** From the running platform, else from the store itself. */
-/** @param objectsOnly without what objects speak of */
+/**
+ * From the running platform, else from the store itself.
+ * @param objectsOnly without what objects speak of
+ */
 async function source(objectsOnly: boolean): Promise<Readable> {
   try {
     const response = await (await connect()).request('POST', `/tagboat/backup?objectsOnly=${objectsOnly}`);
@@ -60,6 +62,9 @@ async function source(objectsOnly: boolean): Promise<Readable> {
     if (!isReason(error, 'Unavailable')) throw error;
   }
   const home = defaultHome();
+  await access(join(home, 'store', 'store.sqlite')).catch(() => {
+    throw notFound(`there is no Tagboat in ${home}`, { hint: 'say where it is with TAGBOAT_HOME' });
+  });
   const store = await openDiskStore({
     directory: join(home, 'store'),
     keyFile: join(home, 'config', 'store-key'),

@@ -2,7 +2,7 @@ import { type Experiment, kinds } from '@tagboat/api';
 import { runLabels } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { ago, modelOptions, newestFirst, short, show } from '../output.ts';
-import { connect } from '../session.ts';
+import { checkProject, connect, findModel } from '../session.ts';
 
 export default defineCommand({
   meta: { name: 'experiments', description: 'Lists every training: parameters, metrics and digests' },
@@ -13,6 +13,8 @@ export default defineCommand({
       ...(args.project ? { namespace: args.project } : {}),
       ...(args.model ? { labelSelector: `${runLabels.model}=${args.model}` } : {}),
     });
+    if (items.length === 0 && args.model) await findModel(client, args.model, args.project);
+    if (items.length === 0) await checkProject(client, args.project);
     const pairs = (values: Record<string, unknown> | undefined) =>
       Object.entries(values ?? {})
         .map(([name, value]) => `${name}=${typeof value === 'number' ? Number(value.toPrecision(4)) : value}`)

@@ -46,9 +46,10 @@ export default defineCommand({
       remote: args.remote,
       url,
     };
+    const committed = (await git(['status', '--porcelain', '--', modelFileName], { cwd: root })).stdout;
     tell(args.output, facts, [
       `remote "${args.remote}" is ${url}\n\nnext:`,
-      `  git add ${modelFileName} && git commit -m "Tagboat"`,
+      ...(committed.length > 0 ? [`  git add ${modelFileName} && git commit -m "Tagboat"`] : []),
       `  git tag v0.1.0 && git push ${args.remote} ${branch} v0.1.0`,
       '  tagboat runs',
     ]);

@@ -21,7 +21,7 @@ export default defineCommand({
       description: 'JSON; absent: the model says what it expects',
     },
     file: { type: 'string', alias: 'f', description: 'a file with the JSON, - for standard input' },
-    environment: { type: 'string', alias: 'e', default: 'staging' },
+    environment: { type: 'string', alias: 'e', description: 'default: the first that the model declares' },
     ...projectOption,
     ...outputOption,
   },
@@ -34,11 +34,15 @@ export default defineCommand({
         : [args.model, args.input];
     const model = await findModel(client, name, args.project);
     const { appsUrl } = await about(client);
-    const target = model.spec?.deploy.find(({ environment }) => environment === args.environment);
-    const namespace = environmentNamespace(
-      model.metadata.namespace ?? '',
-      target ?? { environment: args.environment },
-    );
+    const environments = model.spec?.deploy ?? [];
+    const target = args.environment
+      ? environments.find(({ environment }) => environment === args.environment)
+      : environments[0];
+    if (!target)
+      throw invalid(`${model.metadata.name} has no environment ${args.environment ?? ''}`.trim(), {
+        hint: `it has ${environments.map(({ environment }) => environment).join(', ') || 'none'}`,
+      });
+    const namespace = environmentNamespace(model.metadata.namespace ?? '', target);
     const url = `${appsUrl}/${namespace}/${model.metadata.name}/predict`;
     const body = args.file ? await readFile(args.file === '-' ? '/dev/stdin' : args.file, 'utf8') : input;
     if (body !== undefined && !isJson(body))

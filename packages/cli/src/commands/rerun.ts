@@ -1,12 +1,12 @@
-import { findCondition, keyOf, kinds, type PipelineRun, startRerun } from '@tagboat/api';
-import { invalid, notFound } from '@tagboat/base';
+import { findCondition, keyOf, kinds, startRerun } from '@tagboat/api';
+import { invalid } from '@tagboat/base';
 import { claimNameOf } from '@tagboat/pipelines';
 import { defineCommand } from 'citty';
 import { followTree } from '../follow-tree.ts';
 import { standardOutput } from '../live.ts';
 import { outputOption, projectOption, tell } from '../output.ts';
 import { clientSource } from '../run-source.ts';
-import { connect } from '../session.ts';
+import { connect, findRun } from '../session.ts';
 
 export default defineCommand({
   meta: { name: 'rerun', description: 'Runs a run again, whole or from where it failed' },
@@ -19,17 +19,11 @@ export default defineCommand({
   },
   async run({ args }) {
     const client = await connect();
-    const { items } = await client.list<PipelineRun>(
-      kinds.PipelineRun,
-      args.project ? { namespace: args.project } : {},
-    );
-    const found = items.filter(({ metadata }) => metadata.name === args.run);
-    if (found.length > 1)
-      throw invalid(`several projects have a run "${args.run}"`, { hint: 'say which with --project' });
-    const earlier = found[0];
-    if (!earlier) throw notFound(`there is no run "${args.run}"`, { hint: 'see: tagboat runs' });
+    const earlier = await findRun(client, args.run, args.project);
     if (!earlier.status?.completionTime)
-      throw invalid(`the run "${args.run}" is not over yet`, { hint: 'follow it with: tagboat runs NAME' });
+      throw invalid(`the run "${args.run}" is not over yet`, {
+        hint: `follow it: tagboat runs ${args.run}; or end it: tagboat cancel ${args.run}`,
+      });
     const again = await startRerun(
       (run) => client.create(kinds.PipelineRun, run),
       earlier,

@@ -4,7 +4,7 @@ import { noticesOfRun, queuePlaces, runAnnotations, runLabels } from '@tagboat/r
 import { defineCommand } from 'citty';
 import { followRun, standardOutput } from '../live.ts';
 import { ago, newestFirst, outputOption, projectOption, show } from '../output.ts';
-import { connect } from '../session.ts';
+import { checkProject, connect } from '../session.ts';
 
 export default defineCommand({
   meta: { name: 'runs', description: 'Lists runs, newest first, or follows one' },
@@ -19,6 +19,7 @@ export default defineCommand({
       kinds.PipelineRun,
       args.project ? { namespace: args.project } : {},
     );
+    if (items.length === 0) await checkProject(client, args.project);
     const found = args.name && items.find(({ metadata }) => metadata.name === args.name);
     if (args.name && found && args.output !== 'json') {
       const key = { type: kinds.PipelineRun, namespace: found.metadata.namespace ?? '', name: args.name };

@@ -10,7 +10,7 @@ import {
 import { defineCommand } from 'citty';
 import pc from 'picocolors';
 import { ago, newestFirst, outputOption, projectOption, say, show } from '../output.ts';
-import { about, connect } from '../session.ts';
+import { about, checkProject, connect } from '../session.ts';
 
 export default defineCommand({
   meta: { name: 'status', description: 'Shows every model: its last run and what is deployed' },
@@ -23,6 +23,7 @@ export default defineCommand({
       client.list<Model>(kinds.Model, scope),
       client.list<PipelineRun>(kinds.PipelineRun, scope),
     ]);
+    if (models.items.length === 0) await checkProject(client, args.project);
     const services = await deployed(client, args.project, models.items);
     const rows = models.items.map((model) => describe(model, runs.items, services));
     if (args.output !== 'json')

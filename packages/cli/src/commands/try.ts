@@ -35,6 +35,7 @@ export default defineCommand({
   async run({ args }) {
     const client = await connect();
     const root = await repositoryRoot();
+    await about(client);
     const here = await currentRepository(client, root);
     if (!here)
       throw notFound('no remote of this repository leads to Tagboat', { hint: 'add it with: tagboat init' });

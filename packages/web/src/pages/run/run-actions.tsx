@@ -22,7 +22,7 @@ function Cancel({ run }: { run: PipelineRun }) {
       variant="danger"
       act={cancel}
       compact
-      command={`kubectl patch pipelinerun ${name} -n ${namespace} --type merge -p '{"spec":{"status":"Cancelled"}}'`}
+      command={`tagboat cancel ${name} -p ${namespace}`}
       confirm={{
         title: 'Cancel this run?',
         danger: true,
