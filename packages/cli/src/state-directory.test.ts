@@ -1,8 +1,8 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { makeStateDirectory } from './state-directory.ts';
+import { makeScratchDirectory, makeStateDirectory } from './state-directory.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -25,4 +25,15 @@ it('says what is in its way', async () => {
   ];
   if (process.platform === 'linux') cases.push(['/proc/tagboat', /takes no new directories|may not write/]);
   for (const [home, message] of cases) await expect(makeStateDirectory(home), home).rejects.toThrow(message);
+});
+
+it('removes what killed processes left for a moment, and nothing of those that live', async () => {
+  // No process has so large an id (PID_MAX_LIMIT).
+  const killed = String(2 ** 22 + 1);
+  const [own, other] = [String(process.pid), String(process.ppid)];
+  for (const name of [killed, own, other])
+    await mkdir(join(directory, 'tmp', name, 'tagboat-commit-x'), { recursive: true });
+  expect(await makeScratchDirectory(directory)).toBe(join(directory, 'tmp', own));
+  expect((await readdir(join(directory, 'tmp'))).sort()).toEqual([own, other].sort());
+  expect(await readdir(join(directory, 'tmp', own))).toEqual([]);
 });

@@ -1,6 +1,7 @@
-import { access, constants, mkdir, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { access, constants, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { TagboatError } from '@tagboat/base';
+import { isAlive } from '@tagboat/process';
 
 /**
  * Makes the directory that holds the platform's state, and those above it. One by one: Node's own way never ends where
@@ -15,6 +16,21 @@ export async function makeStateDirectory(home: string): Promise<void> {
     if (cause instanceof TagboatError) throw cause;
     throw unusable(home, (cause as NodeJS.ErrnoException).code ?? String(cause), cause);
   }
+}
+
+/**
+ * Makes the directory that this process has for what is there for a moment, and removes those of processes that were
+ * killed. What a kill leaves is thus found again, which it would not be in `/tmp`.
+ */
+export async function makeScratchDirectory(home: string): Promise<string> {
+  const all = join(home, 'tmp');
+  const own = join(all, String(process.pid));
+  await mkdir(all, { recursive: true, mode: 0o700 });
+  for (const name of await readdir(all))
+    if (join(all, name) === own || !isAlive(Number(name)))
+      await rm(join(all, name), { recursive: true, force: true });
+  await mkdir(own, { mode: 0o700 });
+  return own;
 }
 
 async function make(path: string, mode?: number): Promise<void> {

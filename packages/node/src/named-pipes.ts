@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { spawner } from '@tagboat/process';
+import { isAlive, spawner } from '@tagboat/process';
 
 export interface Pipe {
   readonly output: Readable;
@@ -94,15 +94,6 @@ async function removeLeftovers(): Promise<void> {
     if (Number.isNaN(pid) || isAlive(pid)) continue;
     // Another process may be at it too, or they may be another user's.
     await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }
 

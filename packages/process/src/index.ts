@@ -1,3 +1,4 @@
+export { isAlive } from './alive.ts';
 export { LineSplitter } from './line-splitter.ts';
 export { removeTree } from './remove-tree.ts';
 export * from './run.ts';

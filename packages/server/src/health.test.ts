@@ -1,6 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import { notFound, TagboatError } from '@tagboat/base';
 import { expect, it } from 'vitest';
-import { check } from './health.ts';
+import { check, hostFindings } from './health.ts';
 
 it('what a token may not look at is a note, not something missing', async () => {
   const error = new TagboatError('not with this token', { reason: 'Forbidden' });
@@ -12,4 +13,13 @@ it('what a token may not look at is a note, not something missing', async () => 
   });
   const gone = await check('store', () => Promise.reject(notFound('no store')), 'restore it');
   expect(gone).toEqual({ what: 'store', state: 'missing', found: 'no store; restore it' });
+});
+
+it('a state directory that cannot hold anything is told', async () => {
+  const here = fileURLToPath(import.meta.url);
+  const found = await hostFindings(here, () => Promise.reject(notFound('no tools')));
+  expect(found.find(({ what }) => what === 'state')).toMatchObject({
+    state: 'missing',
+    found: expect.stringContaining(`expected a directory, found the file ${here}`),
+  });
 });

@@ -1,7 +1,7 @@
-import { access, constants, readdir, statfs } from 'node:fs/promises';
+import { access, constants, readdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Finding, Health } from '@tagboat/api';
-import { describeError, isReason } from '@tagboat/base';
+import { describeError, invalid, isReason } from '@tagboat/base';
 import { type HostTools, probeHost } from '@tagboat/node';
 import { runCommand } from '@tagboat/process';
 import { resolveInterpreter } from '@tagboat/python';
@@ -89,7 +89,7 @@ export async function hostFindings(home: string, tools: () => Promise<HostTools>
       'install Python 3.10 or later',
     ),
     check('node', async () => process.version, ''),
-    check('state', async () => `${home}, ${Math.round((await freeSpace(home)) / 2 ** 30)} GiB free`, ''),
+    check('state', () => stateDirectory(home), 'choose a directory of yours with TAGBOAT_HOME'),
     check('pods', async () => (await probeHost(await tools(), home)) ?? 'sandbox', ''),
   ]);
 }
@@ -106,15 +106,29 @@ export async function check(what: string, look: () => Promise<string>, hint: str
   }
 }
 
+/** @throws `Invalid` where nothing can be written to it */
+async function stateDirectory(home: string): Promise<string> {
+  const place = await nearest(home);
+  if (!(await stat(place)).isDirectory()) throw invalid(`expected a directory, found the file ${place}`);
+  await access(place, constants.W_OK).catch(() => {
+    throw invalid(`cannot write to ${place}`);
+  });
+  return `${home}, ${Math.round((await freeSpace(home)) / 2 ** 30)} GiB free`;
+}
+
 /** Bytes that are free where a path is, or will be. */
 async function freeSpace(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(await nearest(path));
+  return bavail * bsize;
+}
+
+/** The path, or the directory nearest to it that is there. */
+async function nearest(path: string): Promise<string> {
   for (let directory = path; ; directory = dirname(directory)) {
     const there = await access(directory, constants.F_OK).then(
       () => true,
       () => false,
     );
-    if (!there && directory !== '/') continue;
-    const { bavail, bsize } = await statfs(directory);
-    return bavail * bsize;
+    if (there || directory === '/') return directory;
   }
 }

@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isReason, TagboatError } from '@tagboat/base';
-import { check, defaultHome, hostFindings } from '@tagboat/server';
+import { type Configuration, check, defaultHome, hostFindings, readConfiguration } from '@tagboat/server';
 import { openDiskStore } from '@tagboat/store';
 import { defineCommand } from 'citty';
 import { toolsOfHost } from '../host.ts';
@@ -15,6 +15,7 @@ export default defineCommand({
     const home = defaultHome();
     const findings = [
       ...(await hostFindings(home, () => toolsOfHost(home))),
+      await check('settings', async () => settings(await readConfiguration()), 'correct tagboat.config.yaml'),
       await check('store', () => storeState(home), 'restore a backup: tagboat restore FILE'),
       await check(
         'platform',
@@ -32,6 +33,12 @@ export default defineCommand({
     if (findings.some(({ state, what }) => state === 'missing' && what !== 'platform')) process.exitCode = 1;
   },
 });
+
+/** Which ports are elsewhere. */
+function settings({ ports }: Configuration): string {
+  const outside = Object.entries(ports).map(([name, port]) => `${name} at ${port?.url}`);
+  return outside.join(', ') || 'everything on this machine';
+}
 
 /** Reads the whole store again, through the running platform or by itself. @throws where something is wrong */
 async function storeState(home: string): Promise<string> {

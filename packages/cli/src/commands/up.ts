@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { createLogger, type Logger } from '@tagboat/base';
 import { Client } from '@tagboat/client';
 import { spawner, startCommandsWith } from '@tagboat/process';
@@ -7,7 +8,7 @@ import { runDemo } from '../demo.ts';
 import { toolsOfHost } from '../host.ts';
 import { say } from '../output.ts';
 import { consoleLink } from '../session.ts';
-import { makeStateDirectory } from '../state-directory.ts';
+import { makeScratchDirectory, makeStateDirectory } from '../state-directory.ts';
 
 export default defineCommand({
   meta: { name: 'up', description: 'Starts the platform on this machine, until Ctrl-C' },
@@ -30,6 +31,9 @@ export default defineCommand({
     // This process grows, and takes longer to start others the larger it is.
     startCommandsWith(spawner.start);
     await makeStateDirectory(configuration.home);
+    const scratch = await makeScratchDirectory(configuration.home);
+    process.env.TMPDIR = scratch;
+    process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
     await using platform = await startPlatform({
       configuration,
       tools: await toolsOfHost(configuration.home),
