@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { kinds, type Pod, type PullRequest, type Secret } from '@tagboat/api';
-import { failures, finishedRun, PlatformProcess, until, WorkingCopy } from '@tagboat/dev-env';
+import { kinds, type Secret } from '@tagboat/api';
+import { failures, finishedRun, PlatformProcess, WorkingCopy } from '@tagboat/dev-env';
 import { runChecked } from '@tagboat/process';
 import { DockerEngine, enginePrograms } from '@tagboat/process/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { allowedChange } from './outsider.ts';
 
 const programs = await enginePrograms();
 const started = typeof programs === 'string' ? programs : await DockerEngine.start(programs);
@@ -144,58 +145,24 @@ describe.skipIf(why !== undefined)(
       timeout: 240_000,
     }, async () => {
       const client = await platform.client();
-      await using copy = await WorkingCopy.create(() => platform.gitUrl('outside', 'app'), {
-        '.aicoe-ci.yaml': 'check: [thoth-pytest, thoth-build]\npytest-env: { SAID: "of the file" }\n',
+      await client.create(kinds.Namespace, {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: { name: 'outside' },
       });
-      await copy.commit('one [skip ci]');
-      await copy.push('HEAD:refs/heads/main');
-      await until(
-        client,
-        { type: kinds.Repository, namespace: 'outside', what: 'the repository' },
-        ({ status }) => Boolean((status as { refs?: object } | undefined)?.refs),
-      );
       await client.create<Secret>(kinds.Secret, {
         apiVersion: 'v1',
         kind: 'Secret',
         metadata: { name: 'keys', namespace: 'outside' },
         data: { token: Buffer.from('the-secret-of-the-project').toString('base64') },
       });
-      await copy.write({ 'test_theirs.py': theirs(platform.url) });
-      const head = await copy.commit('theirs');
-      await copy.push('HEAD:refs/outside/theirs');
-      await client.create(kinds.PullRequest, {
-        apiVersion: 'tagboat.dev/v1alpha1',
-        kind: 'PullRequest',
-        metadata: { name: 'app-1', namespace: 'outside', labels: { 'tagboat.dev/repository': 'app' } },
-        spec: {
-          ...{ repository: 'app', number: 1, title: 'theirs', sourceRef: 'refs/outside/theirs' },
-          ...{ targetBranch: 'main', state: 'open', external: true },
-        },
-      });
-      const pull = (what: string, holds: (pull: PullRequest) => boolean) =>
-        until<PullRequest>(
-          client,
-          { type: kinds.PullRequest, namespace: 'outside', what, timeout: 120_000 },
-          holds,
-        );
-      await pull('a request to allow it', ({ status }) =>
-        Boolean(
-          status?.headCommit === head && status.checks?.some(({ context }) => context === 'tagboat/approval'),
-        ),
+      const configuration = 'check: [thoth-pytest, thoth-build]\npytest-env: { SAID: "of the file" }\n';
+      await using change = await allowedChange(
+        platform,
+        { '.aicoe-ci.yaml': configuration },
+        { 'test_theirs.py': theirs(platform.url) },
       );
-      const podsOf = async () => (await client.list<Pod>(kinds.Pod, { namespace: 'outside' })).items;
-      const ofPull = ({ metadata }: Pod) => metadata.labels?.['tagboat.dev/untrusted'] === 'true';
-      expect((await podsOf()).filter(ofPull)).toEqual([]);
-      const said = await platform.cli([
-        'pr',
-        'comment',
-        '1',
-        `/ok-to-test ${head.slice(0, 10)}`,
-        '-r',
-        'outside/app',
-      ]);
-      expect(said.code, said.stderr).toBe(0);
-      const checked = await pull('its check', ({ status }) =>
+      const checked = await change.pull('its check', ({ status }) =>
         Boolean(
           status?.checks?.some(
             ({ context, state }) => context === 'aicoe-ci/pytest-check' && state !== 'pending',
@@ -204,7 +171,7 @@ describe.skipIf(why !== undefined)(
       );
       const check = checked.status?.checks?.find(({ context }) => context === 'aicoe-ci/pytest-check');
       expect(check, JSON.stringify(checked.status?.checks)).toMatchObject({ state: 'success' });
-      const pods = (await podsOf()).filter(ofPull);
+      const pods = await change.pods();
       expect(pods.length).toBeGreaterThan(0);
       for (const pod of pods)
         expect(pod.status?.conditions?.find(({ type }) => type === 'NetworkShared')?.status).toBe('True');

@@ -2,6 +2,7 @@ import { kinds, type Pod, type PullRequest } from '@tagboat/api';
 import { PlatformProcess, until, WorkingCopy } from '@tagboat/dev-env';
 import { runCommand } from '@tagboat/process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { allowedChange } from './outsider.ts';
 
 let platform: PlatformProcess;
 beforeAll(async () => {
@@ -100,53 +101,10 @@ test('a pull request is checked, refused, mended, and merged once, whatever is k
 test("an outside contributor's code waits to be allowed, and then for a container engine", {
   timeout: 120_000,
 }, async () => {
-  const client = await platform.client();
-  await using copy = await WorkingCopy.create(() => platform.gitUrl('outside', 'app'), { state: 'good\n' });
-  await copy.commit('one');
-  await copy.push('HEAD:refs/heads/main');
-  const found = { type: kinds.Repository, namespace: 'outside', name: 'app' };
-  await until(
-    client,
-    { type: kinds.Repository, namespace: 'outside', what: 'the repository' },
-    ({ status }) => Boolean((status as { refs?: object } | undefined)?.refs),
-  );
-  expect(await client.get(found)).toBeDefined();
   const contents = pipeline.replace('    pipelinesascode.tekton.dev/task: git-clone\n', '');
-  await copy.write({ '.tekton/ci.yaml': contents });
-  const head = await copy.commit('theirs');
-  await copy.push('HEAD:refs/heads/theirs');
-  await client.create(kinds.PullRequest, {
-    apiVersion: 'tagboat.dev/v1alpha1',
-    kind: 'PullRequest',
-    metadata: { name: 'app-1', namespace: 'outside', labels: { 'tagboat.dev/repository': 'app' } },
-    spec: {
-      repository: 'app',
-      number: 1,
-      title: 'theirs',
-      sourceRef: 'refs/heads/theirs',
-      targetBranch: 'main',
-      state: 'open',
-      external: true,
-    },
-  });
-  await until<PullRequest>(
-    client,
-    { type: kinds.PullRequest, namespace: 'outside', what: 'a request to allow it' },
-    ({ status }) =>
-      status?.headCommit === head &&
-      status.checks?.some(({ context }) => context === 'tagboat/approval') === true,
-  );
-  const said = await platform.cli([
-    'pr',
-    'comment',
-    '1',
-    `/ok-to-test ${head.slice(0, 10)}`,
-    '-r',
-    'outside/app',
-  ]);
-  expect(said.code, said.stderr).toBe(0);
+  await using _ = await allowedChange(platform, { state: 'good\n' }, { '.tekton/ci.yaml': contents });
   const pod = await until<Pod>(
-    client,
+    await platform.client(),
     { type: kinds.Pod, namespace: 'outside', what: 'a pod that says why it waits', timeout: 60_000 },
     ({ status }) => status?.conditions?.some(({ reason }) => reason === 'NoContainerEngine') === true,
   );
