@@ -128,7 +128,8 @@ export function parseManifests(text: string, file: string): KubernetesObject[] {
       throw invalid('expected a Kubernetes object with apiVersion and kind', {
         location: document.locate([]),
       });
-    if (value.kind === 'List') return value.items ?? [];
+    if (value.kind === 'List' || (value.kind.endsWith('List') && Array.isArray(value.items)))
+      return value.items ?? [];
     if (typeof value.metadata?.name !== 'string' && typeof value.metadata?.generateName !== 'string')
       throw invalid(`expected metadata.name in this ${value.kind}`, {
         location: document.locate(['metadata']),

@@ -1,10 +1,9 @@
 import { basename } from 'node:path';
 import type { KubernetesObject } from '@tagboat/api';
 import { invalid, notFound } from '@tagboat/base';
-import type { Entry } from './entry.ts';
+import { type Entry, entryOf } from './entry.ts';
 import type { GeneratorArgs, GeneratorOptions, Kustomization } from './kustomization.ts';
 import type { SourceTree } from './source-tree.ts';
-import { strategicMergePatch } from './strategic-merge.ts';
 
 type Value = readonly [key: string, bytes: Buffer];
 
@@ -21,13 +20,45 @@ export async function generate(
     const options = mergeOptions(kustomization.generatorOptions, args.options);
     const values = await valuesOf(args, tree, directory);
     const object = generatedObject(kind, values, { args, options });
-    const before = entries.find((entry) => entry.object.kind === kind && entry.original === args.name);
-    if (args.behavior !== 'merge' && args.behavior !== 'replace')
-      entries.push({ object, original: args.name, hashed: !options.disableNameSuffixHash });
-    else if (!before)
+    const hashed = !options.disableNameSuffixHash;
+    const before = entries.find((entry) => isMeant(entry.object, kind, args) && entry.names.has(args.name));
+    if (args.behavior !== 'merge' && args.behavior !== 'replace') {
+      if (before)
+        throw invalid(`${kind} "${args.name}" is there already`, {
+          hint: 'to change it, give its generator behavior: merge or replace',
+        });
+      entries.push({ ...entryOf(object), hashed });
+    } else if (!before)
       throw notFound(`${kind} "${args.name}" is to be changed by a generator, but does not exist`);
-    else before.object = args.behavior === 'merge' ? strategicMergePatch(before.object, object) : object;
+    else {
+      before.object = changed(before.object, object, args.behavior);
+      before.hashed = hashed && before.hashed === true;
+    }
   }
+}
+
+const isMeant = (object: KubernetesObject, kind: string, { namespace }: GeneratorArgs) =>
+  object.kind === kind && (namespace === undefined || object.metadata.namespace === namespace);
+
+/** An object keeps its name and what describes it, and gets the generator's type; `replace`: its data alone. */
+function changed(
+  before: KubernetesObject,
+  generated: KubernetesObject,
+  behavior: 'merge' | 'replace',
+): KubernetesObject {
+  const texts = (name: 'labels' | 'annotations') => {
+    const both = { ...before.metadata[name], ...generated.metadata[name] };
+    return Object.keys(both).length > 0 ? { [name]: both } : {};
+  };
+  const { name, namespace } = before.metadata;
+  const metadata = { name, ...(namespace ? { namespace } : {}), ...texts('labels'), ...texts('annotations') };
+  const data = (field: 'data' | 'binaryData') => {
+    const [old, own] = [before, generated].map(
+      (object) => (object as unknown as Record<string, object>)[field],
+    );
+    return old && behavior === 'merge' ? { [field]: { ...old, ...own } } : {};
+  };
+  return { ...generated, ...data('data'), ...data('binaryData'), metadata } as KubernetesObject;
 }
 
 async function valuesOf(args: GeneratorArgs, tree: SourceTree, directory: string): Promise<Value[]> {
@@ -43,13 +74,23 @@ async function valuesOf(args: GeneratorArgs, tree: SourceTree, directory: string
   }
   for (const path of [...(args.envs ?? []), ...(args.env ? [args.env] : [])]) {
     const { bytes } = await tree.read(directory, path);
-    for (const line of bytes.toString('utf8').split(/\r?\n/)) {
-      if (!/^[^#\s][^=]*=/.test(line)) continue;
-      const [key, value] = pairOf(line);
-      values.push([key.trim(), Buffer.from(value)]);
-    }
+    values.push(...variablesIn(bytes.toString('utf8')));
   }
   return values;
+}
+
+/** `key=value` lines. */
+function variablesIn(text: string): Value[] {
+  const lines = text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .map((line) => line.trimStart())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  return lines.map((line) => {
+    // Elsewhere a key alone takes a variable of whoever renders; here nobody's environment is the repository's.
+    const [key, value] = line.includes('=') ? pairOf(line) : [line, ''];
+    return [key, Buffer.from(value)];
+  });
 }
 
 /** Splits at the first `=`; the key is empty where there is none. */

@@ -2,19 +2,22 @@ import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type KubernetesObject, parseManifests } from '@tagboat/api';
 import { invalid, notFound } from '@tagboat/base';
-import type { Entry } from './entry.ts';
+import { type Entry, entryOf, type Move } from './entry.ts';
 import { generate } from './generators.ts';
 import { type Kustomization, kustomizationFiles, readKustomization } from './kustomization.ts';
-import { patchAll } from './patches.ts';
+import { patchAll, patchLate } from './patches.ts';
+import { renameReferences } from './references.ts';
+import { replaceAll } from './replacements.ts';
 import { SourceTree } from './source-tree.ts';
 import {
   addAnnotations,
   addLabels,
   contentHash,
-  renameReferences,
+  isClusterScoped,
   setImages,
   setNamespace,
   setReplicas,
+  withTexts,
 } from './transform.ts';
 
 /**
@@ -25,16 +28,23 @@ import {
 export async function renderKustomization(directory: string, root = directory): Promise<KubernetesObject[]> {
   const tree = new SourceTree(resolve(root));
   const entries = await new Renderer(tree).directory(resolve(directory), []);
-  const renamed = new Map<string, string>();
+  const moves: Move[] = [];
   for (const entry of entries) {
     if (!entry.hashed) continue;
-    const { kind, metadata } = entry.object;
-    const name = `${metadata.name}-${contentHash(entry.object)}`;
-    renamed.set(`${kind}/${metadata.name}`, name);
-    entry.object = { ...entry.object, metadata: { ...metadata, name } };
+    const name = `${entry.object.metadata.name}-${contentHash(entry.object)}`;
+    moves.push(moveOf(entry.object, { name }));
+    entry.object = { ...entry.object, metadata: { ...entry.object.metadata, name } };
   }
-  return entries.map(({ object }) => (renamed.size > 0 ? renameReferences(object, renamed) : object));
+  return entries.map(({ object }) => (moves.length > 0 ? renameReferences(object, moves) : object));
 }
+
+function moveOf({ kind, metadata }: KubernetesObject, to: { name?: string; namespace?: string }): Move {
+  const { name, namespace = '' } = metadata;
+  return { kind, name, namespace: isClusterScoped(kind) ? '*' : namespace, to: { name, namespace, ...to } };
+}
+
+/** A kustomization that includes others over and over makes no end of objects. */
+const mostObjects = 20_000;
 
 class Renderer {
   readonly #tree: SourceTree;
@@ -59,7 +69,17 @@ class Renderer {
       entries = await this.directory(await tree.inside(path, component), within, entries);
     await generate(kustomization, { tree, directory: path, entries });
     refuseTwice(entries, name);
-    return transform(kustomization, await patchAll(kustomization, { tree, directory: path, entries }));
+    if (entries.length > mostObjects)
+      throw invalid(`${name}: expected at most ${mostObjects} objects, found ${entries.length}`);
+    const patched = await patchAll(kustomization, { tree, directory: path, entries });
+    const named = transform(kustomization, patched);
+    const late = await patchLate(kustomization, { tree, directory: path, entries: named });
+    setCounts(kustomization, late, name);
+    if (kustomization.images)
+      for (const entry of late) entry.object = setImages(entry.object, kustomization.images);
+    await replaceAll(kustomization, { tree, directory: path, entries: late });
+    refuseTwice(late, name);
+    return late;
   }
 
   async #kustomizationFile(directory: string): Promise<{ name: string; bytes: Buffer }> {
@@ -82,40 +102,40 @@ class Renderer {
     if (!found)
       throw notFound(`${tree.name(directory)} names the resource "${resource}", which does not exist`);
     if (found.isDirectory()) return this.directory(path, chain);
-    return parseManifests(await readFile(path, 'utf8'), tree.name(path)).map((object) => ({
-      object,
-      original: object.metadata.name,
-    }));
+    return parseManifests(await readFile(path, 'utf8'), tree.name(path)).map((object) =>
+      entryOf(withTexts(object)),
+    );
   }
 }
 
 const keepTheirNames: readonly string[] = ['CustomResourceDefinition', 'Namespace', 'APIService'];
 
-/** What a kustomization changes in all of its objects, in kustomize's order. */
+/** Namespaces, names, labels and annotations, in kustomize's order. */
 function transform(kustomization: Kustomization, entries: Entry[]): Entry[] {
   const { namespace, namePrefix = '', nameSuffix = '' } = kustomization;
-  const renamed = new Map<string, string>();
+  const moves: Move[] = [];
+  const namespaces = entries.map(({ object }) => object.metadata.namespace ?? '');
   for (const entry of entries) {
-    let { object } = entry;
-    if (namespace) object = setNamespace(object, namespace);
+    const before = entry.object;
+    let object = namespace ? setNamespace(before, namespace) : before;
     if (namePrefix + nameSuffix !== '' && !keepTheirNames.includes(object.kind)) {
       const name = `${namePrefix}${object.metadata.name}${nameSuffix}`;
-      renamed.set(`${object.kind}/${object.metadata.name}`, name);
       object = { ...object, metadata: { ...object.metadata, name } };
     }
-    entry.object = described(object, entry.original, kustomization);
+    const { name, namespace: where = '' } = object.metadata;
+    if (name !== before.metadata.name || where !== (before.metadata.namespace ?? ''))
+      moves.push(moveOf(before, { name, namespace: where }));
+    entry.object = described(object, kustomization);
+    entry.names.add(name);
   }
-  for (const entry of entries) if (renamed.size > 0) entry.object = renameReferences(entry.object, renamed);
+  if (moves.length > 0)
+    for (const [index, entry] of entries.entries())
+      entry.object = renameReferences(entry.object, moves, namespaces[index]);
   return entries;
 }
 
-/** Labels, annotations, replicas and images. */
-function described(
-  before: KubernetesObject,
-  original: string,
-  kustomization: Kustomization,
-): KubernetesObject {
-  const { commonLabels, labels = [], commonAnnotations, replicas, images } = kustomization;
+function described(before: KubernetesObject, kustomization: Kustomization): KubernetesObject {
+  const { commonLabels, labels = [], commonAnnotations } = kustomization;
   let object = before;
   if (commonLabels) object = addLabels(object, commonLabels, { selectors: true, templates: true });
   for (const { pairs, includeSelectors = false, includeTemplates = false } of labels)
@@ -123,9 +143,19 @@ function described(
       selectors: includeSelectors,
       templates: includeSelectors || includeTemplates,
     });
-  if (commonAnnotations) object = addAnnotations(object, commonAnnotations);
-  if (replicas) object = setReplicas(object, replicas, original);
-  return images ? setImages(object, images) : object;
+  return commonAnnotations ? addAnnotations(object, commonAnnotations) : object;
+}
+
+/** @throws `NotFound` for a name that nothing with replicas has */
+function setCounts({ replicas = [] }: Kustomization, entries: readonly Entry[], file: string): void {
+  for (const { name, count } of replicas) {
+    const meant = entries.filter(
+      ({ names, object }) => names.has(name) && setReplicas(object, count) !== object,
+    );
+    if (meant.length === 0)
+      throw notFound(`${file}: replicas: there is nothing with replicas called "${name}"`);
+    for (const entry of meant) entry.object = setReplicas(entry.object, count);
+  }
 }
 
 function refuseTwice(entries: readonly Entry[], file: string): void {

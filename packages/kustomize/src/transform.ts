@@ -1,66 +1,53 @@
 import { createHash } from 'node:crypto';
-import { type KubernetesObject, matchesLabels, parseApiVersion, parseSelector } from '@tagboat/api';
-import type { ImageEntry, Target } from './kustomization.ts';
-
-type Json = Record<string, unknown>;
-const isMap = (value: unknown): value is Json =>
-  value !== null && typeof value === 'object' && !Array.isArray(value);
+import type { KubernetesObject } from '@tagboat/api';
+import { changeAt, changeFields, field, isMap, type Json, mapDeep } from './fields.ts';
+import type { ImageEntry } from './kustomization.ts';
 
 /** Kinds without a namespace, as far as manifests hold them. */
-const clusterScoped = new Set([
-  'Namespace',
-  'ClusterRole',
-  'ClusterRoleBinding',
-  'CustomResourceDefinition',
-  'PersistentVolume',
-  'StorageClass',
-  'PriorityClass',
-  'IngressClass',
-  'MutatingWebhookConfiguration',
-  'ValidatingWebhookConfiguration',
-  'APIService',
-  'Node',
-  'Project',
-  'ProjectRequest',
-]);
+const clusterScoped = new Set(
+  `Namespace ClusterRole ClusterRoleBinding CustomResourceDefinition PersistentVolume StorageClass PriorityClass IngressClass
+   RuntimeClass VolumeAttachment CSIDriver CSINode CertificateSigningRequest FlowSchema PriorityLevelConfiguration
+   MutatingWebhookConfiguration ValidatingWebhookConfiguration ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding
+   APIService Node Project ProjectRequest`.split(/\s+/),
+);
 
+export const isClusterScoped = (kind: string): boolean => clusterScoped.has(kind);
+
+const namespaceFields = [
+  field('APIService', 'spec/service/namespace', true),
+  field('CustomResourceDefinition', 'spec/conversion/webhook/clientConfig/service/namespace'),
+];
+
+/** Moves an object to a namespace, and the service account "default" that a binding means. */
 export function setNamespace(object: KubernetesObject, namespace: string): KubernetesObject {
-  if (object.kind === 'Namespace') return { ...object, metadata: { ...object.metadata, name: namespace } };
-  if (clusterScoped.has(object.kind)) return withSubjects(object, namespace);
-  return withSubjects({ ...object, metadata: { ...object.metadata, namespace } }, namespace);
+  if (object.kind === 'Namespace' && object.apiVersion === 'v1')
+    return { ...object, metadata: { ...object.metadata, name: namespace } };
+  const isCluster =
+    clusterScoped.has(object.kind) && !(object.kind === 'Namespace' && object.apiVersion !== 'v1');
+  const moved = isCluster ? object : { ...object, metadata: { ...object.metadata, namespace } };
+  return changeFields(withSubjects(moved, namespace), namespaceFields, () => namespace);
 }
 
 function withSubjects(object: KubernetesObject, namespace: string): KubernetesObject {
-  const { subjects } = object as unknown as { subjects?: Json[] };
-  if (!/RoleBinding$/.test(object.kind) || !subjects) return object;
-  return {
-    ...object,
-    subjects: subjects.map((subject) =>
-      subject.kind === 'ServiceAccount' && subject.name === 'default' ? { ...subject, namespace } : subject,
-    ),
-  } as unknown as KubernetesObject;
+  if (!/^(Cluster)?RoleBinding$/.test(object.kind)) return object;
+  const moved = (subject: unknown) =>
+    isMap(subject) && subject.name === 'default' ? { ...subject, namespace } : subject;
+  return changeAt(object, { path: ['subjects'], create: false }, (subjects) =>
+    Array.isArray(subjects) ? subjects.map(moved) : subjects,
+  ) as KubernetesObject;
 }
 
-/** Calls `change` on every map below a value that holds the field, whatever it is in. */
-function mapDeep(value: unknown, change: (map: Json) => Json): unknown {
-  if (Array.isArray(value)) return value.map((item) => mapDeep(item, change));
-  if (!isMap(value)) return value;
-  const changed = change(value);
-  return Object.fromEntries(Object.entries(changed).map(([key, item]) => [key, mapDeep(item, change)]));
-}
-
-/** Sets the images of all containers, wherever they stand (kustomize's image transformer). */
+/** Sets the images of all containers, wherever they stand, and of volumes (kustomize's image transformer). */
 export function setImages(object: KubernetesObject, images: readonly ImageEntry[]): KubernetesObject {
   if (object.kind === 'CustomResourceDefinition') return object;
+  const changed = (image: unknown) => (typeof image === 'string' ? newImage(image, images) : image);
   return mapDeep(object, (map) => {
     const next = { ...map };
-    for (const field of ['containers', 'initContainers'])
-      if (Array.isArray(next[field]))
-        next[field] = (next[field] as unknown[]).map((container) =>
-          isMap(container) && typeof container.image === 'string'
-            ? { ...container, image: newImage(container.image, images) }
-            : container,
-        );
+    for (const name of ['containers', 'initContainers'])
+      next[name] = changeAt(next[name], { path: ['image'], create: false }, changed);
+    next.volumes = changeAt(next.volumes, { path: ['image', 'reference'], create: false }, changed);
+    for (const name of ['containers', 'initContainers', 'volumes'])
+      if (next[name] === undefined) delete next[name];
     return next;
   }) as KubernetesObject;
 }
@@ -73,26 +60,62 @@ function newImage(image: string, entries: readonly ImageEntry[]): string {
     const hasTag = colon > withTag!.lastIndexOf('/');
     const name = hasTag ? withTag!.slice(0, colon) : withTag!;
     if (name !== entry.name) continue;
-    const target = entry.newName ?? name;
-    if (entry.digest) result = `${target}${entry.newTag ? `:${entry.newTag}` : ''}@${entry.digest}`;
-    else if (entry.newTag) result = `${target}:${entry.newTag}`;
-    else result = `${target}${hasTag ? withTag!.slice(colon) : ''}${digest ? `@${digest}` : ''}`;
+    result = `${entry.newName ?? name}${newVersion(entry, hasTag ? withTag!.slice(colon) : '', digest)}`;
   }
   return result;
 }
+
+/** Tag and digest as an entry says; what it leaves out stays, but a new tag or digest takes the place of both. */
+function newVersion(
+  { newTag, digest, tagSuffix }: ImageEntry,
+  tag: string,
+  before: string | undefined,
+): string {
+  if (digest) return `${newTag ? `:${newTag}` : ''}@${digest}`;
+  if (newTag) return `:${newTag}`;
+  return tagSuffix ? `${tag}${tagSuffix}` : `${tag}${before ? `@${before}` : ''}`;
+}
+
+const templated = 'Deployment ReplicaSet DaemonSet StatefulSet Job ReplicationController';
+
+/** Metadata of the object and of the templates of its pods. */
+const templateFields = (name: 'labels' | 'annotations') => [
+  field(templated, `spec/template/metadata/${name}`, true),
+  field('CronJob', `spec/jobTemplate/metadata/${name}`, true),
+  field('CronJob', `spec/jobTemplate/spec/template/metadata/${name}`, true),
+];
+
+const affinities = ['podAffinity', 'podAntiAffinity'].flatMap((kind) => [
+  `affinity/${kind}/preferredDuringSchedulingIgnoredDuringExecution/podAffinityTerm/labelSelector/matchLabels`,
+  `affinity/${kind}/requiredDuringSchedulingIgnoredDuringExecution/labelSelector/matchLabels`,
+]);
+
+/** Where labels select, and what is selected by them besides templates. */
+const selectorFields = [
+  field('Service ReplicationController', 'spec/selector', true),
+  field('Deployment ReplicaSet DaemonSet StatefulSet', 'spec/selector/matchLabels', true),
+  field('Job PodDisruptionBudget', 'spec/selector/matchLabels'),
+  field('CronJob', 'spec/jobTemplate/spec/selector/matchLabels'),
+  field('NetworkPolicy', 'spec/podSelector/matchLabels'),
+  field('NetworkPolicy', 'spec/ingress/from/podSelector/matchLabels'),
+  field('NetworkPolicy', 'spec/egress/to/podSelector/matchLabels'),
+  field('StatefulSet', 'spec/volumeClaimTemplates/metadata/labels', true),
+  ...[...affinities, 'topologySpreadConstraints/labelSelector/matchLabels'].map((path) =>
+    field('Deployment StatefulSet', `spec/template/spec/${path}`),
+  ),
+];
+
+const adding = (values: Readonly<Record<string, string>>) => (found: unknown) => ({
+  ...(isMap(found) ? found : {}),
+  ...values,
+});
 
 export function addAnnotations(
   object: KubernetesObject,
   annotations: Readonly<Record<string, string>>,
 ): KubernetesObject {
-  const changed = {
-    ...object,
-    metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, ...annotations } },
-  };
-  return templates(changed, (metadata) => ({
-    ...metadata,
-    annotations: { ...(metadata.annotations as object), ...annotations },
-  }));
+  const own = changeAt(object, { path: ['metadata', 'annotations'], create: true }, adding(annotations));
+  return changeFields(own as KubernetesObject, templateFields('annotations'), adding(annotations));
 }
 
 export function addLabels(
@@ -100,109 +123,57 @@ export function addLabels(
   labels: Readonly<Record<string, string>>,
   options: { selectors: boolean; templates: boolean },
 ): KubernetesObject {
-  let changed: KubernetesObject = {
-    ...object,
-    metadata: { ...object.metadata, labels: { ...object.metadata.labels, ...labels } },
-  };
-  if (options.templates)
-    changed = templates(changed, (metadata) => ({
-      ...metadata,
-      labels: { ...(metadata.labels as object), ...labels },
-    }));
-  const spec = changed.spec as Json | undefined;
-  if (!options.selectors || !spec) return changed;
-  if (['Service', 'ReplicationController'].includes(object.kind))
-    return spec.selector
-      ? { ...changed, spec: { ...spec, selector: { ...(spec.selector as object), ...labels } } }
-      : changed;
-  if (['Deployment', 'ReplicaSet', 'StatefulSet', 'DaemonSet'].includes(object.kind)) {
-    const selector = (spec.selector ?? {}) as Json;
-    return {
-      ...changed,
-      spec: {
-        ...spec,
-        selector: { ...selector, matchLabels: { ...(selector.matchLabels as object), ...labels } },
-      },
-    };
-  }
-  return changed;
+  const own = changeAt(
+    object,
+    { path: ['metadata', 'labels'], create: true },
+    adding(labels),
+  ) as KubernetesObject;
+  const templates = options.templates ? changeFields(own, templateFields('labels'), adding(labels)) : own;
+  return options.selectors ? changeFields(templates, selectorFields, adding(labels)) : templates;
 }
 
-/** Metadata of pod templates; made where the kind has a template. */
-function templates(object: KubernetesObject, change: (metadata: Json) => Json): KubernetesObject {
-  const spec = object.spec as Json | undefined;
-  if (!spec) return object;
-  if (object.kind === 'CronJob') {
-    const job = spec.jobTemplate as { spec?: Json; metadata?: Json } | undefined;
-    if (!job?.spec) return object;
-    const template = (job.spec.template ?? {}) as Json;
-    const inner = { ...template, metadata: change((template.metadata ?? {}) as Json) };
-    const jobTemplate = {
-      ...job,
-      metadata: change(job.metadata ?? {}),
-      spec: { ...job.spec, template: inner },
-    };
-    return { ...object, spec: { ...spec, jobTemplate } };
-  }
-  if (
-    !isMap(spec.template) ||
-    !['Deployment', 'ReplicaSet', 'StatefulSet', 'DaemonSet', 'Job', 'ReplicationController'].includes(
-      object.kind,
-    )
-  )
-    return object;
-  return {
-    ...object,
-    spec: {
-      ...spec,
-      template: { ...spec.template, metadata: change((spec.template.metadata ?? {}) as Json) },
-    },
-  };
+const replicated = ['Deployment', 'ReplicaSet', 'StatefulSet', 'ReplicationController'];
+
+export function setReplicas(object: KubernetesObject, count: number): KubernetesObject {
+  const path = { path: ['spec', 'replicas'], create: true };
+  return replicated.includes(object.kind)
+    ? (changeAt(object, path, () => count) as KubernetesObject)
+    : object;
 }
 
-export function setReplicas(
-  object: KubernetesObject,
-  entries: readonly { name: string; count: number }[],
-  original: string,
-): KubernetesObject {
-  const entry = entries.find(({ name }) => name === object.metadata.name || name === original);
-  if (!entry || !['Deployment', 'ReplicaSet', 'StatefulSet', 'ReplicationController'].includes(object.kind))
-    return object;
-  return { ...object, spec: { ...(object.spec as object), replicas: entry.count } };
-}
-
-/** Whether a patch's target means this object; names are anchored regular expressions, as kustomize has them. */
-export function matchesTarget(object: KubernetesObject, target: Target, original: string): boolean {
-  const { group, version } = parseApiVersion(object.apiVersion);
-  const same = (wanted: string | undefined, ...found: string[]) =>
-    wanted === undefined || wanted === '' || found.some((value) => new RegExp(`^(?:${wanted})$`).test(value));
-  return (
-    same(target.group, group) &&
-    same(target.version, version) &&
-    same(target.kind, object.kind) &&
-    same(target.name, object.metadata.name, original) &&
-    same(target.namespace, object.metadata.namespace ?? '') &&
-    (target.labelSelector === undefined ||
-      matchesLabels(object.metadata.labels, parseSelector(target.labelSelector))) &&
-    (target.annotationSelector === undefined ||
-      matchesLabels(object.metadata.annotations, parseSelector(target.annotationSelector)))
-  );
+/** Labels and annotations are texts, however they were written. */
+export function withTexts(object: KubernetesObject): KubernetesObject {
+  const texts = (found: unknown) =>
+    isMap(found)
+      ? Object.fromEntries(Object.entries(found).map(([key, value]) => [key, String(value ?? '')]))
+      : found;
+  return ['labels', 'annotations'].reduce<unknown>(
+    (changed, name) => changeAt(changed, { path: ['metadata', name], create: false }, texts),
+    object,
+  ) as KubernetesObject;
 }
 
 /** kustomize's name suffix for generated ConfigMaps and Secrets (api/hasher: SHA-256 of canonical JSON, ten safe letters). */
 export function contentHash(object: KubernetesObject): string {
-  const {
-    data = {},
-    binaryData,
-    type,
-  } = object as unknown as { data?: object; binaryData?: object; type?: string };
+  const { data, binaryData, type } = object as unknown as { data?: Json; binaryData?: object; type?: string };
   const content =
     object.kind === 'Secret'
-      ? { data, kind: 'Secret', name: '', type: type ?? '' }
-      : { ...(binaryData ? { binaryData } : {}), data, kind: 'ConfigMap', name: '' };
+      ? { data: data ? wrapped(data) : '', kind: 'Secret', name: '', type: type ?? '' }
+      : {
+          ...(binaryData ? { binaryData: wrapped(binaryData as Json) } : {}),
+          data: data ?? '',
+          kind: 'ConfigMap',
+          name: '',
+        };
   const hex = createHash('sha256').update(goJson(content)).digest('hex').slice(0, 10);
   const safe: Record<string, string> = { '0': 'g', '1': 'h', '3': 'k', a: 'm', e: 't' };
   return hex.replace(/[013ae]/g, (letter) => safe[letter]!);
+}
+
+/** Long base64 in lines of 70 letters: kustomize writes it so, and it counts for the hash. */
+function wrapped(data: Json): Json {
+  const lines = (text: string) => (text.length < 70 ? text : text.replace(/.{1,70}/g, '$&\n'));
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, lines(String(value))]));
 }
 
 /** JSON as Go writes it: keys sorted, and `<`, `>`, `&` escaped. */
@@ -219,50 +190,4 @@ function goJson(value: unknown): string {
     /[<>&\u2028\u2029]/g,
     (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-}
-
-/** Fields that refer to an object: its kind, and the field of its name. */
-const references: Readonly<Record<string, readonly [string, string]>> = {
-  configMap: ['ConfigMap', 'name'],
-  configMapRef: ['ConfigMap', 'name'],
-  configMapKeyRef: ['ConfigMap', 'name'],
-  secret: ['Secret', 'secretName'],
-  secretRef: ['Secret', 'name'],
-  secretKeyRef: ['Secret', 'name'],
-  persistentVolumeClaim: ['PersistentVolumeClaim', 'claimName'],
-};
-
-/** Where objects name others; a renamed object is renamed there too. */
-export function renameReferences(
-  object: KubernetesObject,
-  renamed: ReadonlyMap<string, string>,
-): KubernetesObject {
-  const rename = (kind: string, name: unknown) =>
-    typeof name === 'string' ? (renamed.get(`${kind}/${name}`) ?? name) : name;
-  const renamedIn = (inner: Record<string, unknown>, kind: string, key: string) => {
-    const keys = kind === 'Secret' ? [key, 'name'] : [key];
-    const given = keys.filter((field) => inner[field] !== undefined);
-    return Object.fromEntries(given.map((field) => [field, rename(kind, inner[field])]));
-  };
-  return mapDeep(object, (map) => {
-    const next = { ...map };
-    for (const [field, [kind, key]] of Object.entries(references)) {
-      const inner = next[field];
-      if (isMap(inner)) next[field] = { ...inner, ...renamedIn(inner, kind, key) };
-    }
-    if (typeof next.serviceAccountName === 'string')
-      next.serviceAccountName = rename('ServiceAccount', next.serviceAccountName);
-    if (Array.isArray(next.imagePullSecrets))
-      next.imagePullSecrets = next.imagePullSecrets.map((entry) =>
-        isMap(entry) ? { ...entry, name: rename('Secret', entry.name) } : entry,
-      );
-    if (isMap(next.scaleTargetRef))
-      next.scaleTargetRef = {
-        ...next.scaleTargetRef,
-        name: rename(String(next.scaleTargetRef.kind), next.scaleTargetRef.name),
-      };
-    if (isMap(next.service) && next.service.name !== undefined)
-      next.service = { ...next.service, name: rename('Service', next.service.name) };
-    return next;
-  }) as KubernetesObject;
 }
