@@ -275,3 +275,16 @@ export type PersistentVolumeClaim = KubernetesObject<
   { accessModes?: string[]; resources?: { requests?: Record<string, string> } },
   { phase?: string }
 >;
+
+/** A Secret whose `stringData` stands in `data`, as whoever reads it expects (core/v1 Secret: it is for writing alone). */
+export function withPlainData<T extends Secret>(secret: T): T {
+  const { stringData, ...rest } = secret;
+  if (!stringData) return secret;
+  const added = Object.entries(stringData).map(([key, text]) => [key, base64(String(text))]);
+  return { ...rest, data: { ...secret.data, ...Object.fromEntries(added) } } as T;
+}
+
+/** Of the text in UTF-8; works in a browser too. */
+function base64(text: string): string {
+  return btoa(String.fromCodePoint(...new TextEncoder().encode(text)));
+}

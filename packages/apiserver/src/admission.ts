@@ -82,13 +82,18 @@ export class Admission {
 
   /** @throws `Invalid`, `BadRequest`, `Forbidden`, `NotFound` */
   async create(type: ResourceType, object: KubernetesObject, options: AdmissionOptions): Promise<void> {
+    this.judge(type, object, options);
+    await this.#namespaceTakes(type, object);
+    tellWhatIsIgnored(type, object, options);
+  }
+
+  /** What `create` does without looking at what is stored. @throws `Invalid`, `BadRequest` */
+  judge(type: ResourceType, object: KubernetesObject, options: AdmissionOptions): void {
     if (type.subresources.includes('status')) delete object.status;
     delete object.metadata.managedFields;
     const causes = this.#shape(type, object, options);
     this.#refuse(type, object, [...causes, ...metadataCauses(type, object), ...kindCauses(type, object)]);
     this.#ask(object);
-    await this.#namespaceTakes(type, object);
-    tellWhatIsIgnored(type, object, options);
   }
 
   update(

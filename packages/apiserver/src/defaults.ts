@@ -1,4 +1,12 @@
-import type { Container, KubernetesObject, PodSpec, Probe, ResourceType } from '@tagboat/api';
+import {
+  type Container,
+  type KubernetesObject,
+  type PodSpec,
+  type Probe,
+  type ResourceType,
+  type Secret,
+  withPlainData,
+} from '@tagboat/api';
 
 type Fields = Record<string, unknown>;
 
@@ -11,7 +19,11 @@ function fill(target: Fields, defaults: Fields): void {
 const byKind: Readonly<Record<string, (object: Fields) => void>> = {
   '/Pod': ({ spec }) => podDefaults(spec),
   '/Service': ({ spec }) => serviceDefaults(spec as Fields | undefined),
-  '/Secret': (object) => fill(object, { type: 'Opaque' }),
+  '/Secret': (object) => {
+    Object.assign(object, withPlainData(object as unknown as Secret));
+    delete object.stringData;
+    fill(object, { type: 'Opaque' });
+  },
   '/Namespace': (object) => {
     const { metadata, spec } = object as { metadata: Fields & { name?: string }; spec?: Fields };
     metadata.labels = { ...(metadata.labels as object), 'kubernetes.io/metadata.name': metadata.name };

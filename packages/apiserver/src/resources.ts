@@ -50,6 +50,18 @@ export class Resources {
     this.#admission.use(validator);
   }
 
+  /**
+   * Refuses what the API would refuse to store, for who writes to the store for somebody else. Nothing is written.
+   * @throws `Invalid`, `BadRequest`
+   */
+  check(object: KubernetesObject, current: KubernetesObject | undefined): void {
+    const type = this.kinds.types.of(object);
+    const options: AdmissionOptions = { fieldValidation: 'Ignore', warn: () => undefined };
+    const next = mutableCopy(object);
+    if (current) this.#admission.update(type, { current, next }, options);
+    else this.#admission.judge(type, next, options);
+  }
+
   async get(path: ResourcePath): Promise<KubernetesObject> {
     const found = await this.#store.get(keyFor(path));
     if (!found) throw missingObject(path.type, path.name);

@@ -10,16 +10,23 @@ import {
   type Clock,
   canonicalJson,
   describeError,
+  invalid,
   isReason,
   type Logger,
   notFound,
   TagboatError,
+  timestamp,
 } from '@tagboat/base';
 import { Controller, type Result } from '@tagboat/controller';
 import { Commit } from '@tagboat/git-client';
 import { deleteIfPresent, mutate, type ResourceStore } from '@tagboat/store';
-import { type Application, trackingAnnotation } from './application.ts';
-import { recordSync, reportStatus, statusOf } from './application-status.ts';
+import {
+  type Application,
+  type ApplicationSource,
+  hookAnnotation,
+  trackingAnnotation,
+} from './application.ts';
+import { endOperation, recordSync, reportStatus, statusOf } from './application-status.ts';
 import { tracked } from './diff.ts';
 import { type Comparison, compareState, trackingId } from './plan-sync.ts';
 import { runSync, type SyncPlan } from './run-sync.ts';
@@ -36,6 +43,8 @@ export interface ApplicationControllerOptions {
   /** Milliseconds between looks without a nudge (default 3 minutes, as Argo CD's). */
   readonly interval?: number;
   readonly onSync?: (application: string, succeeded: boolean) => void;
+  /** Refuses what the cluster's API would not take; by default nothing is refused. @throws what is wrong with it */
+  readonly check?: (object: KubernetesObject, live: KubernetesObject | undefined) => void;
 }
 
 const cascade = 'resources-finalizer.argocd.argoproj.io';
@@ -75,6 +84,22 @@ function ownerKeys(object: KubernetesObject): ResourceKey[] {
   return name ? [{ type: kinds.Application, namespace: 'argocd', name }] : [];
 }
 
+const isKept = ({ metadata }: KubernetesObject) => metadata.annotations?.[hookAnnotation] === undefined;
+
+/** Hooks are not run here: who declares some is told, since what they prepare is missing then. */
+function hooksNotRun({ objects }: RenderedSource): { type: string; message: string }[] {
+  const hooks = objects.filter(
+    (object) => !isKept(object) && object.metadata.annotations?.[hookAnnotation] !== 'Skip',
+  );
+  const named = hooks.map(
+    ({ kind, metadata }) =>
+      `${kind} ${metadata.name ?? `${metadata.generateName}*`} (${metadata.annotations![hookAnnotation]})`,
+  );
+  return named.length === 0
+    ? []
+    : [{ type: 'HooksNotRun', message: `hooks of a sync are not run here: ${named.join(', ')}` }];
+}
+
 class ApplicationReconciler {
   readonly #options: ApplicationControllerOptions;
   readonly #rendered = new Map<string, { id: string; rendered: RenderedSource }>();
@@ -98,6 +123,7 @@ class ApplicationReconciler {
     const application = await store.get<Application>(key);
     if (!application?.spec) {
       this.#rendered.delete(key.name);
+      this.#attempts.forget(key.name);
       return undefined;
     }
     if (application.metadata.deletionTimestamp) return this.#remove(key, application);
@@ -108,25 +134,39 @@ class ApplicationReconciler {
       desired = this.#placed(application, rendered);
     } catch (error) {
       if (!(error instanceof TagboatError)) throw error;
+      if (application.operation) await this.#giveUp(application, error);
       await reportStatus(this.#options, key, {
         status: { sync: { ...application.status?.sync, status: 'Unknown' } },
         conditions: [{ type: 'ComparisonError', message: describeError(error) }],
       });
       return { again: Math.min(interval, 30_000) };
     }
+    const conditions = hooksNotRun(rendered);
     let comparison = await this.#compare(application, desired);
     const asked = application.operation?.sync !== undefined;
     if (asked || this.#attempts.isDue(application, rendered, comparison)) {
+      // Before anything is made: what the status does not name is not found again when it is to go.
+      await reportStatus(this.#options, key, {
+        status: statusOf(application, rendered, comparison),
+        conditions,
+      });
       await this.#sync(application, { rendered, comparison, prune: this.#prunes(application) });
       comparison = await this.#compare(application, desired);
     }
-    await reportStatus(this.#options, key, { status: statusOf(application, rendered, comparison) });
+    await reportStatus(this.#options, key, {
+      status: statusOf(application, rendered, comparison),
+      conditions,
+    });
     const soon = comparison.synced ? undefined : this.#attempts.again(key.name);
     return { again: Math.min(interval, soon ?? interval) };
   }
 
   async #render(application: Application): Promise<RenderedSource> {
-    const { source } = application.spec!;
+    const source: ApplicationSource | undefined = application.spec!.source;
+    if (typeof source?.repoURL !== 'string')
+      throw invalid('expected a repository in spec.source.repoURL', {
+        hint: 'several sources (spec.sources) are not acted on yet: make one Application of each',
+      });
     const repository = await this.#options.repository(source.repoURL);
     const revision = application.operation?.sync?.revision ?? source.targetRevision ?? 'HEAD';
     const commit = await Commit.at(repository, revision).catch((error: unknown) => {
@@ -146,8 +186,12 @@ class ApplicationReconciler {
   /** Objects in their namespaces, tracked. */
   #placed(application: Application, rendered: RenderedSource): KubernetesObject[] {
     const namespace = application.spec!.destination.namespace ?? 'default';
-    return rendered.objects.map((object) => {
+    return rendered.objects.filter(isKept).map((object) => {
       const type = this.#options.types.of(object);
+      if (!object.metadata.name)
+        throw invalid(`expected metadata.name in this ${object.kind}, found metadata.generateName alone`, {
+          hint: 'what git declares has a name, by which it is found again',
+        });
       const placed =
         type.namespaced && !object.metadata.namespace
           ? { ...object, metadata: { ...object.metadata, namespace } }
@@ -179,6 +223,13 @@ class ApplicationReconciler {
 
   #prunes(application: Application): boolean {
     return application.operation?.sync?.prune ?? application.spec!.syncPolicy?.automated?.prune ?? false;
+  }
+
+  /** An operation that cannot even begin is over, and must not keep the application from following git. */
+  async #giveUp(application: Application, error: TagboatError): Promise<void> {
+    const now = timestamp(this.#options.clock);
+    const state = { phase: 'Error', message: describeError(error), startedAt: now, finishedAt: now } as const;
+    await endOperation(this.#options, application, state);
   }
 
   async #sync(application: Application, plan: SyncPlan): Promise<void> {

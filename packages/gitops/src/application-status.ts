@@ -48,7 +48,9 @@ export async function recordSync(
 ): Promise<void> {
   const key = keyOf(kinds.Application, application);
   await mutate<Application>(store, key, (draft) => {
-    delete draft.operation;
+    // One that was asked for meanwhile is still to be done.
+    if (canonicalJson(draft.operation ?? {}) === canonicalJson(application.operation ?? {}))
+      delete draft.operation;
     const history = draft.status?.history ?? [];
     const last = history.at(-1);
     const entry = {
@@ -65,6 +67,19 @@ export async function recordSync(
         ? [...history, entry].slice(-(application.spec!.revisionHistoryLimit ?? historyLimit))
         : history,
     };
+  });
+}
+
+/** Notes an operation that ended before anything was compared. */
+export async function endOperation(
+  { store }: Pick<Cluster, 'store'>,
+  application: Application,
+  state: OperationState,
+): Promise<void> {
+  await mutate<Application>(store, keyOf(kinds.Application, application), (draft) => {
+    if (canonicalJson(draft.operation ?? {}) === canonicalJson(application.operation ?? {}))
+      delete draft.operation;
+    draft.status = { ...draft.status, operationState: state };
   });
 }
 

@@ -25,6 +25,7 @@ export interface ApplicationSpec {
     readonly group?: string;
     readonly kind: string;
     readonly name?: string;
+    readonly namespace?: string;
     readonly jsonPointers?: readonly string[];
   }[];
   readonly revisionHistoryLimit?: number;
@@ -90,4 +91,6 @@ export type Application = KubernetesObject<ApplicationSpec, ApplicationStatus> &
 
 export const trackingAnnotation = 'argocd.argoproj.io/tracking-id';
 export const lastAppliedAnnotation = 'kubectl.kubernetes.io/last-applied-configuration';
+/** On objects that a sync runs at a moment of its own, such as `PreSync`; they are no part of what is kept. */
+export const hookAnnotation = 'argocd.argoproj.io/hook';
 export const refreshAnnotation = 'argocd.argoproj.io/refresh';

@@ -1,4 +1,4 @@
-import type { KubernetesObject } from '@tagboat/api';
+import { type KubernetesObject, type Secret, withPlainData } from '@tagboat/api';
 import { canonicalJson } from '@tagboat/base';
 import { lastAppliedAnnotation, trackingAnnotation } from './application.ts';
 
@@ -91,7 +91,9 @@ export function lastApplied(live: KubernetesObject): Json | undefined {
 }
 
 /** The desired object as it is stored: tracked, and with what was applied for the next three-way comparison. */
-export function tracked(desired: KubernetesObject, trackingId: string): KubernetesObject {
+export function tracked(declared: KubernetesObject, trackingId: string): KubernetesObject {
+  // As it is stored, so that it can be compared.
+  const desired = declared.kind === 'Secret' ? withPlainData(declared as Secret) : declared;
   const annotations = { ...desired.metadata.annotations, [trackingAnnotation]: trackingId };
   const plain = { ...desired, metadata: { ...desired.metadata, annotations } };
   return {

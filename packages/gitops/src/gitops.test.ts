@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ConfigMap, kinds, type Repository, TypeRegistry } from '@tagboat/api';
-import { silentLogger, systemClock } from '@tagboat/base';
+import { type ConfigMap, kinds, type Repository, type Secret, TypeRegistry } from '@tagboat/api';
+import { invalid, silentLogger, systemClock } from '@tagboat/base';
 import { commitFiles, git, type WorkingTree } from '@tagboat/git-client';
 import { deleteIfPresent, mutate, mutateStatus, ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -58,7 +58,10 @@ describe('an Application', () => {
   let url: string;
   let store: ObjectStore;
   let controller: ReturnType<typeof applicationController>;
+  /** What the API would refuse: names that begin like this. */
+  let refused: string;
   beforeEach(async () => {
+    refused = '';
     directory = await mkdtemp(join(tmpdir(), 'tagboat-gitops-'));
     url = join(directory, 'deploy.git');
     await git(['init', '--quiet', '--bare', url]);
@@ -69,6 +72,9 @@ describe('an Application', () => {
       clock: systemClock,
       log: silentLogger,
       repository: async (path) => path,
+      check: ({ metadata }) => {
+        if (refused && metadata.name.startsWith(refused)) throw invalid('not this');
+      },
     }).start();
     await store.create<Repository>({
       apiVersion: 'tagboat.dev/v1alpha1',
@@ -193,7 +199,7 @@ describe('an Application', () => {
     const { items } = await managedResources(await application(), options);
     expect(items).toMatchObject([
       { name: 'c', differs: true, live: { data: { a: '1' } }, target: { data: { a: '2' } } },
-      { name: 's', differs: true, target: { stringData: { password: '++++++++' } } },
+      { name: 's', differs: true, target: { data: { password: '++++++++' } } },
     ]);
     expect(items[1]).not.toHaveProperty('live');
   });
@@ -221,6 +227,73 @@ describe('an Application', () => {
     );
     expect(await currentValue()).toBe('1');
     await deleteIfPresent(store, key);
+  });
+
+  const putFile = (text: string) =>
+    push(async (tree) => {
+      await tree.write('o/kustomization.yaml', 'resources: [c.yaml]\n');
+      await tree.write('o/c.yaml', text);
+    });
+
+  it('stores what is written as text in a Secret as who reads it expects', async () => {
+    const commit = await putFile(
+      'apiVersion: v1\nkind: Secret\nmetadata: { name: s }\nstringData: { password: "hélo" }\n',
+    );
+    await create({ selfHeal: true });
+    await syncedAt(commit);
+    const secret = await store.get<Secret>({ type: kinds.Secret, namespace: 'prod', name: 's' });
+    expect(secret).toMatchObject({ data: { password: Buffer.from('hélo').toString('base64') } });
+    expect(secret?.stringData).toBeUndefined();
+  });
+
+  it('applies nothing that the API would refuse, and says so', async () => {
+    refused = 'o';
+    await putFile('apiVersion: v1\nkind: ConfigMap\nmetadata: { name: odd }\ndata: { a: "1" }\n');
+    await create({ selfHeal: true });
+    const failed = await when(({ status }) => status?.operationState?.phase === 'Failed');
+    expect(failed.status?.operationState?.message).toContain('ConfigMap odd: not this');
+    expect((await store.list(kinds.ConfigMap)).items).toEqual([]);
+  });
+
+  it('says of hooks that they are not run, and of an object without a name that it needs one', async () => {
+    const hook = (more: string) =>
+      `apiVersion: batch/v1\nkind: Job\nmetadata:\n  ${more}\n  annotations: { argocd.argoproj.io/hook: PreSync }\n`;
+    const first = await putFile(`${hook('name: migrate')}---\n${hook('generateName: again-')}`);
+    await create({ selfHeal: true });
+    const told = await syncedAt(first);
+    expect(told.status?.conditions).toMatchObject([
+      {
+        type: 'HooksNotRun',
+        message: expect.stringMatching(/Job migrate \(PreSync\), Job again-\* \(PreSync\)/),
+      },
+    ]);
+    expect((await store.list(kinds.Job)).items).toEqual([]);
+    await putFile('apiVersion: v1\nkind: ConfigMap\nmetadata: { generateName: x- }\n');
+    const broken = await when(({ status }) => status?.sync?.status === 'Unknown');
+    expect(broken.status?.conditions?.[0]?.message).toContain('expected metadata.name');
+  });
+
+  it('an operation at a revision that there is not ends, and git is followed again', async () => {
+    const commit = await put('1');
+    await create({ selfHeal: true });
+    await syncedAt(commit);
+    await mutate<Application>(store, key, (draft) => {
+      draft.operation = { sync: { revision: 'no-such-tag' } };
+    });
+    const ended = await when(({ status }) => status?.operationState?.phase === 'Error');
+    expect(ended.operation).toBeUndefined();
+    await syncedAt(await put('2'));
+  });
+
+  it('says what it misses where no source is named', async () => {
+    await store.create<Application>({
+      apiVersion: 'argoproj.io/v1alpha1',
+      kind: 'Application',
+      metadata: { name: 'app', namespace: 'argocd' },
+      spec: { sources: [], destination: {} } as never,
+    });
+    const told = await when(({ status }) => status?.sync?.status === 'Unknown');
+    expect(told.status?.conditions?.[0]?.message).toContain('spec.source.repoURL');
   });
 
   it('says that a kind is not served here, and keeps what runs', async () => {

@@ -42,8 +42,9 @@ const kindOrder = [
 ];
 const waveAnnotation = 'argocd.argoproj.io/sync-wave';
 
-export const identify = (object: KubernetesObject) =>
-  `${object.kind}/${object.metadata.namespace ?? ''}/${object.metadata.name}`;
+/** Of whatever version: an object is the same in all of them. */
+export const identify = ({ apiVersion, kind, metadata }: KubernetesObject) =>
+  `${parseApiVersion(apiVersion).group}/${kind}/${metadata.namespace ?? ''}/${metadata.name}`;
 
 /** `app:group/Kind:namespace/name`. */
 export function trackingId(application: string, object: KubernetesObject): string {
@@ -68,8 +69,11 @@ export function compareState(input: {
     const found = live.get(identify(object));
     const ignored = (spec.ignoreDifferences ?? [])
       .filter(
-        (rule) =>
-          rule.kind === object.kind && (rule.name === undefined || rule.name === object.metadata.name),
+        ({ group, kind, name, namespace }) =>
+          isLike(kind, object.kind) &&
+          isLike(group ?? '*', parseApiVersion(object.apiVersion).group) &&
+          isLike(name ?? '*', object.metadata.name) &&
+          isLike(namespace ?? '*', object.metadata.namespace ?? ''),
       )
       .flatMap((rule) => rule.jsonPointers ?? []);
     const paths = found ? differences(object, found, ignored) : ['/'];
@@ -106,6 +110,9 @@ export function compareState(input: {
     changes,
   };
 }
+
+/** `*` in place of a name stands for all, as does none. */
+const isLike = (wanted: string, found: string) => wanted === '*' || wanted === found;
 
 function statusOf(
   object: KubernetesObject,

@@ -10,6 +10,8 @@ export interface Cluster {
   readonly store: ResourceStore;
   readonly types: TypeRegistry;
   readonly clock: Clock;
+  /** Refuses what the cluster's API would not take. @throws what is wrong with it */
+  readonly check?: (object: KubernetesObject, live: KubernetesObject | undefined) => void;
 }
 
 export interface SyncPlan {
@@ -75,13 +77,15 @@ async function outcomeOf(
   }
 }
 
-async function apply({ store, types }: Cluster, object: KubernetesObject): Promise<void> {
+async function apply({ store, types, check }: Cluster, object: KubernetesObject): Promise<void> {
   const key = keyOf(types.of(object), object);
   for (let attempt = 0; ; attempt++) {
     const live = await store.get(key);
+    const next = live ? applied(live, object) : object;
+    check?.(next, live);
     try {
-      if (live) await store.update(applied(live, object));
-      else await store.create(object);
+      if (live) await store.update(next);
+      else await store.create(next);
       return;
     } catch (error) {
       if (!(isReason(error, 'Conflict') || isReason(error, 'AlreadyExists')) || attempt > 5) throw error;

@@ -7,7 +7,7 @@ interface Attempt {
   /** What was tried: a revision of a source. */
   readonly id: string;
   readonly count: number;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds of the clock that never goes back. */
   readonly at: number;
 }
 
@@ -37,16 +37,21 @@ export class SyncAttempts {
     const synced = application.status?.operationState?.phase === 'Succeeded';
     const limit = application.spec!.syncPolicy?.retry?.limit ?? 5;
     const wait = before.count <= 1 ? 0 : Math.min(300_000, 2000 * 3 ** (before.count - 2));
-    const due = this.#clock.now() - before.at >= wait;
+    const due = this.#clock.monotonic() - before.at >= wait;
     return due && (synced ? (automated.selfHeal ?? false) : before.count <= limit);
   }
 
   note(application: Application, rendered: RenderedSource): void {
     const id = idOf(application, rendered);
     const before = this.#attempts.get(application.metadata.name);
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     const goesOn = before?.id === id && now - before.at < calm;
     this.#attempts.set(application.metadata.name, { id, count: goesOn ? before.count + 1 : 1, at: now });
+  }
+
+  /** An application of that name that comes later is another one. */
+  forget(name: string): void {
+    this.#attempts.delete(name);
   }
 
   /** Milliseconds until an application that is not synced is looked at again; undefined where nothing was tried. */

@@ -100,7 +100,7 @@ function triggerOptions({ store, clock, log }: Core, { ports, repositories, regi
 
 /** Of what runs: pipelines, workloads, what is deployed and served. */
 function runControllers(core: Core, { ports, repositories }: Surroundings): Startable[] {
-  const { store, types, clock, home, settings } = core;
+  const { store, types, clock, home, settings, resources } = core;
   const log = (part: string) => core.log.with({ part });
   const { appsUrl, metrics } = ports;
   return [
@@ -113,6 +113,7 @@ function runControllers(core: Core, { ports, repositories }: Surroundings): Star
       clock,
       log: log('gitops'),
       repository: (url) => repositories.byUrl(url),
+      check: (object, live) => resources.check(object, live),
       onSync: (application, succeeded) => metrics.synced(application, succeeded),
     }),
   ];
