@@ -53,3 +53,10 @@ test.each(['status', 'workbench create', 'notebook run'])(
     }
   },
 );
+
+test('what every object of JavaScript has is no command', async () => {
+  const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  expect(await run(['constructor'])).toBe(2);
+  expect(told.mock.calls.join()).toContain('there is no command "constructor"');
+  told.mockRestore();
+});

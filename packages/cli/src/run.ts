@@ -28,7 +28,7 @@ export async function run(args: readonly string[]): Promise<number> {
     process.stdout.write('0.1.0\n');
     return 0;
   }
-  const load = subCommands[name];
+  const load = Object.hasOwn(subCommands, name) ? subCommands[name] : undefined;
   if (!load) {
     process.stderr.write(`error: there is no command "${name}"; see: tagboat --help\n`);
     return 2;

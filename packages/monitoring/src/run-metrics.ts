@@ -75,7 +75,8 @@ export class RunMetrics implements AsyncDisposable {
     see: (object: KubernetesObject) => void,
   ): Promise<void> {
     for await (const { type: event, object } of inform({ ...options, type, signal: this.#stop.signal }))
-      if (event !== 'DELETED') see(object);
+      if (event === 'DELETED') this.#seen.delete(object.metadata.uid ?? '');
+      else see(object);
   }
 
   #finished(options: Following, type: ResourceType, see: (object: KubernetesObject) => void): Promise<void> {

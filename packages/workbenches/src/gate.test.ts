@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Socket } from 'node:net';
 import { kinds, type Notebook, type Pod } from '@tagboat/api';
 import { silentLogger, systemClock } from '@tagboat/base';
 import { ObjectStore } from '@tagboat/store';
@@ -149,6 +149,17 @@ it('passes websockets on for the owner alone, and counts them', async () => {
   expect(await open({ ...cookie(), origin: 'http://127.0.0.1:1' })).toBe(403);
   expect(await open({ ...cookie(), origin: base })).toBe(101);
   expect(seen).toHaveLength(1);
+});
+
+it('counts no websocket that was closed before it was let in', async () => {
+  const socket = new Socket();
+  socket.destroy();
+  await once(socket, 'close');
+  const headers = { ...cookie(), origin: base, host: new URL(base).host };
+  const asked = { url: '/notebook/demo/ada/api/kernels/1/channels', headers, method: 'GET' };
+  gate.upgrade(asked as unknown as IncomingMessage, socket, Buffer.alloc(0));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(gate.traffic('demo', 'ada').connections).toBe(0);
 });
 
 it('counts no page that only listens for news and asks who it is, as a forgotten tab does', async () => {

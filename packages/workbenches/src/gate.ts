@@ -117,6 +117,8 @@ export class WorkbenchGate {
     if (!target || !(await this.#allowed(request, target)) || !sameOrigin(request))
       return void socket.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\n\r\n');
     if (!upstream) return void socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\n');
+    // Who went meanwhile would be counted as connected for ever.
+    if (socket.destroyed) return;
     if (!unattended.test(target.rest ?? '')) this.#count(target, socket);
     socket.setNoDelay(true);
     await this.#proxy.ws(

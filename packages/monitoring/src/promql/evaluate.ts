@@ -12,6 +12,8 @@ import { type Bounds, keepsName, windowFunctions } from './window-functions.ts';
 export const lookback = 5 * 60_000;
 /** As Prometheus' `query.max-samples`. */
 const mostSamples = 50_000_000;
+/** Of subqueries together: those in one another multiply, and may read no sample at all. */
+const mostSteps = 500_000;
 
 export interface QueryRange {
   readonly start: number;
@@ -23,21 +25,29 @@ interface Windowed extends Window {
   readonly labels: Labels;
 }
 
+const tooLarge = (what: string) =>
+  new TagboatError(`the query would ${what}`, {
+    reason: 'TooLarge',
+    hint: 'ask for fewer series, a shorter range or a longer step',
+    retryable: false,
+  });
+
 /** Evaluates expressions over stored series. One instance serves one query, whose cost it limits. */
 export class Evaluation {
   readonly #store: SeriesStore;
   readonly #range: QueryRange;
   readonly #selected = new Map<Selector, ReturnType<SeriesStore['select']>>();
   #samples = 0;
+  #steps = 0;
 
   constructor(store: SeriesStore, range: QueryRange) {
     this.#store = store;
     this.#range = range;
   }
 
-  /** How many were read so far. */
-  get samples(): number {
-    return this.#samples;
+  /** How many samples were read so far, and steps of subqueries taken. */
+  get work(): number {
+    return this.#samples + this.#steps;
   }
 
   /** The value at a time in milliseconds. @throws `Invalid`, `TooLarge` */
@@ -85,12 +95,7 @@ export class Evaluation {
 
   #spend(samples: number): void {
     this.#samples += samples;
-    if (this.#samples > mostSamples)
-      throw new TagboatError(`the query would read more than ${mostSamples} samples`, {
-        reason: 'TooLarge',
-        hint: 'ask for fewer series, a shorter range or a longer step',
-        retryable: false,
-      });
+    if (this.#samples > mostSamples) throw tooLarge(`read more than ${mostSamples} samples`);
   }
 
   #instant(selector: Selector, time: number): Point[] {
@@ -122,6 +127,7 @@ export class Evaluation {
     const found = new Map<string, { labels: Labels; times: number[]; values: number[] }>();
     const first = Math.floor(bounds.from / step) * step + step;
     for (let moment = first; moment <= bounds.to; moment += step) {
+      if (++this.#steps > mostSteps) throw tooLarge(`take more than ${mostSteps} steps of subqueries`);
       const value = this.at(query.expression, moment);
       if (value.kind === 'string') throw invalid('a subquery of a string has no samples');
       const points = value.kind === 'scalar' ? [{ labels: {}, value: value.value }] : value.points;

@@ -166,5 +166,7 @@ describe('what cannot be', () => {
 
   test('a query that would read too much ends with an error', () => {
     expect(() => ask(`sum_over_time(${'gauge'}[10m:1ms])`)).toThrow(/11,000 steps/);
+    const nested = 'max_over_time(max_over_time(vector(1)[10000s:1s])[10000s:1s])';
+    expect(() => ask(nested)).toThrow(/steps of subqueries/);
   });
 });

@@ -35,8 +35,8 @@ export async function evaluateRange(
   const found = new Map<string, MatrixSeries>();
   let turn = samplesPerTurn;
   for (let time = range.start; time <= range.end; time += range.step) {
-    if (evaluation.samples > turn) {
-      turn = evaluation.samples + samplesPerTurn;
+    if (evaluation.work > turn) {
+      turn = evaluation.work + samplesPerTurn;
       await nextTurn();
     }
     for (const point of pointsOf(evaluation.at(expression, time))) {
