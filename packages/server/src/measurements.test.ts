@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { kinds } from '@tagboat/api';
@@ -118,6 +120,28 @@ test('whoever watches all services hears of each once in a while, however much i
   expect(await heard(3)).toEqual(['m', 'other', 'm']);
   stop.abort();
   expect((await app.inject('/tagboat/requests')).statusCode).not.toBe(200);
+});
+
+test('who watches and does not read is cut off, instead of all being kept for it', async () => {
+  await measurements.start('127.0.0.1:8080');
+  const { port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }));
+  const socket = connect(Number(port), '127.0.0.1');
+  await once(socket, 'connect');
+  socket.write('GET /tagboat/requests/demo-staging/m?watch=true HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  await once(socket, 'data');
+  socket.pause();
+  for (let times = 0; times < 50; times++) {
+    for (let each = 0; each < 10; each++) measurements.observe(exchange(`/${'x'.repeat(64 * 1024)}`));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  let read = 0;
+  socket.on('data', (chunk) => {
+    read += chunk.length;
+  });
+  socket.on('error', () => undefined);
+  socket.resume();
+  await once(socket, 'close');
+  expect(read).toBeLessThan(500 * 64 * 1024);
 });
 
 test("the platform's own metrics are there for PromQL from the start", async () => {

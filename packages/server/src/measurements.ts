@@ -161,10 +161,16 @@ export class Measurements implements AsyncDisposable {
 /** Milliseconds in which a service is told of once. */
 const servicePause = 10_000;
 
+/** Characters that may wait for a client to read them; one that does not is cut off, and may ask anew. */
+const mostUnread = 2 ** 20;
+
 /** Answers with JSON lines until the client goes. */
 function stream(reply: FastifyReply, begin: (write: (line: unknown) => void) => Disposable): FastifyReply {
   const out = new PassThrough();
-  const listening = begin((line) => out.write(`${JSON.stringify(line)}\n`));
+  const listening = begin((line) => {
+    if (out.writableLength > mostUnread) reply.raw.destroy();
+    else out.write(`${JSON.stringify(line)}\n`);
+  });
   reply.raw.on('close', () => {
     listening[Symbol.dispose]();
     out.end();

@@ -3,7 +3,7 @@ import { access, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { invalid, isReason, notFound, systemClock } from '@tagboat/base';
+import { invalid, isReason, notFound, syncDirectory, systemClock } from '@tagboat/base';
 import { backupStream, defaultHome } from '@tagboat/server';
 import { openDiskStore } from '@tagboat/store';
 import { defineCommand } from 'citty';
@@ -33,8 +33,9 @@ export default defineCommand({
       throw invalid(`cannot write to the directory ${dirname(file)}`, { hint: 'make it, or choose another' });
     });
     try {
-      await pipeline(await source(objectsOnly), createWriteStream(partial, { mode: 0o600 }));
+      await pipeline(await source(objectsOnly), createWriteStream(partial, { mode: 0o600, flush: true }));
       await rename(partial, file);
+      await syncDirectory(dirname(file));
     } catch (error) {
       await rm(partial, { force: true });
       throw error;
