@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { resultsOf } from '@tagboat/api';
 import {
   failures,
   finishedRun,
@@ -112,6 +113,8 @@ test(`the loop with an outside git server and an outside registry, both behind p
       await copy.ship(tag, { 'helper.py': `VALUE = ${value}\n` });
       const run = await finishedRun(client, 'team', tag);
       expect(reasonOf(run), await failures(client, run)).toBe('Succeeded');
+      const compared = tag === 'v1.0.0' ? 'nothing to compare with' : 'the deployed model';
+      expect(resultsOf(run)['evaluate-verdict']).toMatch(compared);
       await live(tag, 'staging', value);
       expect((await platform.cli(['promote', 'tiny'])).stdout).toMatch(`${tag} goes to production`);
       await live(tag, 'production', value);

@@ -166,10 +166,7 @@ function mayUserCode(
       method !== 'DELETE' && new URLSearchParams(query).getAll('from').every((name) => kept.includes(name))
     );
   if (access !== 'releases') return false;
-  return (
-    (method === 'GET' && path === '/git-credentials') ||
-    mayRead(`/git/${namespace}/${model}-deployment`, { method, path, query })
-  );
+  return mayRead(`/git/${namespace}/${model}-deployment`, { method, path, query });
 }
 
 /** A fetch of one repository, with its Git LFS content. */

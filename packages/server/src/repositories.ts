@@ -99,8 +99,13 @@ export class Repositories {
     const { store, hosting } = this.#access;
     const key = { type: kinds.Repository, namespace, name };
     const repository = await store.get<Repository>(key);
-    if (repository)
-      return repository.spec?.url !== undefined && push ? undefined : hosting.ensure(namespace, name);
+    if (repository) {
+      const isOutside = repository.spec?.url !== undefined;
+      if (isOutside && push) return undefined;
+      // What is deployed is asked for in order to decide by it: as it is now, not as it was at the last look.
+      const isDecidedBy = isOutside && repository.spec?.role === 'deployment';
+      return isDecidedBy ? this.mirrorOf(repository) : hosting.ensure(namespace, name);
+    }
     if (!push || !mayCreate) return undefined;
     hosting.path(namespace, name);
     // The object first: a directory without one is taken for what is left of a deleted repository.

@@ -1,11 +1,18 @@
 import { isReason } from '@tagboat/base';
 import { readBranch } from '@tagboat/git-client';
-import { deploymentBranch, type ModelFile, type Release, readReleases, releaseFiles } from '@tagboat/render';
+import {
+  deploymentBranch,
+  deploymentRepositoryName,
+  type ModelFile,
+  type Release,
+  readReleases,
+  releaseFiles,
+} from '@tagboat/render';
 import type { StepContext } from './context.ts';
 
 /** What is deployed now: production's release, else that of the first environment that has one. */
 export async function deployedRelease(context: StepContext, model: ModelFile): Promise<Release | undefined> {
-  const url = context.optional('TAGBOAT_DEPLOYMENT_URL');
+  const url = whereToRead(context, model.name);
   if (!url) return undefined;
   const source = {
     url,
@@ -22,4 +29,15 @@ export async function deployedRelease(context: StepContext, model: ModelFile): P
     throw error;
   });
   return releases?.get('production') ?? releases?.values().next().value;
+}
+
+/**
+ * Where the deployment repository can be read. One that is on another server is read from the platform's clone of it: the
+ * code of the user, beside which this runs, could read a login of that server.
+ */
+function whereToRead(context: StepContext, model: string): string | undefined {
+  const url = context.optional('TAGBOAT_DEPLOYMENT_URL');
+  const platform = context.optional('TAGBOAT_URL');
+  if (!url || !platform || context.isPlatform(URL.parse(url)?.host ?? '')) return url;
+  return `${platform}/git/${context.get('TAGBOAT_PROJECT')}/${deploymentRepositoryName(model)}.git`;
 }
