@@ -29,9 +29,15 @@ export function kernelDied({ notebook, cell, code, stderr, before, now }: Death)
   }
   const why = killed
     ? 'it was killed, as happens when memory runs out'
-    : `it ended with code ${code}: ${lastLine(stderr)}`;
+    : `it ended with code ${code}${said(stderr)}`;
   return new TagboatError(`${notebook}, cell ${cell}: the kernel died; ${why}`, {
     reason: 'KernelDied',
     retryable: false,
   });
+}
+
+/** What it said at last; how to connect to a kernel says nothing about its end. */
+function said(stderr: string): string {
+  const line = lastLine(stderr);
+  return line === '' || line.includes('--existing') ? '' : `: ${line}`;
 }

@@ -77,8 +77,16 @@ function assignment(language: string, name: string, value: unknown): string {
   }
 }
 
+const escapes: Readonly<Record<string, string>> = {
+  '\\': '\\\\',
+  '"': '\\"',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+};
+
 const quoted = (text: string) =>
-  `"${text.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n').replace(/\r/g, '\\r').replace(/\t/g, '\\t')}"`;
+  `"${text.replace(/["\\]|\p{Cc}/gu, (letter) => escapes[letter] ?? `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`)}"`;
 
 function python(value: unknown): string {
   if (value === null || value === undefined) return 'None';

@@ -45,27 +45,52 @@ export function decode(frames: readonly Buffer[], key: string): Iterable<Message
   const found = frames[start + 1]!;
   if (expected.length !== found.length || !timingSafeEqual(expected, found)) return [];
   const [header, parent] = [parsed(parts[0]!), parsed(parts[1]!)];
+  if (!header || !parent) return [];
   const message = { header, parent, buffers: frames.slice(start + 6) } as unknown as Omit<Message, 'content'>;
   const content = parts[3]!;
-  if (content.length < largeContent) return [{ ...message, content: parsed(content) }];
+  if (content.length < largeContent) return [withContent(message, content)];
   return largeMessages(message, content);
 }
 
 function* largeMessages(message: Omit<Message, 'content'>, content: Buffer): Generator<Message> {
   const pieces = message.header.msg_type === 'stream' ? streamPieces(content) : undefined;
   if (pieces) for (const piece of pieces) yield { ...message, content: piece };
-  else if (content.length < constants.MAX_STRING_LENGTH) yield { ...message, content: parsed(content) };
+  else if (content.length < constants.MAX_STRING_LENGTH) yield withContent(message, content);
   else {
-    const text = `[the kernel sent a ${message.header.msg_type} of ${Math.round(content.length / 1e6)} MB, which is too large to be kept]\n`;
-    yield {
-      ...message,
-      header: { ...message.header, msg_type: 'stream' },
-      content: { name: 'stderr', text },
-    };
+    yield note(message, `of ${Math.round(content.length / 1e6)} MB, which is too large to be kept`);
   }
 }
 
-const parsed = (part: Buffer) => JSON.parse(part.toString('utf8')) as Record<string, unknown>;
+/** Of what cannot be read a note is shown; a reply is one of an error, so that nobody waits for it for ever. */
+function withContent(message: Omit<Message, 'content'>, part: Buffer): Message {
+  const content = parsed(part);
+  if (content) return { ...message, content };
+  if (!message.header.msg_type.endsWith('_reply')) return note(message, 'that is no JSON');
+  const evalue = `the kernel sent a ${message.header.msg_type} that is no JSON`;
+  return { ...message, content: { status: 'error', ename: 'MalformedMessage', evalue, traceback: [] } };
+}
+
+const note = (message: Omit<Message, 'content'>, what: string): Message => ({
+  ...message,
+  header: { ...message.header, msg_type: 'stream' },
+  content: { name: 'stderr', text: `[the kernel sent a ${message.header.msg_type} ${what}]\n` },
+});
+
+/** The object of a part; NaN and the infinities, which some kernels send, are null. Undefined for what is none. */
+function parsed(part: Buffer): Record<string, unknown> | undefined {
+  const text = part.toString('utf8');
+  for (const read of [() => text, () => withoutNumbersOfPython(text)])
+    try {
+      const value: unknown = JSON.parse(read());
+      return value !== null && typeof value === 'object' ? (value as Record<string, unknown>) : undefined;
+    } catch {
+      // The second way may read it.
+    }
+  return undefined;
+}
+
+const withoutNumbersOfPython = (text: string) =>
+  text.replace(/"(?:\\.|[^"\\])*"|-?Infinity|NaN/g, (found) => (found.startsWith('"') ? found : 'null'));
 
 function sign(parts: readonly Buffer[], key: string): string {
   const hmac = createHmac('sha256', key);
