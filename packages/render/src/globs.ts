@@ -1,15 +1,37 @@
 import { matchesGlob } from 'node:path';
+import { createContext, Script } from 'node:vm';
+import { invalid } from '@tagboat/base';
+
+/** Milliseconds. A pattern comes from a repository, and must not stop its platform. */
+const longest = 100;
+const asked = createContext({});
+const guarded = new Script('match()');
+
+/** @throws `Invalid` for a pattern of so many parts that nobody could say in time whether it matches */
+function matches(text: string, pattern: string): boolean {
+  // Of few wildcards and no alternatives the time is known.
+  if (!/[{(]/.test(pattern) && pattern.split('*').length <= 4) return matchesGlob(text, pattern);
+  asked.match = () => matchesGlob(text, pattern);
+  try {
+    return guarded.runInContext(asked, { timeout: longest }) as boolean;
+  } catch (cause) {
+    throw invalid(`the pattern "${pattern.slice(0, 80)}" takes too long to match`, {
+      hint: 'use fewer wildcards and alternatives',
+      cause,
+    });
+  }
+}
 
 /** True when a tag matches one of a model's patterns (GTO's `model@v*` among them). */
 export function matchesTag(tag: string, patterns: readonly string[]): boolean {
-  return patterns.some((pattern) => matchesGlob(tag, pattern));
+  return patterns.some((pattern) => matches(tag, pattern));
 }
 
 /** True when a path is in one of the patterns; `dir/` and `dir` mean all below. */
 export function matchesPath(path: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => {
     const plain = pattern.replace(/\/$/, '');
-    return path === plain || path.startsWith(`${plain}/`) || matchesGlob(path, pattern);
+    return path === plain || path.startsWith(`${plain}/`) || matches(path, pattern);
   });
 }
 
