@@ -12,7 +12,7 @@ import {
 } from '@tagboat/api';
 import { type Clock, canonicalJson, isReason, type Logger, timestamp } from '@tagboat/base';
 import { Controller } from '@tagboat/controller';
-import { mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
+import { mutate, mutateStatus, type Reader, type ResourceStore } from '@tagboat/store';
 import type { Hosting } from '../hosting.ts';
 import { GitReader } from '../rest/git-reader.ts';
 import { type Mergeability, mergeability, mergeInto, squashedAs } from './merge.ts';
@@ -31,30 +31,52 @@ export interface PullRequestControllerOptions {
 /** Keeps what is known of the pull requests of hosted repositories true, and merges those that are to be merged. */
 export function pullRequestController(options: PullRequestControllerOptions): Controller {
   const { store } = options;
-  const ofRepository = async (namespace: string, name: string) => {
-    const labels = [{ key: repositoryLabel, operator: 'In' as const, values: [name] }];
-    const { items } = await store.list<PullRequest>(kinds.PullRequest, { namespace, labels });
-    return items.filter(({ status }) => !status?.mergedAt).map(keyOfPull);
-  };
-  const byLabel = ({ metadata }: KubernetesObject) =>
-    ofRepository(metadata.namespace ?? '', metadata.labels?.[repositoryLabel] ?? '');
   return new Controller({
     name: 'pull-requests',
     reader: store,
     type: kinds.PullRequest,
-    watches: [
-      {
-        type: kinds.Repository,
-        keys: ({ metadata }) => ofRepository(metadata.namespace ?? '', metadata.name),
-      },
-      { type: kinds.CommitStatus, keys: byLabel },
-      { type: kinds.HandledRef, keys: byLabel },
-    ],
+    watches: [kinds.Repository, kinds.CommitStatus, kinds.HandledRef].map((type) => ({
+      type,
+      keys: (object) => concernedPulls(store, object),
+    })),
     clock: options.clock,
     log: options.log,
     reconciler: { reconcile: (key) => reconcile(options, key) },
   });
 }
+
+/**
+ * The pull requests that a change is about: of many few are, and each that is looked at costs git several processes.
+ * @param object a Repository, or a CommitStatus or HandledRef of one
+ */
+export async function concernedPulls(store: Reader, object: KubernetesObject): Promise<ResourceKey[]> {
+  const { namespace = '', name, labels = {} } = object.metadata;
+  const isRepository = object.kind === 'Repository';
+  const repository = isRepository ? name : (labels[repositoryLabel] ?? '');
+  const query = [{ key: repositoryLabel, operator: 'In' as const, values: [repository] }];
+  const { items } = await store.list<PullRequest>(kinds.PullRequest, { namespace, labels: query });
+  const left = items.filter(({ status }) => !status?.mergedAt);
+  const isConcerned = isRepository
+    ? (pull: PullRequest) => isMoved(pull, object as Repository)
+    : (pull: PullRequest) => isAbout(pull, (object as CommitStatus | HandledRef).spec);
+  return left.filter(isConcerned).map(keyOfPull);
+}
+
+/** Whether a branch of the two is not where it was when the pull request was looked at. */
+function isMoved({ spec, status }: PullRequest, repository: Repository): boolean {
+  const refs = repository.status?.refs ?? {};
+  const source = refs[spec?.sourceRef ?? ''];
+  return (
+    refs[`refs/heads/${spec?.targetBranch}`] !== status?.baseCommit ||
+    (source ?? status?.headCommit) !== status?.headCommit
+  );
+}
+
+const isAbout = (
+  { spec, status }: PullRequest,
+  said: { commit?: string; ref?: string } | undefined,
+): boolean =>
+  said?.ref === undefined ? said?.commit === status?.headCommit : said.ref === headRef(spec?.number ?? 0);
 
 async function reconcile(options: PullRequestControllerOptions, key: ResourceKey): Promise<void> {
   const { store, hosting } = options;
