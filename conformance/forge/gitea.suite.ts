@@ -67,7 +67,7 @@ describe.skipIf(why !== undefined)(`with the real Gitea${why ? ` (skipped: ${why
         spec?.commit === commit &&
         spec.context === context &&
         spec.state === state &&
-        status?.reported !== undefined,
+        status?.reported?.state === state,
     );
     const statuses = await gitea.ask<{ context: string; status: string; description: string }[]>(
       'bob',

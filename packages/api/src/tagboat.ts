@@ -281,8 +281,8 @@ export type CommitComment = KubernetesObject<CommitCommentSpec, CommitCommentSta
 export type CommitState = 'pending' | 'success' | 'failure' | 'error' | 'warning';
 
 export interface CommitStatusStatus {
-  /** What an outside forge was last told: a digest of all that was said, when, and the check run that can still change. */
-  reported?: { digest: string; at: string; checkRun?: string };
+  /** What an outside forge was last told: the state, a digest of all that was said, when, and the check run that can still change. */
+  reported?: { digest: string; at: string; state?: CommitState; checkRun?: string };
   conditions?: Condition[];
 }
 

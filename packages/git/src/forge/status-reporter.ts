@@ -1,4 +1,5 @@
 import {
+  type CommitState,
   type CommitStatus,
   keyText,
   kinds,
@@ -74,7 +75,8 @@ async function report(
   const again = problem && waitAfter(problem, now - attempt.since);
   if (again === undefined) {
     const checkRun = 'checkRun' in outcome ? outcome.checkRun : undefined;
-    await record(options, key, { problem, reported: { digest, ...(checkRun ? { checkRun } : {}) } });
+    const told = problem ? {} : { state: status.spec.state, ...(checkRun ? { checkRun } : {}) };
+    await record(options, key, { problem, reported: { digest, ...told } });
     return undefined;
   }
   attempts.set(name, { ...attempt, next: clock.monotonic() + again });
@@ -119,7 +121,7 @@ async function record(
   key: ResourceKey,
   about: {
     problem: TagboatError | undefined;
-    reported: { digest: string; checkRun?: string } | undefined;
+    reported: { digest: string; state?: CommitState; checkRun?: string } | undefined;
   },
 ): Promise<void> {
   const { problem, reported } = about;
