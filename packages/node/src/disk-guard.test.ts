@@ -64,3 +64,57 @@ it('evicts what holds more than its limits say', async () => {
     'b: Pod ephemeral local storage usage exceeds the total limit of containers 1Mi.',
   ]);
 });
+
+it('blames what fills a claim, and nobody else for what stays in it', async () => {
+  await fill(join(layout.pod('innocent'), 'volumes/v/file'), 11);
+  await fill(join(layout.claim('n', 'data'), 'file'), 15);
+  const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }];
+  let pods = [pod('innocent'), pod('filler', { volumes })];
+  let free = 3 * 2 ** 20;
+  const found: string[] = [];
+  const evict = ({ metadata }: Pod) => {
+    found.push(metadata.name);
+    pods = pods.filter((item) => item.metadata.name !== metadata.name);
+  };
+  await using guard = new DiskGuard({
+    layout,
+    clock: new ManualClock(),
+    log: silentLogger,
+    space: async () => ({ total: 100 * 2 ** 30, free }),
+    pods: () => pods.map((item) => ({ pod: item, evict: () => evict(item) })),
+  });
+  await guard.look();
+  await guard.look();
+  expect(found).toEqual(['filler']);
+  free = 2 ** 20;
+  await guard.look();
+  expect(found).toEqual(['filler', 'innocent']);
+});
+
+it.each([
+  [50, 4999],
+  [3, 1000],
+  [1.01, 249],
+])('looks sooner the less is free: %d GiB', async (gibibytes, early) => {
+  const clock = new ManualClock();
+  let looks = 0;
+  const free = gibibytes * 2 ** 30;
+  await using guard = new DiskGuard({
+    layout,
+    clock,
+    log: silentLogger,
+    space: async () => {
+      looks++;
+      return { total: 100 * 2 ** 30, free };
+    },
+    pods: () => [{ pod: pod('a'), evict: () => undefined }],
+  });
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+  guard.wake();
+  await settled();
+  clock.advance(early);
+  await settled();
+  expect(looks).toBe(1);
+  clock.advance(30);
+  while (looks < 3) await settled();
+});

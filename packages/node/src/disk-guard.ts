@@ -21,8 +21,11 @@ export interface DiskGuardOptions {
   readonly space?: () => Promise<{ total: number; free: number }>;
 }
 
-/** How often (milliseconds) the disk is looked at while pods run: nothing tells when it fills. */
-const interval = 5000;
+/** The longest and shortest time (milliseconds) between looks at the disk while pods run: nothing tells when it fills. */
+const longest = 5000;
+const shortest = 250;
+/** What a fast disk takes in a millisecond. */
+const fastest = 2 * 2 ** 20;
 const mebibyte = 2 ** 20;
 
 /**
@@ -32,6 +35,8 @@ const mebibyte = 2 ** 20;
 export class DiskGuard implements AsyncDisposable {
   readonly #options: DiskGuardOptions;
   readonly #stop = new AbortController();
+  /** What was free when a pod was last evicted for lack of space; undefined when there was enough since. */
+  #freeAtEviction: number | undefined;
   #watching: Promise<void> | undefined;
 
   constructor(options: DiskGuardOptions) {
@@ -51,26 +56,49 @@ export class DiskGuard implements AsyncDisposable {
   async #watch(): Promise<void> {
     const { clock, log, pods } = this.#options;
     const { signal } = this.#stop;
-    while (!signal.aborted && pods().length > 0) {
-      await delay(clock, interval, signal);
-      if (signal.aborted) break;
-      await this.look().catch((error: unknown) => log.warn('cannot look at the disk', { error }));
-    }
+    let limitsLooked = clock.monotonic();
+    while (!signal.aborted && pods().length > 0)
+      try {
+        const { free, reserve } = await this.#space();
+        const time = Math.max(shortest, Math.min(longest, (free - reserve) / fastest));
+        await delay(clock, time, signal);
+        if (signal.aborted) break;
+        await this.#checkSpace();
+        if (clock.monotonic() - limitsLooked < longest) continue;
+        limitsLooked = clock.monotonic();
+        await this.#checkAllLimits();
+      } catch (error) {
+        log.warn('cannot look at the disk', { error });
+        await delay(clock, longest, signal);
+      }
     this.#watching = undefined;
   }
 
   /** Looks once, and evicts what holds too much. */
   async look(): Promise<void> {
+    await this.#checkAllLimits();
+    await this.#checkSpace();
+  }
+
+  async #checkAllLimits(): Promise<void> {
+    for (const guarded of this.#options.pods()) await this.#checkLimits(guarded);
+  }
+
+  async #checkSpace(): Promise<void> {
     const pods = this.#options.pods();
-    for (const guarded of pods) await this.#checkLimits(guarded);
-    const { total, free } = await this.#space();
-    const reserve = Math.min(2 ** 30, total / 20);
-    if (free >= reserve) return;
+    const { free, reserve } = await this.#space();
+    if (free >= reserve) {
+      this.#freeAtEviction = undefined;
+      return;
+    }
+    // What fills a claim leaves it full: the others are not to blame unless it gets worse.
+    if (this.#freeAtEviction !== undefined && free >= this.#freeAtEviction) return;
     const held = await Promise.all(
       pods.map(async (guarded) => ({ guarded, bytes: await this.#held(guarded.pod) })),
     );
     const largest = held.sort((a, b) => b.bytes - a.bytes)[0];
     if (!largest || largest.bytes < 10 * mebibyte) return;
+    this.#freeAtEviction = free;
     largest.guarded.evict(
       'Evicted',
       `The node was low on resource: ephemeral-storage. Threshold quantity: ${Math.floor(reserve)}, available: ${Math.floor(free / 1024)}Ki. The pod held ${Math.floor(largest.bytes / 1024)}Ki`,
@@ -84,7 +112,7 @@ export class DiskGuard implements AsyncDisposable {
     );
     if (limits.length > 0 && limits.length === spec?.containers.length) {
       const limit = limits.reduce<number>((sum, text) => sum + parseQuantity(text), 0);
-      if ((await this.#held(guarded.pod)) > limit)
+      if ((await this.#held(guarded.pod, { claims: false })) > limit)
         return guarded.evict(
           'Evicted',
           `Pod ephemeral local storage usage exceeds the total limit of containers ${limits.join(' + ')}.`,
@@ -101,23 +129,31 @@ export class DiskGuard implements AsyncDisposable {
     }
   }
 
-  /** What a pod holds of the disk: its volumes that are its own, what it wrote beside them, and its logs. */
-  async #held({ metadata }: Pod): Promise<number> {
+  /** What a pod holds of the disk: its volumes, claims too, what it wrote beside them, and its logs. */
+  async #held({ metadata, spec }: Pod, { claims = true } = {}): Promise<number> {
     const { layout } = this.#options;
     const own = layout.pod(metadata.uid ?? '');
     const parts = await readdir(join(own, 'containers')).catch(() => []);
     return sizeOf([
       join(own, 'volumes'),
       ...parts.flatMap((name) => ['root', 'upper', 'tmp'].map((part) => join(own, 'containers', name, part))),
+      ...(spec?.volumes ?? []).flatMap(({ persistentVolumeClaim: claim }) =>
+        claim && claims ? layout.claim(metadata.namespace ?? '', claim.claimName) : [],
+      ),
       layout.podLogs(metadata.namespace ?? '', metadata.name),
     ]);
   }
 
-  async #space(): Promise<{ total: number; free: number }> {
-    if (this.#options.space) return this.#options.space();
-    const { blocks, bavail, bsize } = await statfs(this.#options.layout.home);
-    return { total: blocks * bsize, free: bavail * bsize };
+  /** Bytes that are left, and that shall be. */
+  async #space(): Promise<{ free: number; reserve: number }> {
+    const { total, free } = await (this.#options.space ?? (() => spaceOf(this.#options.layout.home)))();
+    return { free, reserve: Math.min(2 ** 30, total / 20) };
   }
+}
+
+async function spaceOf(path: string): Promise<{ total: number; free: number }> {
+  const { blocks, bavail, bsize } = await statfs(path);
+  return { total: blocks * bsize, free: bavail * bsize };
 }
 
 /** Bytes on the disk below some paths; what is not there counts nothing, what is mounted there neither. */

@@ -138,15 +138,13 @@ export abstract class PodWorker {
 
   async #failed(error: unknown): Promise<void> {
     const reason = error instanceof TagboatError ? error.reason : 'ContainerCannotRun';
-    const { log } = this.context;
+    const { log, layout } = this.context;
     if (!(error instanceof TagboatError))
       log.error('cannot run a pod', { pod: this.pod.metadata.name, error });
-    this.context.events.record(this.pod, {
-      type: 'Warning',
-      reason: 'Failed',
-      message: describeError(error),
-    });
-    await this.report({ phase: 'Failed', reason, message: describeError(error) });
+    const isFull = (error as NodeJS.ErrnoException).code === 'ENOSPC';
+    const message = isFull ? `the disk that holds ${layout.home} is full` : describeError(error);
+    this.context.events.record(this.pod, { type: 'Warning', reason: 'Failed', message });
+    await this.report({ phase: 'Failed', reason, message });
   }
 
   /** Writes the pod's status; a pod that is gone needs none. */
