@@ -1,8 +1,10 @@
+import { stripVTControlCharacters } from 'node:util';
 import { kinds, type PipelineRun, type ResourceKey, type TaskRun } from '@tagboat/api';
 import { formatDuration } from '@tagboat/base';
 import { splitLines } from '@tagboat/client';
 import pc from 'picocolors';
 import type { LiveOptions } from './live.ts';
+import { printable } from './output.ts';
 import type { RunSource } from './run-source.ts';
 import { type TreeLine, type TreeState, treeOf } from './run-tree.ts';
 
@@ -27,7 +29,9 @@ export async function followTree(
   const watching = [watch<PipelineRun>(kinds.PipelineRun), watch<TaskRun>(kinds.TaskRun)];
   for (const task of watching) task.catch((error: unknown) => view.fail(error));
   try {
-    return await view.finished;
+    const finished = await view.finished;
+    await view.catchUp(finished);
+    return finished;
   } finally {
     await view.logsDone();
     ended.abort();
@@ -75,6 +79,23 @@ class TreeView {
     if (root?.status?.completionTime) this.#done.resolve(root);
   }
 
+  /** Looks at what ran in a run that is over: the watch that tells of it may lag behind the one that told the end. */
+  async catchUp(run: PipelineRun | TaskRun): Promise<void> {
+    for (const { kind, name } of (run as PipelineRun).status?.childReferences ?? []) {
+      const known = kind === 'PipelineRun' ? this.#runs.get(name) : this.#taskRuns.get(name);
+      if (known?.status?.completionTime) continue;
+      const type = kind === 'PipelineRun' ? kinds.PipelineRun : kinds.TaskRun;
+      const child = await this.#source.get<PipelineRun | TaskRun>({
+        type,
+        namespace: this.#key.namespace,
+        name,
+      });
+      if (!child || (kind !== 'PipelineRun' && kind !== 'TaskRun')) continue;
+      this.saw(child);
+      await this.catchUp(child);
+    }
+  }
+
   /** What containers still had to say has been said. */
   async logsDone(): Promise<void> {
     const all = Promise.allSettled(this.#logs.values());
@@ -118,11 +139,8 @@ class TreeView {
   #text(line: TreeLine, width: number): string {
     const duration = this.#duration(line);
     const head = `${'  '.repeat(line.depth)}${marks[line.state]} ${line.title}`;
-    const note = (
-      line.note ??
-      (line.state === 'running' ? this.#last.get(line.id) : undefined) ??
-      ''
-    ).replaceAll(/[\t\n\r]/g, ' ');
+    const said = line.note ?? (line.state === 'running' ? this.#last.get(line.id) : undefined) ?? '';
+    const note = printable(stripVTControlCharacters(said).replaceAll(/[\t\n\r]/g, ' '));
     const text = `${head.padEnd(28)} ${duration.padStart(7)}  `;
     return `${tint(line.state, text)}${pc.dim(note.slice(0, Math.max(0, width - text.length - 1)))}`;
   }

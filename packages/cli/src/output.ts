@@ -34,6 +34,13 @@ export function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** What steps wrote, fit for a terminal: control characters are seen, and change nothing. */
+export const printable = (text: string): string =>
+  text.replace(
+    /(?![\n\t])\p{Cc}/gu,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+
 /** Prints the outcome of a command: the facts as JSON for machines, or what a person reads. */
 export function tell(output: string | undefined, facts: unknown, lines: string | readonly string[]): void {
   if (output === 'json') say(JSON.stringify(facts, null, 2));

@@ -52,9 +52,10 @@ export function clientSource(client: Client): RunSource {
       const current = await client.get<T>(key);
       if (!current) return;
       change(current);
+      const { annotations = {}, ownerReferences } = current.metadata;
       await client.patch(key, {
         spec: current.spec,
-        metadata: { annotations: current.metadata.annotations ?? {} },
+        metadata: { annotations, ...(ownerReferences ? { ownerReferences } : {}) },
       });
     },
     async *watch<T extends KubernetesObject>(

@@ -11,7 +11,7 @@ import {
   type Task,
   type TaskRun,
 } from '@tagboat/api';
-import { invalid } from '@tagboat/base';
+import { describeError, invalid, TagboatError } from '@tagboat/base';
 import { problemError, validateTekton } from '@tagboat/pipelines';
 
 export interface TektonFiles {
@@ -31,7 +31,7 @@ const passedOver = new Set([
 ]);
 
 /**
- * Reads a YAML file, `-` for standard input, or every YAML file of a directory.
+ * Reads a YAML file, one at an http or https URL, `-` for standard input, or every YAML file of a directory.
  * @throws `Invalid` with file:line:column for what Tekton's admission would refuse
  */
 export async function readTektonFiles(path: string, only?: string): Promise<TektonFiles> {
@@ -56,6 +56,7 @@ async function textsOf(path: string): Promise<{ text: string; name: string }[]> 
     for await (const part of process.stdin) parts.push(part as Buffer);
     return [{ text: Buffer.concat(parts).toString('utf8'), name: '-' }];
   }
+  if (/^https?:\/\//.test(path)) return [{ text: await fetched(path), name: path }];
   const found = await stat(path).catch(() => {
     throw invalid(`there is no file or directory ${path}`);
   });
@@ -65,6 +66,29 @@ async function textsOf(path: string): Promise<{ text: string; name: string }[]> 
   return Promise.all(
     names.map(async (name) => ({ text: await readFile(join(path, name), 'utf8'), name: join(path, name) })),
   );
+}
+
+/** The longest time (milliseconds) and text (bytes) that a file of the web may take. */
+const fetchTime = 30_000;
+const fetchSize = 4 * 2 ** 20;
+
+async function fetched(url: string): Promise<string> {
+  const cannot = (why: string) => new TagboatError(`cannot fetch ${url}: ${why}`, { reason: 'Unavailable' });
+  const parts: Uint8Array[] = [];
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(fetchTime) });
+    if (!response.ok) throw cannot(`${response.status} ${response.statusText}`.trim());
+    let size = 0;
+    for await (const part of response.body ?? []) {
+      size += part.length;
+      if (size > fetchSize) throw cannot(`it has more than ${fetchSize} bytes`);
+      parts.push(part);
+    }
+  } catch (error) {
+    if (error instanceof TagboatError) throw error;
+    throw cannot(describeError((error as Error).cause ?? error));
+  }
+  return Buffer.concat(parts).toString('utf8');
 }
 
 const isRun = ({ kind }: KubernetesObject) => kind === 'PipelineRun' || kind === 'TaskRun';
@@ -101,11 +125,11 @@ interface Declarations {
   readonly workspaces: readonly { name: string; optional?: boolean }[];
 }
 
-/** The params and workspaces of what a run runs, as far as the files tell. */
+/** The params and workspaces of what a run runs; undefined where that is not in the files. */
 export function declarationsOf(
   run: PipelineRun | TaskRun,
   objects: readonly KubernetesObject[],
-): Declarations {
+): Declarations | undefined {
   const { pipelineSpec, pipelineRef } = (run as PipelineRun).spec ?? {};
   const { taskSpec, taskRef } = (run as TaskRun).spec ?? {};
   const reference = pipelineRef ?? taskRef;
@@ -114,7 +138,7 @@ export function declarationsOf(
     (object) => object.kind === kind && object.metadata.name === reference?.name,
   );
   const spec = pipelineSpec ?? taskSpec ?? (referenced as Pipeline | Task | undefined)?.spec;
-  return { params: spec?.params ?? [], workspaces: spec?.workspaces ?? [] };
+  return spec && { params: spec.params ?? [], workspaces: spec.workspaces ?? [] };
 }
 
 /** A param's value from the command line: text, or JSON where the param is an array or object. @throws `Invalid` */

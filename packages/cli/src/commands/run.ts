@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, realpath, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import {
@@ -12,17 +13,19 @@ import {
   TypeRegistry,
   type WorkspaceBinding,
 } from '@tagboat/api';
-import { invalid, isReason } from '@tagboat/base';
+import { invalid, isReason, slug } from '@tagboat/base';
 import { NodeLayout } from '@tagboat/node';
+import { removeTree } from '@tagboat/process';
 import { startEngine } from '@tagboat/server';
 import { defineCommand } from 'citty';
 import pc from 'picocolors';
 import { cancelOnSignal } from '../cancel-on-signal.ts';
 import { isElyraFile, runElyra } from '../elyra.ts';
 import { followTree } from '../follow-tree.ts';
+import { checkGivenNames } from '../given-names.ts';
 import { toolsOfHost } from '../host.ts';
 import { standardOutput } from '../live.ts';
-import { outputOption, say, tell } from '../output.ts';
+import { outputOption, printable, say, tell } from '../output.ts';
 import { clientSource, engineSource, type RunSource } from '../run-source.ts';
 import { about, connect } from '../session.ts';
 import {
@@ -32,6 +35,7 @@ import {
   readTektonFiles,
   type TektonFiles,
 } from '../tekton-files.ts';
+import { type GivenWorkspace, givenWorkspace } from '../workspace-option.ts';
 
 export default defineCommand({
   meta: {
@@ -42,14 +46,14 @@ export default defineCommand({
     file: {
       type: 'positional',
       required: true,
-      description: 'a file, a directory, an Elyra .pipeline, or - for standard input',
+      description: 'a file, a directory, a URL, an Elyra .pipeline, or - for standard input',
     },
     param: { type: 'string', alias: 'p', valueHint: 'name=value', description: 'a param; may be repeated' },
     workspace: {
       type: 'string',
       alias: 'w',
       valueHint: 'name=path',
-      description: 'a directory as a workspace; may be repeated',
+      description: 'a directory as a workspace, or what tkn takes (name=NAME,emptyDir=); may be repeated',
     },
     name: { type: 'string', description: 'which run, Pipeline or Task of the files' },
     project: { type: 'string', description: 'where to run it on a platform that is up', default: 'default' },
@@ -63,17 +67,22 @@ export default defineCommand({
       return tell(args.output, done, []);
     }
     const files = await readTektonFiles(args.file, args.name);
+    const workspaces = pairs(rawArgs, ['-w', '--workspace']);
     const options: RunOptions = {
       files,
       params: pairs(rawArgs, ['-p', '--param']),
-      workspaces: pairs(rawArgs, ['-w', '--workspace']),
+      workspaces: await Promise.all(workspaces.map(([name, text]) => givenWorkspace(name, text))),
       quiet: args.output === 'json',
     };
+    checkGivenNames(files, {
+      params: options.params.map(([name]) => name),
+      workspaces: options.workspaces.map(({ name }) => name),
+    });
     for (const feature of alphaFeatures(files))
       process.stderr.write(`${pc.yellow('note')}: ${feature} is alpha in Tekton; a cluster may refuse it\n`);
     const runs = await runSomewhere(options, { local: args.local ?? false, project: args.project });
     if (args.output === 'json') tell('json', runs.length === 1 ? runs[0] : runs, []);
-    else for (const run of runs) report(run);
+    else for (const run of runs) report(run, runs.length > 1);
     const failed = runs.find((run) => findCondition(run.status?.conditions, 'Succeeded')?.status !== 'True');
     if (failed) process.exitCode = exitCodeOf(failed);
     return undefined;
@@ -83,7 +92,7 @@ export default defineCommand({
 interface RunOptions {
   readonly files: TektonFiles;
   readonly params: readonly [string, string][];
-  readonly workspaces: readonly [string, string][];
+  readonly workspaces: readonly GivenWorkspace[];
   readonly quiet: boolean;
 }
 
@@ -111,13 +120,17 @@ async function runSomewhere(options: RunOptions, { local, project }: { local: bo
   const platform = local ? undefined : await platformThatIsUp();
   if (platform) return runAll(options, { ...platform, namespace: project });
   const home = await mkdtemp(join(tmpdir(), 'tagboat-run-'));
+  // Who asks twice to stop leaves at once.
+  const leaving = () => rmSync(home, { recursive: true, force: true });
+  process.on('exit', leaving);
   try {
     await using engine = await startEngine({ home, tools: await toolsOfHost(home) });
     if (engine.node.driverNote && !options.quiet)
       process.stderr.write(`${pc.yellow('note')}: steps run as plain processes: ${engine.node.driverNote}\n`);
     return await runAll(options, { source: engineSource(engine), home, namespace: 'default' });
   } finally {
-    await rm(home, { recursive: true, force: true });
+    await removeTree([home]);
+    process.off('exit', leaving);
   }
 }
 
@@ -145,6 +158,7 @@ async function runAll(options: RunOptions, place: Place): Promise<(PipelineRun |
   for (const run of options.files.runs) {
     const prepared = await prepare(run, options, place);
     const created = await place.source.create(types.of(prepared), prepared);
+    await giveClaims(created, place);
     finished.push(await follow(created, options, place));
   }
   return finished;
@@ -177,11 +191,14 @@ async function prepare(
 ): Promise<PipelineRun | TaskRun> {
   const declared = declarationsOf(run, options.files.objects);
   const params = new Map((run.spec?.params ?? []).map((param) => [param.name, param.value]));
-  for (const [name, text] of options.params) params.set(name, paramValue(name, text, declared.params));
+  for (const [name, text] of options.params) params.set(name, paramValue(name, text, declared?.params ?? []));
   const bindings = new Map((run.spec?.workspaces ?? []).map((binding) => [binding.name, binding]));
-  for (const [name, path] of options.workspaces)
-    bindings.set(name, await directoryBinding(name, path, place));
-  for (const { name, optional } of declared.workspaces) {
+  for (const given of options.workspaces)
+    bindings.set(
+      given.name,
+      'path' in given ? await directoryBinding(given.name, given.path, place) : given.binding,
+    );
+  for (const { name, optional } of declared?.workspaces ?? []) {
     if (bindings.has(name) || optional) continue;
     if (!options.quiet)
       process.stderr.write(
@@ -209,6 +226,9 @@ const emptyBinding = (name: string): WorkspaceBinding => ({
   },
 });
 
+/** How the names of claims begin that are directories of the command line. */
+const localClaim = 'local-';
+
 /** A claim whose directory is the given one. */
 async function directoryBinding(
   name: string,
@@ -218,7 +238,7 @@ async function directoryBinding(
   const directory = await realpath(path).catch(() => {
     throw invalid(`there is no directory "${path}" for the workspace "${name}"`);
   });
-  const claimName = `local-${name.toLowerCase()}-${Date.now().toString(36)}`;
+  const claimName = `${localClaim}${slug(name)}-${Date.now().toString(36)}`;
   const claim: PersistentVolumeClaim = {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
@@ -232,20 +252,37 @@ async function directoryBinding(
   return { name, persistentVolumeClaim: { claimName } };
 }
 
+/** The claims that were made for a run go with it; a rerun finds them as long as the run is there. */
+async function giveClaims(run: PipelineRun | TaskRun, { source, namespace }: Place): Promise<void> {
+  const { apiVersion, kind, metadata } = run;
+  for (const { persistentVolumeClaim: claim } of run.spec?.workspaces ?? [])
+    if (claim?.claimName.startsWith(localClaim))
+      await source.replace<PersistentVolumeClaim>(
+        { type: kinds.PersistentVolumeClaim, namespace, name: claim.claimName },
+        (draft) => {
+          draft.metadata.ownerReferences = [
+            { apiVersion, kind, name: metadata.name, uid: metadata.uid ?? '' },
+          ];
+        },
+      );
+}
+
 async function follow(run: PipelineRun | TaskRun, { quiet }: RunOptions, { source }: Place) {
   const key = keyOf(run.kind === 'TaskRun' ? kinds.TaskRun : kinds.PipelineRun, run);
   using _cancelling = cancelOnSignal(source, key, (text) => !quiet && process.stderr.write(text));
   return await followTree(source, key, standardOutput({ quiet }));
 }
 
-function report(run: PipelineRun | TaskRun): void {
+/** Tells results and outcome; with the run's name where there are several. */
+function report(run: PipelineRun | TaskRun, named: boolean): void {
   const condition = findCondition(run.status?.conditions, 'Succeeded');
-  for (const { name, value } of run.status?.results ?? [])
-    say(
-      `${pc.dim(name)} ${typeof value === 'string' ? value.trimEnd().slice(0, 500) : JSON.stringify(value)}`,
-    );
+  for (const { name, value } of run.status?.results ?? []) {
+    const text = typeof value === 'string' ? value.trimEnd().slice(0, 500) : JSON.stringify(value);
+    say(`${pc.dim(name)} ${printable(text)}`);
+  }
   const warning = (run as TaskRun).status?.annotations?.['tagboat.dev/warnings'];
   if (warning) say(`${pc.yellow('note')}: ${warning}`);
-  const text = `${condition?.reason ?? 'Unknown'}: ${condition?.message ?? ''}`;
+  const which = named ? `${run.metadata.name} ` : '';
+  const text = `${which}${condition?.reason ?? 'Unknown'}: ${printable(condition?.message ?? '')}`;
   say(condition?.status === 'True' ? pc.green(text) : pc.red(text));
 }

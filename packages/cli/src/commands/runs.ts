@@ -3,7 +3,8 @@ import { formatDuration, notFound } from '@tagboat/base';
 import { noticesOfRun, queuePlaces, runAnnotations, runLabels } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { followRun, standardOutput } from '../live.ts';
-import { ago, newestFirst, outputOption, projectOption, show } from '../output.ts';
+import { ago, newestFirst, outputOption, projectOption, say, show } from '../output.ts';
+import { criticalPathLine, timeRows } from '../run-times.ts';
 import { checkProject, connect } from '../session.ts';
 
 export default defineCommand({
@@ -24,6 +25,7 @@ export default defineCommand({
     if (args.name && found && args.output !== 'json') {
       const key = { type: kinds.PipelineRun, namespace: found.metadata.namespace ?? '', name: args.name };
       const run = await followRun(client, key, standardOutput());
+      showTimes(run);
       if (findCondition(run.status?.conditions, 'Succeeded')?.status !== 'True') process.exitCode = 1;
       return;
     }
@@ -43,6 +45,15 @@ export default defineCommand({
     });
   },
 });
+
+function showTimes(run: PipelineRun): void {
+  const rows = timeRows(run);
+  if (rows.length === 0) return;
+  say('');
+  show(rows, { columns: ['task', 'waited', 'ran', 'overhead'] });
+  const path = criticalPathLine(run);
+  if (path) say(path);
+}
 
 /** How many runs of its repository start before one that waits. */
 const waiting = (ahead: number) => (ahead === 0 ? 'waits, is next' : `waits, ${ahead} ahead`);
@@ -74,5 +85,6 @@ function facts(run: PipelineRun): Record<string, unknown> {
     commit: metadata.annotations?.[runAnnotations.commit],
     notices: noticesOfRun(run),
     results: resultsOf(run),
+    timing: status?.timing,
   };
 }
