@@ -6,6 +6,7 @@ import { settingsNamespace } from './config-defaults.ts';
 import { CustomRunReconciler } from './custom-run-controller.ts';
 import { RunEvents } from './events.ts';
 import { PipelineRunReconciler, pipelineRunOf } from './pipeline-run-controller.ts';
+import { pruneControllers } from './prune-controller.ts';
 import { RunQueue } from './run-queue.ts';
 import { Settings } from './settings.ts';
 import { TaskRunReconciler, taskRunOfPod } from './task-run-controller.ts';
@@ -84,5 +85,5 @@ export function createPipelineControllers(options: PipelineOptions): Controller[
     clock,
     log,
   });
-  return [config, pipelineRuns, taskRuns, customRuns];
+  return [config, pipelineRuns, taskRuns, customRuns, ...pruneControllers(options)];
 }
