@@ -11,7 +11,11 @@ export function driverConditions({ driver, driverNote, groups }: NodeContext, po
       type: 'Sandboxed',
       status: 'False',
       reason: 'ProcessDriver',
-      message: `runs as a plain process of this host, as its user${driverNote ? `: ${driverNote}` : ''}`,
+      message: `runs as a plain process of this host, as its user${driverNote ? `: ${driverNote}` : ''}${
+        groups.controllers.length > 0
+          ? ''
+          : '; without control groups, processes that clear their environment, leave its directory and close its files outlive it'
+      }`,
     });
   if (isUntrusted(pod))
     conditions.push({

@@ -23,7 +23,7 @@ import { describeMachine, machineName } from './node-object.ts';
 import { NodePodAccess } from './pod-access.ts';
 import { PodReconciler } from './pod-controller.ts';
 import { ProcessDriver } from './process-driver.ts';
-import { reapLeftovers } from './reap.ts';
+import { reapLeftovers, reapPod } from './reap.ts';
 import { resultsInUse } from './results-in-use.ts';
 import { defaultRetained, type Retained, Retention } from './retention.ts';
 import { probeSandbox, SandboxDriver } from './sandbox-driver.ts';
@@ -126,7 +126,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     reap: async (uid) => {
       // Elsewhere a pid namespace or a control group ends what is left.
       if (driver.name === 'process' && groups.controllers.length === 0)
-        await reapLeftovers(new Set([uid]), log);
+        await reapPod(uid, layout.pod(uid), log);
     },
   };
   await describeMachine(context, '0.1.0');
