@@ -18,6 +18,8 @@ export interface GitOptions {
 
 const networkTimeout = 300_000;
 
+const mostOutput = 256 * 2 ** 20;
+
 /**
  * Runs git so that it never asks, never runs hooks of a repository it reads, and never sees credentials on its command
  * line. Without credentials the user's own helpers and ssh agent apply.
@@ -31,7 +33,7 @@ export async function git(args: readonly string[], options: GitOptions = {}): Pr
       stdin: options.stdin,
       signal: options.signal,
       timeout: options.timeout ?? networkTimeout,
-      maxOutput: 256 * 2 ** 20,
+      maxOutput: mostOutput,
       onOutput: options.onOutput,
     });
   let result = await run(gitEnvironment(options));
@@ -40,6 +42,10 @@ export async function git(args: readonly string[], options: GitOptions = {}): Pr
   if (credentials && url && result.code !== 0 && /returned error: 30[12378]/.test(result.stderr))
     result = await run(followingEnvironment(options, { credentials, url }));
   if (result.code !== 0) throw explain(args, result.stderr);
+  if (result.cut && !options.onOutput)
+    throw new TagboatError(`git ${args[0]} wrote more than ${mostOutput / 2 ** 20} MiB`, {
+      reason: 'OutputTooLarge',
+    });
   return result;
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Digest, digestOf, notFound } from '@tagboat/base';
+import { type Digest, digestOf, invalid, notFound } from '@tagboat/base';
 import { runCommand } from '@tagboat/process';
 import { gitEnvironment } from './git.ts';
 
@@ -19,12 +19,13 @@ export async function readObjects(
 ): Promise<(GitObject | undefined)[]> {
   // A name of two lines names nothing, and would be taken for two.
   const asked = names.map((name) => (name.includes('\n') ? '' : name));
-  const { code, stdout } = await runCommand('git', ['cat-file', '--batch'], {
+  const { code, stdout, cut } = await runCommand('git', ['cat-file', '--batch'], {
     cwd: repository,
     env: gitEnvironment(),
     stdin: asked.map((name) => `${name}\n`).join(''),
     maxOutput: 2 ** 30,
   });
+  if (cut) throw invalid(`objects of ${repository} are larger than 1 GiB, and cannot be read as a whole`);
   if (code !== 0) return names.map(() => undefined);
   let at = 0;
   return names.map(() => {

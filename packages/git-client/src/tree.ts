@@ -118,13 +118,12 @@ export class Commit {
   async read(path: string): Promise<Buffer | undefined> {
     const known = `content ${path}`;
     if (this.#known.has(known)) return this.#known.get(known) as Promise<Buffer | undefined>;
-    const { code, stdout } = await runCommand('git', ['cat-file', 'blob', `${this.id}:${path}`], {
+    const { code, stdout, cut } = await runCommand('git', ['cat-file', 'blob', `${this.id}:${path}`], {
       cwd: this.repository,
       env: gitEnvironment(),
       maxOutput: largestRead,
     });
-    // What is above the limit was dropped.
-    if (stdout.length >= largestRead)
+    if (cut)
       throw invalid(`${path} is larger than ${largestRead / 2 ** 30} GiB, and cannot be read as a whole`);
     return code === 0 ? stdout : undefined;
   }

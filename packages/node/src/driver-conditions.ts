@@ -17,6 +17,13 @@ export function driverConditions({ driver, driverNote, groups }: NodeContext, po
           : '; without control groups, processes that clear their environment, leave its directory and close its files outlive it'
       }`,
     });
+  if (driver.shortcoming)
+    conditions.push({
+      type: 'PrivilegesDropped',
+      status: 'False',
+      reason: 'NoPrivilegeTool',
+      message: driver.shortcoming,
+    });
   if (isUntrusted(pod))
     conditions.push({
       type: 'NetworkShared',

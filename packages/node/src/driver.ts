@@ -78,6 +78,8 @@ export interface ContainerDriver {
   readonly isolatesFiles: boolean;
   /** True where the driver itself applies limits; else the container joins the control group it is given. */
   readonly appliesLimits: boolean;
+  /** What containers of images lack on this host, in words, once one was started; shown on every pod. */
+  readonly shortcoming?: string | undefined;
   /** Gets an image in the driver's own way. Absent: it is unpacked, or stood in for by the host's tools. @throws `ImagePullFailed` */
   image?(wanted: WantedImage): Promise<ResolvedImage>;
   start(request: ContainerRequest, output: ContainerOutput): Promise<RunningContainer>;

@@ -55,6 +55,8 @@ export class SandboxDriver implements ContainerDriver {
   readonly #root = process.getuid?.() === 0;
   #shared: Promise<{ bin: string; templates: string }> | undefined;
   #abilities: Promise<RootAbilities> | undefined;
+  /** Without the tool a container of an image keeps what its set-user-ID programs give. */
+  shortcoming: string | undefined;
 
   constructor(options: SandboxOptions) {
     this.#options = options;
@@ -143,6 +145,9 @@ export class SandboxDriver implements ContainerDriver {
     this.#abilities ??= (async () => {
       const directory = join(this.#options.directory, 'setpriv');
       const copied = this.#root && (await copyPrivilegeTool(directory));
+      if (this.#root && !copied)
+        this.shortcoming =
+          'containers of images do not start with no_new_privs and fewer capabilities: setpriv of this host, or its libraries, cannot be found';
       return {
         privilegeTool: copied ? directory : undefined,
         overlay: await this.#canOverlay(join(this.#options.directory, 'overlay-probe')),

@@ -29,6 +29,15 @@ describe.each<{ way: string; start: StartCommand }>([
     });
     expect([seen, stdout.length, stdout[0], stdout[1]]).toEqual([3_000_002, 1_000_000, 255, 0]);
   });
+  it('says that it dropped output where it was told to, and ends what writes too much elsewhere', async () => {
+    const script = ['-c', 'head -c 17000000 /dev/zero; sleep 0'];
+    const bounded = { maxOutput: 1000 };
+    expect(await runCommand('sh', script, bounded)).toMatchObject({ code: 0, cut: true });
+    expect(await runCommand('true', [], bounded)).toMatchObject({ cut: false });
+    await expect(runCommand('sh', script)).rejects.toMatchObject({ reason: 'OutputTooLarge' });
+    await expect(runCommand('yes', [])).rejects.toThrow('yes wrote more than 16 MiB');
+    expect(await runCommand('sh', script, { onOutput: () => undefined })).toMatchObject({ code: 0 });
+  });
   it('runs where it is told, with that environment alone, and takes bytes', async () => {
     const options = {
       cwd: '/',

@@ -13,7 +13,10 @@ export interface CommandOptions {
   readonly timeout?: number;
   /** Called with each piece of output as it comes. */
   readonly onOutput?: (stream: 'stdout' | 'stderr', data: Buffer) => void;
-  /** More output than this many bytes per stream is dropped from the result (default 16 MiB). */
+  /**
+   * More output than this many bytes per stream is dropped from the result, which then says `cut`. Absent: a command
+   * that writes more than 16 MiB to stdout is killed, unless `onOutput` takes what it writes.
+   */
   readonly maxOutput?: number;
 }
 
@@ -22,7 +25,11 @@ export interface CommandResult {
   readonly code: number;
   readonly stdout: Buffer;
   readonly stderr: string;
+  /** Whether something of `stdout` was dropped. */
+  readonly cut: boolean;
 }
+
+const usualOutput = 16 * 2 ** 20;
 
 const signalNumbers: Partial<Record<NodeJS.Signals, number>> = {
   SIGHUP: 1,
@@ -62,7 +69,7 @@ export function startCommandsWith(other: StartCommand): StartCommand {
 /**
  * Runs a command to its end and returns its exit code and output, whatever the code is. The child leads its own
  * process group and dies with this process.
- * @throws `CommandNotFound` when it cannot be started; `Timeout`; `Cancelled` when the signal aborts.
+ * @throws `CommandNotFound` when it cannot be started; `Timeout`; `Cancelled` when the signal aborts; `OutputTooLarge`.
  */
 export function runCommand(
   command: string,
@@ -75,13 +82,17 @@ export function runCommand(
     return promise;
   }
   const [file, fileArgs] = tiedToParent(command, args);
-  const kept = { stdout: keep(options.maxOutput), stderr: keep(options.maxOutput) };
+  const { maxOutput = usualOutput } = options;
+  const kept = { stdout: keep(maxOutput), stderr: keep(maxOutput) };
+  const endsWhenCut = options.maxOutput === undefined && options.onOutput === undefined;
   const { cwd, env, stdin } = options;
   // Whatever of the output is kept, these are the words of who could not start the program.
   let lastWords = '';
   const child = start({ file, args: fileArgs, cwd, env, stdin }, (stream, data) => {
     options.onOutput?.(stream, data);
     kept[stream].add(data);
+    if (endsWhenCut && kept.stdout.cut)
+      early.end('OutputTooLarge', `${command} wrote more than ${maxOutput / 2 ** 20} MiB`);
     if (stream === 'stderr') lastWords = (lastWords + data.toString('utf8')).slice(-500);
   });
   const early = endEarly(command, options, child);
@@ -93,6 +104,7 @@ export function runCommand(
           code: exitCode(code, signal),
           stdout: kept.stdout.all(),
           stderr: kept.stderr.all().toString(),
+          cut: kept.stdout.cut,
         };
         if (early.reason) reject(early.reason);
         else if (file !== command && result.code === 127 && /failed to execute/.test(lastWords))
@@ -107,21 +119,21 @@ export function runCommand(
 const cannotStart = (command: string, why: string, cause?: Error) =>
   new TagboatError(`cannot start ${command}: ${why}`, { reason: 'CommandNotFound', cause });
 
-/** Kills a command that is cancelled or takes too long; `reason` says which. */
+/** Kills a command that is cancelled, takes too long or writes too much; `reason` says which. */
 function endEarly(command: string, { signal, timeout }: CommandOptions, child: StartedCommand) {
-  const early: Disposable & { reason?: TagboatError } = {
+  const early: Disposable & { reason?: TagboatError; end(reason: string, message: string): void } = {
+    end(reason, message) {
+      early.reason ??= new TagboatError(message, { reason });
+      child.kill();
+    },
     [Symbol.dispose]() {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
     },
   };
-  const end = (reason: string, message: string) => {
-    early.reason ??= new TagboatError(message, { reason });
-    child.kill();
-  };
-  const abort = () => end('Cancelled', `${command} was cancelled`);
+  const abort = () => early.end('Cancelled', `${command} was cancelled`);
   signal?.addEventListener('abort', abort, { once: true });
-  const late = () => end('Timeout', `${command} did not finish within ${timeout} ms`);
+  const late = () => early.end('Timeout', `${command} did not finish within ${timeout} ms`);
   const timer = timeout === undefined ? undefined : setTimeout(late, timeout);
   return early;
 }
@@ -142,13 +154,16 @@ export async function runChecked(
   return result;
 }
 
-function keep(limit = 16 * 2 ** 20) {
+function keep(limit: number) {
   const parts: Buffer[] = [];
   let size = 0;
   return {
     add(data: Buffer) {
       if (size < limit) parts.push(data);
       size += data.length;
+    },
+    get cut() {
+      return size > limit;
     },
     all: () => Buffer.concat(parts).subarray(0, limit),
   };
