@@ -71,6 +71,9 @@ class TreeView {
 
   saw(object: PipelineRun | TaskRun): void {
     const { name } = object.metadata;
+    const known = object.kind === 'PipelineRun' ? this.#runs.get(name) : this.#taskRuns.get(name);
+    // What was looked at may be newer than what a watch tells.
+    if (known?.status?.completionTime && !object.status?.completionTime) return;
     if (object.kind === 'PipelineRun') this.#runs.set(name, object as PipelineRun);
     else this.#taskRuns.set(name, object as TaskRun);
     if (object.kind === 'TaskRun' && this.#isOurs(object as TaskRun)) this.#followLogs(object as TaskRun);
