@@ -122,6 +122,27 @@ describe('reading', () => {
     expect(entry?.trailers).toEqual({ 'Tagboat-Run': 'r-1', 'Tagboat-Tag': 'v1' });
   });
 
+  it('keeps the index of a commit that several export, for that commit alone', async () => {
+    const { commit: first } = await put('src/x.py', 'x');
+    const { commit: second } = await put('src/x.py', 'y');
+    const mirror = join(directory, 'mirror');
+    await fetchMirror(url, mirror);
+    const exported = async (id: string, name: string) => {
+      const commit = await Commit.at(mirror, id, ['src/x.py'], { exported: true });
+      expect((await commit.files()).map(({ path }) => path)).toEqual(['src/x.py']);
+      await commit.export(join(directory, name));
+      expect(await readdir(join(directory, name))).toEqual(['src']);
+      return readFile(join(directory, name, 'src/x.py'), 'utf8');
+    };
+    expect(await Promise.all([exported(first, 'a'), exported(first, 'b')])).toEqual(['x', 'x']);
+    expect([await exported(second, 'c'), await exported(first, 'd')]).toEqual(['y', 'x']);
+    const kept = (await readdir(mirror)).filter((name) => name.startsWith('tagboat-index-'));
+    expect(kept.sort()).toEqual([first, second].map((id) => `tagboat-index-${id}`).sort());
+    await expect(Commit.at(mirror, '0'.repeat(40), [], { exported: true })).rejects.toMatchObject({
+      reason: 'NotFound',
+    });
+  });
+
   it('shows every commit, whatever its message holds', async () => {
     await put('a.txt', '1', 'first \u0001 and\n\nmore \u0001 of it\n\nTagboat-Run: r1');
     await put('a.txt', '2', 'second');

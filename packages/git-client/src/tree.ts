@@ -1,4 +1,6 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, invalid, notFound, safeJoin, TagboatError } from '@tagboat/base';
 import { runCommand } from '@tagboat/process';
@@ -16,6 +18,13 @@ export interface TreeFile {
 }
 
 const largestRead = 2 ** 30;
+/** What is read beside a commit, not after it. */
+export interface ReadBeside {
+  /** Files will be listed and exported: by an index that stays in the repository, for the next who exports them. */
+  readonly exported?: boolean;
+}
+
+const fullId = /^[0-9a-f]{40,64}$/;
 
 /** One commit of a repository on this machine, bare or not. */
 export class Commit {
@@ -35,12 +44,20 @@ export class Commit {
    * @param ahead paths of files that will be read: they come with the commit, at no cost of their own
    * @throws `NotFound` when the revision names nothing, `NotACommit` when it names a tree or a blob
    */
-  static async at(repository: string, revision: string, ahead: readonly string[] = []): Promise<Commit> {
+  static async at(
+    repository: string,
+    revision: string,
+    ahead: readonly string[] = [],
+    { exported = false }: ReadBeside = {},
+  ): Promise<Commit> {
     const name = `${revision}^{commit}`;
+    const beside = exported && fullId.test(revision) ? listAndIndex(repository, revision) : [];
+    for (const [, begun] of beside) begun.catch(() => undefined);
     const names = [name, ...ahead.map((path) => `${name}:${path}`)];
     const [found, ...files] = await readObjects(repository, names);
     if (found?.type !== 'commit') throw await noCommit(repository, revision);
     const commit = new Commit(repository, found.id, found.content.toString('utf8'));
+    for (const [what, begun] of beside) commit.#known.set(what, begun);
     for (const [index, path] of ahead.entries()) {
       const content = files[index]?.type === 'blob' ? files[index].content : undefined;
       commit.#known.set(`content ${path}`, Promise.resolve(content));
@@ -59,23 +76,7 @@ export class Commit {
 
   /** All files below `path`, sorted. */
   files(path = ''): Promise<readonly TreeFile[]> {
-    return this.#once(`files ${path}`, () => this.#files(path));
-  }
-
-  async #files(path: string): Promise<TreeFile[]> {
-    const where = path === '' || path === '.' ? [] : ['--', `${path}/`];
-    const { stdout } = await git(['ls-tree', '-r', '-z', '-l', '--full-tree', this.id, ...where], {
-      cwd: this.repository,
-    });
-    return stdout
-      .toString('utf8')
-      .split('\0')
-      .filter(Boolean)
-      .map((line) => {
-        const [head, name] = [line.slice(0, line.indexOf('\t')), line.slice(line.indexOf('\t') + 1)];
-        const [mode, , id, size] = head.split(/\s+/);
-        return { path: name, mode: mode!, id: id!, size: Number(size) || 0 };
-      });
+    return this.#once(`files ${path}`, () => listFiles(this.repository, this.id, path));
   }
 
   /** True where there is a file or directory. */
@@ -168,10 +169,11 @@ export class Commit {
     await this.#checkLinks(files, wanted);
     await mkdir(directory, { recursive: true });
     if (wanted?.size === 0) return;
-    const index = join(directory, '.export-index');
+    const kept = await (this.#known.get('index') as Promise<string> | undefined);
+    const index = kept ?? join(directory, '.export-index');
     const environment = { GIT_INDEX_FILE: index, GIT_WORK_TREE: directory };
     const options = { cwd: this.repository, environment };
-    await git(['read-tree', this.id], options);
+    if (!kept) await git(['read-tree', this.id], options);
     try {
       if (wanted)
         await git(['checkout-index', '-z', '-f', '-q', '--stdin'], {
@@ -180,7 +182,7 @@ export class Commit {
         });
       else await git(['checkout-index', '-a', '-f', '-q'], options);
     } finally {
-      await rm(index, { force: true });
+      if (!kept) await rm(index, { force: true });
     }
     const written = files.filter(({ path }) => !wanted || wanted.has(path));
     await replacePointers(this.repository, directory, written);
@@ -223,6 +225,37 @@ async function noCommit(repository: string, revision: string): Promise<TagboatEr
     reason: 'NotACommit',
     retryable: false,
   });
+}
+
+async function listFiles(repository: string, commit: string, path = ''): Promise<TreeFile[]> {
+  const where = path === '' || path === '.' ? [] : ['--', `${path}/`];
+  const { stdout } = await git(['ls-tree', '-r', '-z', '-l', '--full-tree', commit, ...where], {
+    cwd: repository,
+  });
+  return stdout
+    .toString('utf8')
+    .split('\0')
+    .filter(Boolean)
+    .map((line) => {
+      const [head, name] = [line.slice(0, line.indexOf('\t')), line.slice(line.indexOf('\t') + 1)];
+      const [mode, , id, size] = head.split(/\s+/);
+      return { path: name, mode: mode!, id: id!, size: Number(size) || 0 };
+    });
+}
+
+const listAndIndex = (repository: string, commit: string): [string, Promise<unknown>][] => [
+  ['files ', listFiles(repository, commit)],
+  ['index', ensureIndex(repository, commit)],
+];
+
+/** The index of a commit's files, as `git checkout-index` reads it. @returns its path */
+async function ensureIndex(repository: string, commit: string): Promise<string> {
+  const path = join(repository, `tagboat-index-${commit}`);
+  if (existsSync(path)) return path;
+  const temporary = `${path}.${randomUUID()}`;
+  await git(['read-tree', commit], { cwd: repository, environment: { GIT_INDEX_FILE: temporary } });
+  await rename(temporary, path);
+  return path;
 }
 
 /** What a commit object says (git's Documentation/gitformat-commit); undefined where git must decode its text. */

@@ -11,7 +11,7 @@ import { exportServed } from './served-files.ts';
 
 /** Builds the image that serves the model, and pushes it. */
 export async function build(context: StepContext, server: string): Promise<void> {
-  const commit = await context.commit();
+  const commit = await context.commit({ exported: true });
   const model = await context.model(commit);
   const { spec } = model;
   const registry = await context.registry();

@@ -8,7 +8,7 @@ export async function clone(context: StepContext): Promise<void> {
   const url = context.get('TAGBOAT_REPOSITORY_URL');
   const access = await context.credentialsFor(url);
   await fetchMirror(url, context.repository, access);
-  const commit = await context.commit();
+  const commit = await context.commit({ exported: true });
   const [subject] = (await commit.message()).split('\n');
   context.say(`${commit.id.slice(0, 10)} ${subject}`);
   for (const { path, mode } of await commit.files())

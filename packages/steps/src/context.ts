@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalid, notFound, TagboatError } from '@tagboat/base';
-import { Commit, type Credentials } from '@tagboat/git-client';
+import { Commit, type Credentials, type ReadBeside } from '@tagboat/git-client';
 import { RegistryClient } from '@tagboat/oci';
 import { type ModelFile, modelFileName, readModelFile } from '@tagboat/render';
 import { lockFileName } from './lock-file.ts';
@@ -71,8 +71,9 @@ export class StepContext {
     await writeFile(join(directory, name), value);
   }
 
-  commit(): Promise<Commit> {
-    return Commit.at(this.repository, this.get('TAGBOAT_COMMIT'), [modelFileName, lockFileName]);
+  /** @param beside what will be read of it, besides the configuration */
+  commit(beside: ReadBeside = {}): Promise<Commit> {
+    return Commit.at(this.repository, this.get('TAGBOAT_COMMIT'), [modelFileName, lockFileName], beside);
   }
 
   /** The model this step is about, as its commit declares it. */

@@ -18,7 +18,7 @@ import { requirementFiles } from './requirement-files.ts';
 
 /** Makes the environment of a model, or finds it. */
 export async function environment(context: StepContext): Promise<void> {
-  const commit = await context.commit();
+  const commit = await context.commit({ exported: true });
   const model = await context.model(commit);
   await checkDeclaredFiles(commit, model);
   const made = await environmentFor(context, environmentOf(commit, model));

@@ -25,7 +25,7 @@ interface Evaluation {
 
 /** Measures the model, compares it with the deployed one on the same data, and holds both against the gates. */
 export async function evaluate(context: StepContext): Promise<void> {
-  const commit = await context.commit();
+  const commit = await context.commit({ exported: true });
   const model = await context.model(commit);
   const digest = context.get('TAGBOAT_MODEL_DIGEST');
   if (!model.spec.evaluate) {
