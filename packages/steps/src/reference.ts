@@ -6,7 +6,7 @@ import type { Commit } from '@tagboat/git-client';
 import { fileDigest } from '@tagboat/oci';
 import { type ModelFile, referenceFileName } from '@tagboat/render';
 import { recall, remember } from './cache.ts';
-import type { StepContext } from './context.ts';
+import { StepContext } from './context.ts';
 import { isFetched, type PinnedData } from './data.ts';
 import { pythonOf } from './environment-python.ts';
 import { runSaying, userEnvironment } from './execute.ts';
@@ -34,28 +34,59 @@ export async function trainedReference(commit: Commit, model: ModelFile): Promis
   return (await commit.files()).some((file) => file.path === tracked) ? undefined : path;
 }
 
+/** A profile that was made, and what it follows from. */
+export interface MadeProfile {
+  readonly key: string;
+  /** Where it is, if there is one. */
+  readonly path: string;
+  /** What was said while it was made, and by nobody heard. */
+  readonly said: readonly string[];
+}
+
 /**
  * Makes the profile of the inputs that the model was trained for, beside the model in the outputs, or takes what the
  * same inputs gave before. Nothing is made where drift is not watched, or where nobody says what the inputs are.
+ * @param ahead a profile that may be of the same inputs
  * @returns its digest, or nothing @throws what says why a declared reference cannot be read
  */
-export async function makeReference(context: StepContext, trained: Trained): Promise<string> {
+export async function makeReference(
+  context: StepContext,
+  trained: Trained,
+  ahead?: MadeProfile,
+): Promise<string> {
   const { model, out } = trained;
   if (!model.spec.monitor?.drift || !model.spec.serve) return '';
   const key = await keyOf(context, trained);
-  const kept = await context.directory('reference');
-  const profile = join(kept, referenceFileName);
-  if (!(await recall(context, key, kept))) {
-    await profileInto(context, trained, profile);
-    const files = existsSync(profile) ? [referenceFileName] : [];
-    await remember(context, key, { directory: kept, files, values: {} });
-  }
-  if (!existsSync(profile)) {
+  const isKnown = ahead?.key === key;
+  const path = isKnown ? ahead.path : await makeProfile(context, trained, key);
+  if (isKnown) for (const line of ahead.said) context.say(line);
+  if (!existsSync(path)) {
     context.say('no reference of the inputs: drift will not be watched');
     return '';
   }
-  await copyFile(profile, join(out, 'model', referenceFileName));
-  return fileDigest(profile);
+  await copyFile(path, join(out, 'model', referenceFileName));
+  return fileDigest(path);
+}
+
+/** Makes the profile of what a training seems to have left, while it still ends. @throws as `makeReference` */
+export async function profileAhead(context: StepContext, trained: Trained): Promise<MadeProfile | undefined> {
+  const { monitor, serve } = trained.model.spec;
+  if (!monitor?.drift || !serve) return undefined;
+  const said: string[] = [];
+  const quiet = new StepContext(context.environment, (line) => void said.push(line), context.signal);
+  const key = await keyOf(quiet, trained);
+  return { key, path: await makeProfile(quiet, trained, key), said };
+}
+
+/** @returns where it is, if there is one */
+async function makeProfile(context: StepContext, trained: Trained, key: string): Promise<string> {
+  const kept = await context.directory(`reference-${key.slice(0, 12)}`);
+  const path = join(kept, referenceFileName);
+  if (await recall(context, key, kept)) return path;
+  await profileInto(context, trained, path);
+  const files = existsSync(path) ? [referenceFileName] : [];
+  await remember(context, key, { directory: kept, files, values: {} });
+  return path;
 }
 
 async function keyOf(context: StepContext, { commit, model, data, out }: Trained): Promise<string> {

@@ -14,9 +14,12 @@ import { importPath, importRoots } from './import-roots.ts';
 import { inputFiles, materialise, reuseKey } from './inputs.ts';
 import { inContext } from './model-paths.ts';
 import { pushNotebooks, pushOutcomeAhead } from './outcome.ts';
-import { makeReference, trainedReference } from './reference.ts';
+import { type MadeProfile, makeReference, profileAhead, trainedReference } from './reference.ts';
 
 export const modelType = 'application/vnd.tagboat.model.v1';
+
+/** Bytes that are copied to look at them before a training has ended; copying more takes longer than what it saves. */
+const mostAhead = 64 * 2 ** 20;
 
 /** The variables by which a user's code finds its data. */
 export function dataVariables(data: readonly PinnedData[], workdir: string): Record<string, string> {
@@ -30,7 +33,7 @@ export function dataVariables(data: readonly PinnedData[], workdir: string): Rec
 
 /** Trains, or takes what the same inputs gave before, or (without `train`) takes the committed model file. */
 export async function train(context: StepContext, server: string): Promise<void> {
-  const commit = await context.commit();
+  const commit = await context.commit({ exported: true });
   const model = await context.model(commit);
   const data = await pinData(context, commit, model);
   await context.result(
@@ -52,33 +55,57 @@ export async function train(context: StepContext, server: string): Promise<void>
   });
   await context.result('key', key);
   const out = await context.outputs();
-  const finish = async (end: { reused: boolean; notebook: string }) =>
-    report(context, { ...end, ...(await publish(context, { commit, model, data, out, server })) });
+  const trained = { commit, model, data, server };
   const known = reuse === 'never' ? undefined : await recall(context, key, out);
   if (known) {
     context.say(`the same inputs were trained before (${key.slice(0, 12)}): the model is taken from then`);
-    return finish({ reused: true, notebook: known.values.notebook ?? '' });
+    const published = await publish(context, { ...trained, out });
+    return report(context, { reused: true, notebook: known.values.notebook ?? '', ...published });
   }
   const workdir = await materialise(context, { commit, model, files, data, name: 'work' });
   const all = new Set((await commit.files()).map(({ path }) => path));
   for (const { path } of files) all.delete(path);
-  const notebook = await runSteps(context, {
-    model,
-    workdir,
-    out,
-    outputs,
-    data,
-    reference,
-    undeclared: all,
+  const training = { model, workdir, out, outputs, data, reference, undeclared: all };
+  const ran = await runSteps(context, training, async () => {
+    const left = [model.spec.artifact.path, ...outputs].map((path) => join(workdir, path));
+    if ((await sizeOf(left)) > mostAhead) return undefined;
+    // A copy: what still changes has no part in it.
+    const seeming = await context.directory('ahead');
+    await keepOutputs(model, { ...training, out: seeming });
+    return profileAhead(context, { ...trained, out: seeming });
   });
   const kept = (await readdir(out, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(out.length + 1));
-  const values = { notebook, run: context.optional('TAGBOAT_RUN') ?? '' };
-  await Promise.all([
-    reuse !== 'never' && remember(context, key, { directory: out, files: kept, values }),
-    finish({ reused: false, notebook }),
+  const keep = async () => {
+    const values = { notebook: await ran.notebook, run: context.optional('TAGBOAT_RUN') ?? '' };
+    await remember(context, key, { directory: out, files: kept, values });
+  };
+  const [published, notebook] = await Promise.all([
+    publish(context, { ...trained, out }, ran.profile),
+    ran.notebook,
+    reuse !== 'never' && keep(),
   ]);
+  await report(context, { reused: false, notebook, ...published });
+}
+
+/** Bytes of files and of what directories hold. */
+async function sizeOf(paths: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(
+    paths.map(async (path) => {
+      const found = await stat(path);
+      if (!found.isDirectory()) return found.size;
+      return sizeOf((await readdir(path)).map((name) => join(path, name)));
+    }),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+interface Ran {
+  /** The digest of the executed notebooks. */
+  readonly notebook: Promise<string>;
+  /** The profile of what the training seemed to have left while it ended. */
+  readonly profile: MadeProfile | undefined;
 }
 
 interface Training {
@@ -93,8 +120,12 @@ interface Training {
   readonly undeclared: ReadonlySet<string>;
 }
 
-/** Runs the steps and keeps what they leave. @returns the digest of the executed notebooks */
-async function runSteps(context: StepContext, training: Training): Promise<string> {
+/** Runs the steps and keeps what they leave. @param profiling makes the profile of what is there then */
+async function runSteps(
+  context: StepContext,
+  training: Training,
+  profiling: () => Promise<MadeProfile | undefined>,
+): Promise<Ran> {
   const { model, workdir, out, outputs, undeclared } = training;
   const { steps } = model.spec.train!;
   const notebooks = join(out, 'notebooks');
@@ -110,9 +141,12 @@ async function runSteps(context: StepContext, training: Training): Promise<strin
     await context.result('notebook', digest);
     return digest;
   };
-  let ahead: Promise<void> | undefined;
+  let pushing: Promise<void> | undefined;
+  let profiled: Promise<MadeProfile | undefined> | undefined;
   const onRan = () => {
-    ahead = pushOutcomeAhead(context, { artifact, notebooks });
+    pushing = pushOutcomeAhead(context, { artifact, notebooks });
+    // What goes wrong here goes wrong again, and is told, when the training has ended.
+    profiled = profiling().catch(() => undefined);
   };
   try {
     for (const step of steps)
@@ -129,12 +163,15 @@ async function runSteps(context: StepContext, training: Training): Promise<strin
     await reportNotebooks();
     throw error;
   }
-  await ahead;
-  const reported = reportNotebooks();
-  reported.catch(() => undefined);
+  await pushing;
+  const notebook = reportNotebooks();
+  notebook.catch(() => undefined);
   // The notebooks are there even where the model is not.
-  await keepOutputs(model, training).finally(() => reported);
-  return reported;
+  await keepOutputs(model, training).catch(async (error: unknown) => {
+    await notebook;
+    throw error;
+  });
+  return { notebook, profile: await profiled };
 }
 
 /** By what a step of a training finds things. */
@@ -223,9 +260,10 @@ async function takeCommitted(
 async function publish(
   context: StepContext,
   trained: Parameters<typeof makeReference>[1],
+  ahead?: MadeProfile,
 ): Promise<{ digest: string; reference: string }> {
   const { model, out } = trained;
-  const reference = await makeReference(context, trained);
+  const reference = await makeReference(context, trained, ahead);
   const names = [basename(model.spec.artifact.path), ...(reference === '' ? [] : [referenceFileName])];
   const digest = await pushArtifact(await context.registry(), {
     repository: context.artifacts('model'),
