@@ -47,6 +47,7 @@ export interface ApplicationControllerOptions {
   readonly check?: (object: KubernetesObject, live: KubernetesObject | undefined) => void;
 }
 
+const defaultInterval = 180_000;
 const cascade = 'resources-finalizer.argocd.argoproj.io';
 
 /** Keeps what runs what git declares: render, compare, sync, prune, heal, and say how it is (Argo CD's Application). */
@@ -100,9 +101,19 @@ function hooksNotRun({ objects }: RenderedSource): { type: string; message: stri
     : [{ type: 'HooksNotRun', message: `hooks of a sync are not run here: ${named.join(', ')}` }];
 }
 
+interface Rendered {
+  /** The source and its commit. */
+  readonly id: string;
+  /** The source and what its Repository showed; undefined where none shows it. */
+  readonly seen: string | undefined;
+  /** When git was asked, on the monotonic clock. */
+  readonly at: number;
+  readonly rendered: RenderedSource;
+}
+
 class ApplicationReconciler {
   readonly #options: ApplicationControllerOptions;
-  readonly #rendered = new Map<string, { id: string; rendered: RenderedSource }>();
+  readonly #rendered = new Map<string, Rendered>();
   readonly #attempts: SyncAttempts;
 
   constructor(options: ApplicationControllerOptions) {
@@ -119,7 +130,7 @@ class ApplicationReconciler {
   }
 
   async reconcile(key: ResourceKey): Promise<Result> {
-    const { store, interval = 180_000 } = this.#options;
+    const { store, interval = defaultInterval } = this.#options;
     const application = await store.get<Application>(key);
     if (!application?.spec) {
       this.#rendered.delete(key.name);
@@ -167,20 +178,38 @@ class ApplicationReconciler {
       throw invalid('expected a repository in spec.source.repoURL', {
         hint: 'several sources (spec.sources) are not acted on yet: make one Application of each',
       });
-    const repository = await this.#options.repository(source.repoURL);
-    const revision = application.operation?.sync?.revision ?? source.targetRevision ?? 'HEAD';
-    const commit = await Commit.at(repository, revision).catch((error: unknown) => {
+    const asked = application.operation?.sync;
+    const revision = asked?.revision ?? source.targetRevision ?? 'HEAD';
+    const known = this.#rendered.get(application.metadata.name);
+    // Before git is asked: so what it then says is at least as new.
+    const shown = await this.#shownOf(source.repoURL);
+    const seen = shown && canonicalJson({ source, revision, shown });
+    const at = this.#options.clock.monotonic();
+    const isFresh =
+      known && known.seen === seen && at - known.at < (this.#options.interval ?? defaultInterval);
+    if (!asked && seen && isFresh) return known.rendered;
+    const commit = await this.#commitOf(source.repoURL, revision);
+    const id = canonicalJson({ source, commit: commit.id });
+    const rendered = known?.id === id ? known.rendered : await renderSource(commit, source);
+    this.#rendered.set(application.metadata.name, { id, seen, at, rendered });
+    return rendered;
+  }
+
+  async #commitOf(url: string, revision: string): Promise<Commit> {
+    const repository = await this.#options.repository(url);
+    return Commit.at(repository, revision).catch((error: unknown) => {
       if (!isReason(error, 'NotFound')) throw error;
-      throw notFound(`${source.repoURL} has no ${revision}`, {
+      throw notFound(`${url} has no ${revision}`, {
         hint: 'nothing was released yet, or the repository was made anew: push a clone of it, or a tag',
       });
     });
-    const id = canonicalJson({ source, commit: commit.id });
-    const known = this.#rendered.get(application.metadata.name);
-    if (known?.id === id) return known.rendered;
-    const rendered = await renderSource(commit, source);
-    this.#rendered.set(application.metadata.name, { id, rendered });
-    return rendered;
+  }
+
+  /** What changes with every push to a hosted repository: while it is the same, git need not be asked again. */
+  async #shownOf(url: string): Promise<string | undefined> {
+    const { items } = await this.#options.store.list<Repository>(kinds.Repository);
+    const found = items.find(({ spec, status }) => spec?.url === undefined && status?.url === url);
+    return found && `${found.metadata.uid} ${found.metadata.resourceVersion}`;
   }
 
   /** Objects in their namespaces, tracked. */

@@ -204,6 +204,27 @@ describe('an Application', () => {
     expect(items[1]).not.toHaveProperty('live');
   });
 
+  it('asks git again when the Repository shows something new, not for each change of what it made', async () => {
+    const first = await put('1');
+    await create({ selfHeal: true });
+    await syncedAt(first);
+    await commitFiles({
+      url,
+      branch: 'main',
+      message: 'not shown yet',
+      change: (tree) => tree.remove('o/kustomization.yaml'),
+    });
+    const changed = await mutate<ConfigMap>(store, configMap, (draft) => {
+      draft.data = { a: 'drift' };
+    });
+    const from = changed.metadata.resourceVersion!;
+    for await (const { object } of store.watch<ConfigMap>(kinds.ConfigMap, {}, { from }))
+      if (object.data?.a === '1') break;
+    await syncedAt(first);
+    await syncedAt(await put('2'));
+    expect(await currentValue()).toBe('2');
+  });
+
   it('only compares without automation, and syncs when asked', async () => {
     const commit = await put('1');
     await create(undefined);
