@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { unpackLayer } from '@tagboat/oci';
 import { compileBytecode, modulesIn } from '@tagboat/python';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { describeInterpreter } from './host-python.ts';
 import { captureHostPython, environmentLayer } from './index.ts';
 
 let directory: string;
@@ -52,6 +53,22 @@ it('makes the same environment layer from two places, with the bytecode that was
   expect(await readFile(record, 'utf8')).toBe('thing.py,sha256=x,1\n');
   const bytecode = await readdir(join(dirname(record), '../__pycache__'));
   expect(bytecode).toEqual([expect.stringMatching(/^thing\.cpython-\d+\.pyc$/)]);
+});
+
+it('asks an interpreter about itself once, and again when its file is another', async () => {
+  const program = join(directory, 'interpreter');
+  const cache = join(directory, 'facts');
+  const write = (version: string) =>
+    writeFile(program, `#!/bin/sh\necho asked >> ${program}.log\necho '{"version":"${version}"}'\n`, {
+      mode: 0o755,
+    });
+  await write('3.11');
+  expect((await describeInterpreter(program, cache)).version).toBe('3.11');
+  expect((await describeInterpreter(program, cache)).version).toBe('3.11');
+  expect(await readFile(`${program}.log`, 'utf8')).toBe('asked\n');
+  await rm(program);
+  await write('3.12.1');
+  expect((await describeInterpreter(program, cache)).version).toBe('3.12.1');
 });
 
 const root = process.getuid?.() === 0 && process.platform === 'linux';

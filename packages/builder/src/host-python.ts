@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { canonicalJson, type Digest, hexOf, sha256, TagboatError, writeFileAtomic } from '@tagboat/base';
 import { directoryEntries, type Layer, type LayerEntry, writeLayer } from '@tagboat/oci';
@@ -63,9 +63,7 @@ export async function captureHostPython(python: string, cacheDirectory: string):
       reason: 'Unsupported',
       hint: 'name a base image in tagboat.yaml: image.base, and a registry that has it',
     });
-  const found = JSON.parse(
-    (await runChecked(python, ['-I', '-c', describe])).stdout.toString('utf8'),
-  ) as Interpreter;
+  const found = await describeInterpreter(python, cacheDirectory);
   const interpreter = `usr/local/bin/python${found.version}`;
   const library = `usr/local/lib/python${found.version}`;
   const result = {
@@ -81,6 +79,21 @@ export async function captureHostPython(python: string, cacheDirectory: string):
   const entries = await pythonEntries(found, library, interpreter);
   const layer = await writeCompiled(cacheDirectory, key, { entries, python });
   return { layers: [layer], ...result };
+}
+
+/** What an interpreter says of itself; it is asked once for as long as its file is the same. */
+export async function describeInterpreter(python: string, cacheDirectory: string): Promise<Interpreter> {
+  // A name without a path is looked up anew each time.
+  const path = python.includes('/') ? await realpath(python) : undefined;
+  const file = path && (await stat(path));
+  const about = file && [path, file.ino, file.size, file.mtimeMs, file.ctimeMs];
+  const kept = about && join(cacheDirectory, `python-${hexOf(sha256(canonicalJson(about)))}.json`);
+  const known = kept && (await readFile(kept, 'utf8').catch(() => undefined));
+  if (known !== undefined) return JSON.parse(known) as Interpreter;
+  const { stdout } = await runChecked(python, ['-I', '-c', describe]);
+  const text = stdout.toString('utf8');
+  if (kept) await writeFileAtomic(kept, text);
+  return JSON.parse(text) as Interpreter;
 }
 
 async function pythonEntries(
