@@ -27,6 +27,7 @@ test('the whole CLI bundles into files that run, beside its packages with addons
       expect(stderr).toMatch(/expected the variable TAGBOAT_/);
       expect(code).toBe(1);
     }
+    expect(await readdir(join(directory, 'compiled'))).toHaveLength(1);
     // Steps start often: what makes environments and runs notebooks is not loaded to commit a release.
     const release = await readFile(join(directory, 'step-release.cjs'), 'utf8');
     expect(release).toMatch(/class Commit\b/);

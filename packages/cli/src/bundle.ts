@@ -23,7 +23,7 @@ interface BundleOptions extends BundlePlaces {
 export const bundleEntry = 'main.cjs';
 
 /** Steps that every tag waits for: each has a file of its own, since Node takes about 1 ms for each file it loads. */
-const frequentSteps = ['clone', 'environment', 'train', 'evaluate', 'build', 'release'];
+export const frequentSteps = ['clone', 'environment', 'train', 'evaluate', 'build', 'release'];
 
 /** Bundles the CLI, to be started by `bundleEntry`. @returns the names of the packages that stay outside */
 export async function bundleCli(sources: string, options: BundlePlaces): Promise<string[]> {
@@ -31,8 +31,11 @@ export async function bundleCli(sources: string, options: BundlePlaces): Promise
   for (const name of frequentSteps) await bundleStep(name, sources, options);
   const lines = [
     `const [command, name] = process.argv.slice(2);`,
-    `if (command === 'step' && ${JSON.stringify(frequentSteps)}.includes(name)) require('./step-' + name + '.cjs');`,
-    `else import('./main.js');`,
+    `if (command === 'step' && ${JSON.stringify(frequentSteps)}.includes(name)) {`,
+    // V8's code for these files, where it can be written or was: for the same Node it need not be made again.
+    `  require('node:module').enableCompileCache(__dirname + '/compiled');`,
+    `  require('./step-' + name + '.cjs');`,
+    `} else import('./main.js');`,
   ];
   await writeFile(join(options.directory, bundleEntry), `${lines.join('\n')}\n`);
   return outside;

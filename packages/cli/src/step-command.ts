@@ -2,8 +2,8 @@ import { existsSync, statSync, utimesSync } from 'node:fs';
 import { access, constants, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { canonicalJson, hexOf, sha256 } from '@tagboat/base';
-import { runChecked } from '@tagboat/process';
-import { bundleEntry } from './bundle.ts';
+import { runChecked, runCommand } from '@tagboat/process';
+import { bundleEntry, frequentSteps } from './bundle.ts';
 import { installation, isSource, selfCommand } from './paths.ts';
 
 const keptFor = 7 * 24 * 3_600_000;
@@ -46,8 +46,15 @@ async function makeBundle(directory: string): Promise<string> {
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
+  await compile(directory);
   await removeOld(dirname(directory));
   return directory;
+}
+
+/** Sandboxes show a bundle read-only: what V8 compiles is kept by starting each step once, which ends for lack of a task. */
+async function compile(directory: string): Promise<void> {
+  for (const name of frequentSteps)
+    await runCommand(process.execPath, [join(directory, bundleEntry), 'step', name], { env: {} });
 }
 
 /** Bundles of sources that have long changed; platforms that still run touched theirs when they started. */
