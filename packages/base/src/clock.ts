@@ -21,7 +21,8 @@ export const systemClock: Clock = {
       timer = setTimeout(() => (left > step ? arm(left - step) : callback()), step);
       timer.unref();
     };
-    arm(Math.max(0, milliseconds));
+    // A whole number: what Node keeps of a timer of a fraction stays after it was cleared, until it would have come.
+    arm(Math.max(0, Math.ceil(milliseconds)));
     return { [Symbol.dispose]: () => clearTimeout(timer) };
   },
 };

@@ -15,11 +15,15 @@ export interface Entry {
  */
 export class Residents {
   readonly #limit: number;
+  readonly #length: number;
   #young: Entry[] = [];
   #old: Entry[] = [];
+  #written = 0;
 
-  constructor(limit = 20_000) {
+  /** @param length of the JSON of one generation: each write of a large object makes an entry, and few of them fill the memory */
+  constructor(limit = 20_000, length = 2 ** 25) {
     this.#limit = limit;
+    this.#length = length;
   }
 
   /** The frozen object of an entry; the same one for as long as anybody holds it. */
@@ -40,7 +44,8 @@ export class Residents {
     entry.object = object;
     entry.used = true;
     this.#young.push(entry);
-    if (this.#young.length < this.#limit) return;
+    this.#written += entry.json.length;
+    if (this.#young.length < this.#limit && this.#written < this.#length) return;
     for (const aged of this.#old)
       if (!aged.used && aged.object) {
         aged.weak = new WeakRef(aged.object);
@@ -49,6 +54,7 @@ export class Residents {
     for (const entry of this.#young) entry.used = false;
     this.#old = this.#young;
     this.#young = [];
+    this.#written = 0;
   }
 }
 
