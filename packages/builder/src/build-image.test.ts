@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -117,6 +117,15 @@ it('stands on an image of a registry, which may be a list for several platforms'
   expect(config.Env).toContain(
     'PYTHONPATH=/opt/tagboat/server:/opt/tagboat/app:/opt/tagboat/environment/lib/python3.11/site-packages',
   );
+  const cached = await readdir(cacheDirectory);
+  expect(cached.filter((name) => name.startsWith('.'))).toEqual([]);
+  const model = manifest.layers.at(-1)!.digest;
+  const before = registry.blobs.get(model)!;
+  await buildImage({ ...common, ...more });
+  registry.blobs.delete(model);
+  await buildImage({ ...common, ...more });
+  expect(registry.blobs.get(model)).toEqual(before);
+  expect(await readdir(cacheDirectory)).toEqual(cached);
   baseIn(registry, '3.12.1');
   await expect(buildImage({ ...common, ...more })).rejects.toThrow(/has Python 3.12.1, the environment 3.11/);
   const none = { registry: { ...base.registry, reference: `${client.host}/library/python:4` } };

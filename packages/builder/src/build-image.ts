@@ -16,9 +16,17 @@ import {
   parseManifest,
   parseReference,
   type RegistryClient,
+  writeLayer,
 } from '@tagboat/oci';
 import { environmentLayer, imagePaths, sitePackages } from './environment-layer.ts';
-import { type CapturedBase, readCached, writeCached, writeCompiled } from './host-python.ts';
+import {
+  type CapturedBase,
+  readCached,
+  readKnown,
+  writeCached,
+  writeCompiled,
+  writeKnown,
+} from './host-python.ts';
 
 export interface RegistryBase {
   readonly client: RegistryClient;
@@ -90,7 +98,7 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
     { kind: 'directory', path: place(imagePaths.app) },
     ...(await directoryEntries(options.app, place(imagePaths.app), isSource)),
   ]);
-  const model = await cachedLayer(
+  await using model = await modelLayer(
     options,
     [options.model, ...(options.reference ? [options.reference] : [])].map((source) => ({
       kind: 'file',
@@ -98,7 +106,7 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
       source,
     })),
   );
-  const own = [environment, server, app, model];
+  const own = [environment, server, app, model.layer];
   const config = configuration(options, base, own);
   const configBytes = new TextEncoder().encode(canonicalJson(config));
   const configDescriptor = {
@@ -183,6 +191,24 @@ async function registryBase(
   };
 }
 
+/**
+ * The layer of a model. Of it only the digests are remembered: every version has a model of its own, which may be large, and
+ * the registry keeps it.
+ */
+async function modelLayer(
+  { client, repository, cacheDirectory }: BuildOptions,
+  entries: readonly LayerEntry[],
+): Promise<AsyncDisposable & { readonly layer: Layer }> {
+  const key = await contentKey('model', entries);
+  const known = await readKnown(cacheDirectory, key);
+  if (known && (await client.hasBlob(repository, known.descriptor.digest)))
+    return { layer: known, [Symbol.asyncDispose]: async () => undefined };
+  const path = join(cacheDirectory, `.model.${randomUUID()}.tar.gz`);
+  const layer = await writeLayer(entries, path);
+  await writeKnown(cacheDirectory, key, layer);
+  return { layer, [Symbol.asyncDispose]: () => rm(path, { force: true }) };
+}
+
 /** A layer by the content of its entries, made once; with their bytecode where an interpreter is given. */
 async function cachedLayer(
   options: BuildOptions,
@@ -190,19 +216,23 @@ async function cachedLayer(
   compiler?: { readonly python: string; readonly version: string },
 ): Promise<Layer> {
   const { cacheDirectory } = options;
-  const hash = createHash('sha256').update(`layer 3 ${compiler ? `bytecode ${compiler.version}` : ''}\n`);
+  const key = await contentKey(compiler ? `bytecode ${compiler.version}` : '', entries);
+  const cached = await readCached(cacheDirectory, key);
+  if (cached) return cached;
+  return compiler
+    ? writeCompiled(cacheDirectory, key, { entries, python: compiler.python })
+    : writeCached(cacheDirectory, key, entries);
+}
+
+async function contentKey(kind: string, entries: readonly LayerEntry[]): Promise<Digest> {
+  const hash = createHash('sha256').update(`layer 3 ${kind}\n`);
   for (const entry of [...entries].sort((a, b) => (a.path < b.path ? -1 : 1))) {
     hash.update(`${entry.kind} ${entry.path} ${entry.kind === 'link' ? entry.target : ''}\n`);
     if (entry.kind !== 'file') continue;
     hash.update(entry.executable ? 'x' : '-');
     hash.update(typeof entry.source === 'string' ? await fileDigest(entry.source) : sha256(entry.source));
   }
-  const key = digestOf(hash);
-  const cached = await readCached(cacheDirectory, key);
-  if (cached) return cached;
-  return compiler
-    ? writeCompiled(cacheDirectory, key, { entries, python: compiler.python })
-    : writeCached(cacheDirectory, key, entries);
+  return digestOf(hash);
 }
 
 /** Of our own layers, in their order. */

@@ -192,12 +192,19 @@ function systemEntries(): LayerEntry[] {
 
 /** A layer made before from the same inputs. */
 export async function readCached(cacheDirectory: string, key: Digest): Promise<Layer | undefined> {
-  const text = await readFile(join(cacheDirectory, `${hexOf(key)}.json`), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  const layer = JSON.parse(text) as Layer;
-  const path = join(cacheDirectory, `${hexOf(key)}.tar.gz`);
-  return existsSync(path) ? { ...layer, path } : undefined;
+  const layer = await readKnown(cacheDirectory, key);
+  return layer && existsSync(layer.path) ? layer : undefined;
 }
+
+/** What is remembered of a layer made before from the same inputs; its file may be gone. */
+export async function readKnown(cacheDirectory: string, key: Digest): Promise<Layer | undefined> {
+  const text = await readFile(join(cacheDirectory, `${hexOf(key)}.json`), 'utf8').catch(() => undefined);
+  const path = join(cacheDirectory, `${hexOf(key)}.tar.gz`);
+  return text === undefined ? undefined : { ...(JSON.parse(text) as Layer), path };
+}
+
+export const writeKnown = (cacheDirectory: string, key: Digest, layer: Layer): Promise<void> =>
+  writeFileAtomic(join(cacheDirectory, `${hexOf(key)}.json`), JSON.stringify(layer));
 
 export async function writeCached(
   cacheDirectory: string,
@@ -206,7 +213,7 @@ export async function writeCached(
 ): Promise<Layer> {
   await mkdir(cacheDirectory, { recursive: true });
   const layer = await writeLayer(entries, join(cacheDirectory, `${hexOf(key)}.tar.gz`));
-  await writeFileAtomic(join(cacheDirectory, `${hexOf(key)}.json`), JSON.stringify(layer));
+  await writeKnown(cacheDirectory, key, layer);
   return layer;
 }
 
