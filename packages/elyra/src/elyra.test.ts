@@ -19,6 +19,13 @@ const context = {
 };
 
 describe('parseElyra', () => {
+  it('takes what every object has for no component', () => {
+    const other = changed(({ pipelines }) => {
+      pipelines[0]!.nodes[0]!.op = 'constructor';
+    });
+    expect(() => parseElyra(other, 'f')).toThrow(/the component "constructor" is not acted on/);
+  });
+
   it('reads version 8 and, to the same effect, version 7', () => {
     const [eight, seven] = ['weather-8.pipeline', 'weather-7.pipeline'].map((name) =>
       parseElyra(text(name), name),

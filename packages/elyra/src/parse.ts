@@ -117,7 +117,7 @@ function nodeOf(node: Json, defaults: Json, fail: Fail): ElyraNode {
   const own = (data.component_parameters ?? {}) as Json;
   const id = String(node.id ?? '');
   const label = textOf(data.label) ?? textOf((data.ui_data as Json | undefined)?.label) ?? id;
-  const kind = operations[String(node.op)];
+  const kind = Object.hasOwn(operations, String(node.op)) ? operations[String(node.op)] : undefined;
   if (!kind)
     fail(
       `node "${label}": the component "${String(node.op)}" is not acted on`,

@@ -4,9 +4,11 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Commit } from '@tagboat/git-client';
+import { readModelFile } from '@tagboat/render';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { StepContext } from './context.ts';
-import { download } from './data.ts';
+import { download, pinData } from './data.ts';
 
 let directory: string;
 let said: string[];
@@ -43,6 +45,18 @@ it('sends the login of a URL, and shows it nowhere', () =>
       expect(said.join()).not.toMatch(/p%40ss|wrong/);
     },
   ));
+
+it('digests a source by any name', async () => {
+  const [model] = readModelFile(
+    'apiVersion: tagboat.dev/v1alpha1\nkind: Model\nmetadata: { name: m }\nspec: { artifact: { path: a }, data: [{ name: constructor, path: rows.csv }] }\n',
+  );
+  const commit = {
+    readText: async () => undefined,
+    files: async () => [{ path: 'rows.csv', mode: '100644', id: '1', size: 1 }],
+    digests: async () => [`sha256:${'1'.repeat(64)}`],
+  } as unknown as Commit;
+  expect(await pinData(context(), commit, model!)).toMatchObject([{ digest: `sha256:${'1'.repeat(64)}` }]);
+});
 
 it('says why what was cut off cannot be had', () =>
   served(

@@ -66,12 +66,16 @@ export async function trackedDigest(commit: Commit, model: ModelFile, source: Da
  * fetched ones by `tagboat.lock`, or fetched now and kept in the registry.
  */
 export async function pinData(context: StepContext, commit: Commit, model: ModelFile): Promise<PinnedData[]> {
-  const seen = JSON.parse(context.optional('TAGBOAT_DATA_DIGESTS') ?? '{}') as Record<string, Digest>;
-  const lock = readLockFile(await commit.readText(lockFileName)).models[model.name]?.data ?? {};
+  // Maps: a source may be called "constructor".
+  const given = JSON.parse(context.optional('TAGBOAT_DATA_DIGESTS') ?? '{}') as Record<string, Digest>;
+  const seen = new Map(Object.entries(given));
+  const { models } = readLockFile(await commit.readText(lockFileName));
+  const lock = new Map(Object.entries(models[model.name]?.data ?? {}));
   const pinned: PinnedData[] = [];
   for (const source of model.spec.data) {
     const tracked = !isFetched(source);
-    const known = seen[source.name] ?? (tracked ? undefined : (lock[source.name] as Digest | undefined));
+    const known =
+      seen.get(source.name) ?? (tracked ? undefined : (lock.get(source.name) as Digest | undefined));
     const digest =
       known ??
       (tracked

@@ -45,7 +45,8 @@ export async function kernelEnvironments(
 ): Promise<KernelEnvironment[]> {
   const asked = context.optional('TAGBOAT_WORKBENCH_ENVIRONMENT') ?? 'minimal';
   if (asked === 'project' && repository) return projectEnvironments(context, repository);
-  const lines = definitions[asked === 'project' ? 'minimal' : asked];
+  const wanted = asked === 'project' ? 'minimal' : asked;
+  const lines = Object.hasOwn(definitions, wanted) ? definitions[wanted] : undefined;
   if (!lines)
     throw invalid(
       `there is no environment "${asked}"; there are ${Object.keys(definitions).join(', ')}, project`,
