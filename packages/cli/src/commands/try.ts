@@ -70,9 +70,11 @@ export default defineCommand({
 async function refuseIgnored(root: string, model: ModelFile): Promise<void> {
   const paths = declaredFiles(model).map(({ path }) => path);
   if (paths.length === 0) return;
-  const { stdout } = await git(['check-ignore', '-v', '-z', '--', ...paths], { cwd: root }).catch(() => ({
-    stdout: Buffer.alloc(0),
-  }));
+  // Its code is 1 where none is ignored.
+  const { stdout } = await git(['check-ignore', '-v', '-z', '--stdin'], {
+    cwd: root,
+    stdin: paths.join('\0'),
+  }).catch(() => ({ stdout: Buffer.alloc(0) }));
   const [file, line, pattern, path] = stdout.toString('utf8').split('\0');
   if (path && existsSync(join(root, path)))
     throw invalid(`git ignores ${path}, so that no commit and no run has it (${file}:${line}: ${pattern})`, {
