@@ -313,6 +313,8 @@ export class PipelineRunReconciler implements Reconciler {
   async #wait(run: PipelineRun, why: { reason: string; message: string }): Promise<undefined> {
     const now = timestamp(this.#parts.clock);
     await mutateStatus<PipelineRun>(this.#parts.store, keyOf(kinds.PipelineRun, run), (draft) => {
+      // Who made it may have ended it meanwhile, as it is done with a configuration that cannot be read.
+      if (draft.status?.completionTime) return false;
       const before = findCondition(draft.status?.conditions, 'Succeeded');
       if (before?.reason === why.reason && before.message === why.message) return false;
       draft.status = {
