@@ -3,6 +3,7 @@ import { isReason, notFound } from '@tagboat/base';
 import { type Client, splitLines, until } from '@tagboat/client';
 import { defineCommand } from 'citty';
 import pc from 'picocolors';
+import { failureOf } from '../live.ts';
 import { outputOption, projectOption, say } from '../output.ts';
 import { connect, currentRepository } from '../session.ts';
 
@@ -33,12 +34,20 @@ export default defineCommand({
       await printer(client, pod, wanted.follow);
       printed++;
     }
-    if (printed === 0)
-      throw notFound(`there is no run, pod or model "${name}" with a log`, {
-        hint: 'see: tagboat runs, tagboat apps',
-      });
+    if (printed === 0) throw await withoutLog(client, name, scope);
   },
 });
+
+/** Why nothing was printed: a run of a configuration that cannot be read has no tasks. */
+async function withoutLog(client: Client, name: string, scope: { namespace?: string }): Promise<Error> {
+  const { items } = await client.list<PipelineRun>(kinds.PipelineRun, scope);
+  const run = items.find(({ metadata }) => metadata.name === name);
+  return run?.status?.completionTime
+    ? notFound(`no task of the run "${name}" has a log: ${await failureOf(client, run)}`)
+    : notFound(`there is no run, pod or model "${name}" with a log`, {
+        hint: 'see: tagboat runs, tagboat apps',
+      });
+}
 
 /** @throws `NotFound` */
 async function newestRun(client: Client, project: string | undefined): Promise<string> {

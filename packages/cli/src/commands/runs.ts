@@ -1,8 +1,8 @@
 import { findCondition, kinds, type PipelineRun, resultsOf } from '@tagboat/api';
-import { formatDuration, notFound } from '@tagboat/base';
+import { formatDuration, notFound, TagboatError } from '@tagboat/base';
 import { noticesOfRun, queuePlaces, runAnnotations, runLabels } from '@tagboat/render';
 import { defineCommand } from 'citty';
-import { followRun, standardOutput } from '../live.ts';
+import { failureOf, followRun, standardOutput } from '../live.ts';
 import { ago, newestFirst, outputOption, projectOption, say, show } from '../output.ts';
 import { criticalPathLine, timeRows } from '../run-times.ts';
 import { checkProject, connect } from '../session.ts';
@@ -26,7 +26,8 @@ export default defineCommand({
       const key = { type: kinds.PipelineRun, namespace: found.metadata.namespace ?? '', name: args.name };
       const run = await followRun(client, key, standardOutput());
       showTimes(run);
-      if (findCondition(run.status?.conditions, 'Succeeded')?.status !== 'True') process.exitCode = 1;
+      if (findCondition(run.status?.conditions, 'Succeeded')?.status !== 'True')
+        throw new TagboatError(await failureOf(client, run), { reason: 'RunFailed' });
       return;
     }
     const wanted = args.name ? items.filter(({ metadata }) => metadata.name === args.name) : items;
