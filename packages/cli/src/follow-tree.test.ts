@@ -49,6 +49,6 @@ it('tells of tasks whose end was told later than the run’s', async () => {
   };
   const key = { type: kinds.PipelineRun, namespace: 'n', name: 'r' };
   await followTree(source, key, { write, terminal: false });
-  expect(text).toMatch(/✓ one/);
+  expect(text).toMatch(/✓ one +250ms/);
   expect(text).toMatch(/one +said/);
 });

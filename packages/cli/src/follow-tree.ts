@@ -148,9 +148,10 @@ class TreeView {
     return `${tint(line.state, text)}${pc.dim(note.slice(0, Math.max(0, width - text.length - 1)))}`;
   }
 
-  /** As seen here, since the times of objects are whole seconds. */
-  #duration({ id, state }: TreeLine): string {
+  /** As seen here where it is not recorded more exactly than in whole seconds. */
+  #duration({ id, state, milliseconds }: TreeLine): string {
     if (state === 'waiting' || state === 'skipped') return '';
+    if (milliseconds !== undefined) return formatDuration(milliseconds);
     const seen = this.#times.get(id) ?? { started: Date.now() };
     if (state !== 'running') seen.ended ??= Date.now();
     this.#times.set(id, seen);

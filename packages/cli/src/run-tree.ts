@@ -8,6 +8,8 @@ export interface TreeLine {
   readonly title: string;
   readonly state: TreeState;
   readonly note?: string;
+  /** How long its steps took, from the first to the last, where it is over and that is known. */
+  readonly milliseconds?: number;
 }
 
 export interface TreeObjects {
@@ -94,10 +96,17 @@ function taskLines(
     title,
     state,
     ...(notes.length > 0 ? { note: notes.join('; ') } : {}),
+    ...timeOf(run),
   };
   const steps = run?.status?.steps ?? [];
   const shown = steps.length > 1 && (state === 'running' || state === 'failed');
   return shown ? [line, ...steps.map((step) => stepLine(step, id, depth + 1))] : [line];
+}
+
+function timeOf(run: TaskRun | undefined): { milliseconds?: number } {
+  const { startedAt, finishedAt } = run?.status?.timing ?? {};
+  if (!run?.status?.completionTime || !startedAt || !finishedAt) return {};
+  return { milliseconds: Date.parse(finishedAt) - Date.parse(startedAt) };
 }
 
 function stepLine(step: StepState, task: string, depth: number): TreeLine {

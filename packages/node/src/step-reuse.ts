@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { cp, lstat, mkdir, readdir, readlink, rename, stat, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, lstat, mkdir, readdir, readlink, rename, stat, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { PodSteps, StepReuse } from '@tagboat/api';
 import { canonicalJson, sha256, TagboatError } from '@tagboat/base';
-import { removeTree } from '@tagboat/process';
+import { removeTree, runChecked } from '@tagboat/process';
 import { staysInside } from './inside.ts';
 import type { NodeLayout } from './layout.ts';
 
@@ -50,8 +50,10 @@ export class StepReuseCache {
       const kept = join(this.#directory, `output-${index}`);
       const target = await resolved(this.#paths, path);
       await removeTree([target]);
-      if (await stat(kept).catch(() => undefined))
-        await cp(kept, target, { recursive: true, verbatimSymlinks: true });
+      if (await lstat(kept).catch(() => undefined)) {
+        await mkdir(dirname(target), { recursive: true });
+        await copyTree(kept, target);
+      }
     }
     const now = new Date();
     await utimes(this.#directory, now, now);
@@ -67,7 +69,7 @@ export class StepReuseCache {
       for (const [index, path] of this.#reuse.outputs.entries()) {
         const source = await resolved(this.#paths, path);
         if (await lstat(source).catch(() => undefined))
-          await cp(source, join(temporary, `output-${index}`), { recursive: true, verbatimSymlinks: true });
+          await copyTree(source, join(temporary, `output-${index}`));
       }
       await removeTree([this.#directory]);
       await rename(temporary, this.#directory);
@@ -92,9 +94,15 @@ async function resolved(paths: Paths, path: string): Promise<string> {
   return found;
 }
 
+/** What is no plain file is no result. */
 async function copyInto(from: string, to: string): Promise<void> {
-  for (const name of await readdir(from))
-    await cp(join(from, name), join(to, name), { verbatimSymlinks: true });
+  for (const entry of await readdir(from, { withFileTypes: true }))
+    if (entry.isFile()) await copyFile(join(from, entry.name), join(to, entry.name));
+}
+
+/** Copies whatever a step can make, holes as holes, links and pipes as they are, in a process of its own. */
+async function copyTree(from: string, to: string): Promise<void> {
+  await runChecked('cp', ['-a', '--', from, to]);
 }
 
 /** A hash over names, modes and content of everything below a path; what is not there has a hash too. */
