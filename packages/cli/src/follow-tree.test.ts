@@ -14,7 +14,16 @@ const task = {
     namespace: 'n',
     labels: { 'tekton.dev/pipelineRun': 'r', 'tekton.dev/pipelineTask': 'one' },
   },
-  status: { ...over, podName: 'p', steps: [{ name: 's', container: 'step-s', terminated: { exitCode: 0 } }] },
+  status: {
+    ...over,
+    podName: 'p',
+    timing: {
+      startedAt: '2026-01-01T00:00:00.100Z',
+      finishedAt: '2026-01-01T00:00:00.350Z',
+      runSeconds: 0.2,
+    },
+    steps: [{ name: 's', container: 'step-s', terminated: { exitCode: 0 } }],
+  },
 } as unknown as TaskRun;
 const run = {
   apiVersion: 'tekton.dev/v1',
