@@ -1,5 +1,6 @@
 import { isReason, TagboatError } from '@tagboat/base';
-import type { PipelineRun, WorkspaceBinding } from './tekton.ts';
+import type { PipelineRun } from './tekton-pipeline-run.ts';
+import type { WorkspaceBinding } from './tekton-task.ts';
 
 /** On a PipelineRun: the run whose succeeded tasks need not run again. */
 export const rerunOfAnnotation = 'tagboat.dev/rerun-of';

@@ -4,26 +4,22 @@ import {
   type KubernetesObject,
   keyOf,
   kinds,
-  ownedBy,
-  type PersistentVolumeClaim,
   type PipelineRun,
   type PipelineSpec,
   type ResourceKey,
-  type WorkspaceBinding,
 } from '@tagboat/api';
 import { type Clock, describeError, type Logger, TagboatError, timestamp } from '@tagboat/base';
 import type { Reconciler, Result } from '@tagboat/controller';
-import { createIfAbsent, mutate, mutateStatus, type ResourceStore, replaceStatus } from '@tagboat/store';
+import { mutate, mutateStatus, type ResourceStore, replaceStatus } from '@tagboat/store';
 import { applyRun, applyToBindings } from './apply-run.ts';
-import { childrenOf, claimName, missingWorkspace } from './children.ts';
-import { type Defaults, defaultedPipelineRun, provenanceOf } from './config-defaults.ts';
+import { defaultedPipelineRun, provenanceOf } from './config-defaults.ts';
 import { decodedRun, decodePipelineRunSpec } from './decode.ts';
 import type { RunEvents } from './events.ts';
 import { buildGraph, type TaskGraph } from './graph.ts';
-import { mistypedMatrix } from './matrix.ts';
+import { cancelChild, checkDepth, createChildren } from './pipeline-run-children.ts';
 import { nextStatus } from './pipeline-run-status.ts';
-import { type PipelineAction, type PipelinePlan, planPipelineRun } from './plan-pipeline-run.ts';
-import { checkTaskChoices, checkTaskParams, ReferencedTasks } from './referenced-tasks.ts';
+import { type PipelinePlan, planPipelineRun } from './plan-pipeline-run.ts';
+import { ReferencedTasks } from './referenced-tasks.ts';
 import { resolvePipeline } from './resolve-pipeline.ts';
 import { checkPipelineRun, isOurs, refused, refusedByUser } from './run-checks.ts';
 import type { RunQueue } from './run-queue.ts';
@@ -48,7 +44,6 @@ interface Known {
 }
 
 const mostKnown = 200;
-const deepest = 10;
 
 /** Runs PipelineRuns: reads what is there, plans, creates and cancels children, records the status. */
 export class PipelineRunReconciler implements Reconciler {
@@ -99,9 +94,14 @@ export class PipelineRunReconciler implements Reconciler {
     const children = new Map([...states].map(([name, state]) => [name, [...state.children]]));
     for (const action of plan.actions)
       if (action.kind === 'create')
-        children.set(action.task.name, await this.#create(started, known, action));
+        children.set(
+          action.task.name,
+          await createChildren(this.#parts, { run: started, tasks: known.tasks }, action),
+        );
     await Promise.all(
-      plan.actions.map((action) => (action.kind === 'cancel' ? this.#cancel(action) : undefined)),
+      plan.actions.map((action) =>
+        action.kind === 'cancel' ? cancelChild(this.#parts.store, action) : undefined,
+      ),
     );
     await this.#record(started, plan, children);
     return plan.again === undefined ? undefined : { again: plan.again };
@@ -126,7 +126,7 @@ export class PipelineRunReconciler implements Reconciler {
           : `Pipeline ${run.metadata.namespace}/${name} can't be Run; it has an invalid spec: ${problem.message}: ${problem.field}`,
       );
     checkPipelineRun(run, spec, name);
-    await this.#checkDepth(run);
+    await checkDepth(store, run);
     const applied = applyRun(spec, run, name);
     await new ReferencedTasks(store, run).check(applied, name, spec);
     const key = keyOf(kinds.PipelineRun, run);
@@ -156,22 +156,6 @@ export class PipelineRunReconciler implements Reconciler {
   async #decoded(stored: PipelineRun): Promise<PipelineRun> {
     const decoded = decodedRun(stored, decodePipelineRunSpec);
     return applyToBindings(defaultedPipelineRun(decoded, await this.#parts.settings.defaults()));
-  }
-
-  /** A pipeline may run others, and by way of them itself: not for ever. */
-  async #checkDepth(run: PipelineRun): Promise<void> {
-    const namespace = run.metadata.namespace ?? '';
-    let parent = controllerOf(run);
-    for (let depth = 1; parent?.kind === 'PipelineRun'; depth++) {
-      if (depth > deepest)
-        throw refused(
-          'PipelineValidationFailed',
-          `pipelines in pipelines may be ${deepest} deep; does one run itself?`,
-        );
-      const key = { type: kinds.PipelineRun, namespace, name: parent.name };
-      const above = await this.#parts.store.get<PipelineRun>(key);
-      parent = above && controllerOf(above);
-    }
   }
 
   async #knownOf(run: PipelineRun): Promise<Known> {
@@ -206,77 +190,6 @@ export class PipelineRunReconciler implements Reconciler {
     const key = { type: kinds[kind], namespace: run.metadata.namespace ?? '', name };
     const child = await this.#parts.store.get<Child>(key);
     return child && controllerOf(child)?.uid === run.metadata.uid ? child : undefined;
-  }
-
-  async #create(
-    run: PipelineRun,
-    known: Known,
-    { task, final }: Extract<PipelineAction, { kind: 'create' }>,
-  ): Promise<Child[]> {
-    const { store } = this.#parts;
-    const referenced = await known.tasks.of(task);
-    const defaults: Defaults = await this.#parts.settings.defaults();
-    const input = { run, task, final, defaults, ...referenced };
-    if (childKind(task) === 'TaskRun') {
-      checkTaskParams(run, task, referenced.taskSpec);
-      checkTaskChoices(task, referenced.taskSpec);
-    }
-    const workspace = missingWorkspace(input);
-    if (workspace)
-      throw refused(
-        'CreateRunFailed',
-        `expected workspace "${workspace}" to be provided by pipelinerun for pipeline task "${task.name}"`,
-      );
-    for (const binding of run.spec?.workspaces ?? [])
-      if (binding.volumeClaimTemplate) await this.#claim(run, binding);
-    const mistyped = mistypedMatrix(task);
-    if (mistyped)
-      throw refusedByUser(
-        'InvalidMatrixParameterTypes',
-        `Failed to validate matrix "${run.metadata.name}" with error ${mistyped}`,
-      );
-    const children = childrenOf(input);
-    return Promise.all(
-      children.map(async (child) => {
-        const created = await createIfAbsent(store, keyOf(typeOfKind(child.kind), child), child);
-        if (controllerOf(created)?.uid === run.metadata.uid) return created as Child;
-        throw refused(
-          'CreateRunFailed',
-          `${child.kind} "${child.metadata.name}" already exists and belongs to another run`,
-        );
-      }),
-    );
-  }
-
-  async #claim(run: PipelineRun, binding: WorkspaceBinding): Promise<void> {
-    const claim: PersistentVolumeClaim = {
-      apiVersion: 'v1',
-      kind: 'PersistentVolumeClaim',
-      metadata: {
-        name: claimName(run, binding),
-        namespace: run.metadata.namespace ?? '',
-        ownerReferences: [ownedBy(run)],
-        labels: binding.volumeClaimTemplate?.metadata?.labels ?? {},
-      },
-      spec: binding.volumeClaimTemplate?.spec as object,
-    };
-    await createIfAbsent(this.#parts.store, keyOf(kinds.PersistentVolumeClaim, claim), claim);
-  }
-
-  async #cancel({ child, message }: Extract<PipelineAction, { kind: 'cancel' }>): Promise<void> {
-    const status =
-      child.kind === 'PipelineRun'
-        ? 'Cancelled'
-        : child.kind === 'CustomRun'
-          ? 'RunCancelled'
-          : 'TaskRunCancelled';
-    await mutate<Child>(this.#parts.store, keyOf(typeOfKind(child.kind), child), (draft) => {
-      draft.spec = {
-        ...draft.spec,
-        status,
-        ...(child.kind === 'PipelineRun' ? {} : { statusMessage: message.replace('TaskRun', child.kind) }),
-      };
-    });
   }
 
   async #record(run: PipelineRun, plan: PipelinePlan, children: ReadonlyMap<string, Child[]>): Promise<void> {
@@ -344,8 +257,6 @@ export class PipelineRunReconciler implements Reconciler {
     await queue.left(key);
   }
 }
-
-const typeOfKind = (kind: string) => kinds[kind as 'TaskRun' | 'PipelineRun' | 'CustomRun'];
 
 const ownReason = /^[A-Z]\w+$/;
 const general: Readonly<Record<string, string>> = {

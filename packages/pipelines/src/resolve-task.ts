@@ -1,6 +1,6 @@
-import type { Task, TaskRun, TaskRunStatus, TaskSpec } from '@tagboat/api';
+import { keyOf, kinds, type Task, type TaskRun, type TaskRunStatus, type TaskSpec } from '@tagboat/api';
 import { describeError, TagboatError } from '@tagboat/base';
-import type { Reader } from '@tagboat/store';
+import { mutate, type Reader, type ResourceStore } from '@tagboat/store';
 import { decodeTaskSpec } from './decode.ts';
 import { resolveReference } from './resolvers.ts';
 import { refused } from './run-checks.ts';
@@ -48,4 +48,24 @@ export async function resolveTask(reader: Reader, taskRun: TaskRun): Promise<Res
       `error when listing tasks for taskRun ${name}: ${describeError(error)}`,
     );
   }
+}
+
+/** Gives a TaskRun the labels and annotations of its Task, where the pipeline has not put them there already. */
+export async function takeMetadata(
+  store: ResourceStore,
+  taskRun: TaskRun,
+  { task, managedBy }: { task: ResolvedTask; managedBy: string },
+): Promise<void> {
+  const { name, labels, annotations } = task;
+  if (name === undefined || taskRun.metadata.labels?.['tekton.dev/task']) return;
+  await mutate<TaskRun>(store, keyOf(kinds.TaskRun, taskRun), (draft) => {
+    draft.metadata.labels = {
+      ...labels,
+      'app.kubernetes.io/managed-by': managedBy,
+      ...draft.metadata.labels,
+      'tekton.dev/task': name,
+    };
+    const all = { ...annotations, ...draft.metadata.annotations };
+    if (Object.keys(all).length > 0) draft.metadata.annotations = all;
+  });
 }

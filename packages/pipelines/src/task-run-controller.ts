@@ -4,8 +4,6 @@ import {
   findCondition,
   keyOf,
   kinds,
-  ownedBy,
-  type PersistentVolumeClaim,
   type Pod,
   type ResourceKey,
   type TaskRun,
@@ -13,21 +11,15 @@ import {
 } from '@tagboat/api';
 import { type Clock, describeError, parseDuration, TagboatError, timestamp } from '@tagboat/base';
 import type { Reconciler, Result } from '@tagboat/controller';
-import { createIfAbsent, deleteIfPresent, mutate, mutateStatus, type ResourceStore } from '@tagboat/store';
-import { claimName } from './children.ts';
-import {
-  builtInDefaults,
-  type Defaults,
-  defaultedTaskRun,
-  provenanceOf,
-  withDefaultWorkspaces,
-} from './config-defaults.ts';
+import { createIfAbsent, deleteIfPresent, mutateStatus, type ResourceStore } from '@tagboat/store';
+import { claimVolumes } from './claims.ts';
+import { builtInDefaults, defaultedTaskRun, provenanceOf, withDefaultWorkspaces } from './config-defaults.ts';
 import { decodedRun, decodeTaskRunSpec } from './decode.ts';
 import { deadline, goDuration } from './durations.ts';
 import type { RunEvents } from './events.ts';
 import { podNameFor } from './names.ts';
 import { takeFromEarlierRun } from './rerun.ts';
-import { type ResolvedTask, resolveTask } from './resolve-task.ts';
+import { resolveTask, takeMetadata } from './resolve-task.ts';
 import { checkTaskRun, isOurs, refused } from './run-checks.ts';
 import type { Settings } from './settings.ts';
 import { resolveStepActions } from './step-actions.ts';
@@ -152,7 +144,7 @@ export class TaskRunReconciler implements Reconciler {
         'NotActedOn',
         'spec.debug: breakpoints do not work here, the steps run through',
       );
-    await this.#propagate(taskRun, resolved, defaults);
+    await takeMetadata(this.#store, taskRun, { task: resolved, managedBy: defaults.managedBy });
     const credentials = defaults.flags.credentials
       ? await credentialsOf(taskRun, { store: this.#store, events: this.#events })
       : [];
@@ -164,9 +156,7 @@ export class TaskRunReconciler implements Reconciler {
       },
     };
     const pod = podForTaskRun({ taskRun: annotated, spec, attempt, credentials, defaults });
-    for (const binding of taskRun.spec?.workspaces ?? [])
-      if (binding.volumeClaimTemplate)
-        await this.#claim(taskRun, claimName(taskRun, binding), binding.volumeClaimTemplate.spec);
+    await claimVolumes(this.#store, taskRun);
     const started: Condition = { type: 'Succeeded', status: 'Unknown', reason: 'Started', message: '' };
     await this.#record(taskRun, (status) => ({
       ...status,
@@ -195,35 +185,6 @@ export class TaskRunReconciler implements Reconciler {
       await this.#store.create(pod);
     }
     return false;
-  }
-
-  /** Labels and annotations of the Task, where the pipeline has not put them there already. */
-  async #propagate(
-    taskRun: TaskRun,
-    { name, labels, annotations }: ResolvedTask,
-    { managedBy }: Defaults,
-  ): Promise<void> {
-    if (name === undefined || taskRun.metadata.labels?.['tekton.dev/task']) return;
-    await mutate<TaskRun>(this.#store, keyOf(kinds.TaskRun, taskRun), (draft) => {
-      draft.metadata.labels = {
-        ...labels,
-        'app.kubernetes.io/managed-by': managedBy,
-        ...draft.metadata.labels,
-        'tekton.dev/task': name,
-      };
-      const all = { ...annotations, ...draft.metadata.annotations };
-      if (Object.keys(all).length > 0) draft.metadata.annotations = all;
-    });
-  }
-
-  async #claim(owner: TaskRun, name: string, spec: object): Promise<void> {
-    const claim: PersistentVolumeClaim = {
-      apiVersion: 'v1',
-      kind: 'PersistentVolumeClaim',
-      metadata: { name, namespace: owner.metadata.namespace ?? '', ownerReferences: [ownedBy(owner)] },
-      spec,
-    };
-    await createIfAbsent(this.#store, keyOf(kinds.PersistentVolumeClaim, claim), claim);
   }
 
   async #stop(

@@ -1,0 +1,94 @@
+import { controllerOf, keyOf, kinds, type PipelineRun } from '@tagboat/api';
+import { createIfAbsent, mutate, type Reader, type ResourceStore } from '@tagboat/store';
+import { childrenOf, missingWorkspace } from './children.ts';
+import { claimVolumes } from './claims.ts';
+import { mistypedMatrix } from './matrix.ts';
+import type { PipelineAction } from './plan-pipeline-run.ts';
+import { checkTaskChoices, checkTaskParams, type ReferencedTasks } from './referenced-tasks.ts';
+import { refused, refusedByUser } from './run-checks.ts';
+import type { Settings } from './settings.ts';
+import { type Child, childKind } from './task-states.ts';
+
+interface ChildParts {
+  readonly store: ResourceStore;
+  readonly settings: Settings;
+}
+
+const deepest = 10;
+
+const typeOfKind = (kind: string) => kinds[kind as 'TaskRun' | 'PipelineRun' | 'CustomRun'];
+
+/** Makes the runs of one task of a pipeline, and what they mount. @throws a refusal with Tekton's reason and message */
+export async function createChildren(
+  { store, settings }: ChildParts,
+  { run, tasks }: { run: PipelineRun; tasks: ReferencedTasks },
+  { task, final }: Extract<PipelineAction, { kind: 'create' }>,
+): Promise<Child[]> {
+  const referenced = await tasks.of(task);
+  const defaults = await settings.defaults();
+  const input = { run, task, final, defaults, ...referenced };
+  if (childKind(task) === 'TaskRun') {
+    checkTaskParams(run, task, referenced.taskSpec);
+    checkTaskChoices(task, referenced.taskSpec);
+  }
+  const workspace = missingWorkspace(input);
+  if (workspace)
+    throw refused(
+      'CreateRunFailed',
+      `expected workspace "${workspace}" to be provided by pipelinerun for pipeline task "${task.name}"`,
+    );
+  await claimVolumes(store, run);
+  const mistyped = mistypedMatrix(task);
+  if (mistyped)
+    throw refusedByUser(
+      'InvalidMatrixParameterTypes',
+      `Failed to validate matrix "${run.metadata.name}" with error ${mistyped}`,
+    );
+  const children = childrenOf(input);
+  return Promise.all(
+    children.map(async (child) => {
+      const created = await createIfAbsent(store, keyOf(typeOfKind(child.kind), child), child);
+      if (controllerOf(created)?.uid === run.metadata.uid) return created as Child;
+      throw refused(
+        'CreateRunFailed',
+        `${child.kind} "${child.metadata.name}" already exists and belongs to another run`,
+      );
+    }),
+  );
+}
+
+/** Asks a child to stop, in the words of its kind. */
+export async function cancelChild(
+  store: ResourceStore,
+  { child, message }: Extract<PipelineAction, { kind: 'cancel' }>,
+): Promise<void> {
+  const status =
+    child.kind === 'PipelineRun'
+      ? 'Cancelled'
+      : child.kind === 'CustomRun'
+        ? 'RunCancelled'
+        : 'TaskRunCancelled';
+  await mutate<Child>(store, keyOf(typeOfKind(child.kind), child), (draft) => {
+    draft.spec = {
+      ...draft.spec,
+      status,
+      ...(child.kind === 'PipelineRun' ? {} : { statusMessage: message.replace('TaskRun', child.kind) }),
+    };
+  });
+}
+
+/** A pipeline may run others, and by way of them itself: not for ever. */
+export async function checkDepth(reader: Reader, run: PipelineRun): Promise<void> {
+  const namespace = run.metadata.namespace ?? '';
+  let parent = controllerOf(run);
+  for (let depth = 1; parent?.kind === 'PipelineRun'; depth++) {
+    if (depth > deepest)
+      throw refused(
+        'PipelineValidationFailed',
+        `pipelines in pipelines may be ${deepest} deep; does one run itself?`,
+      );
+    const key = { type: kinds.PipelineRun, namespace, name: parent.name };
+    const above = await reader.get<PipelineRun>(key);
+    parent = above && controllerOf(above);
+  }
+}
