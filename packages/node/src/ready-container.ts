@@ -23,7 +23,7 @@ export async function readyStep(
   if (script) await files.place(script, await earlier.text(step.script!));
   const command = script ? [`/tekton/scripts/${script}`] : await earlier.words(container.command ?? []);
   const args = await earlier.words(container.args ?? []);
-  const ready = await files.withHome(withScripts({ ...container, command, args, env }));
+  const ready = await files.complete(withScripts({ ...container, command, args, env }));
   if (credentials) await files.giveCredentials(ready, credentials, index);
   return ready;
 }
@@ -42,7 +42,7 @@ export async function readySidecars(
       const script = `sidecar-script-${index}`;
       if (text !== undefined) await files.place(script, await earlier.text(text));
       const command = text === undefined ? {} : { command: [`/tekton/scripts/${script}`] };
-      return files.withHome(withScripts({ ...sidecar, ...command }));
+      return files.complete(withScripts({ ...sidecar, ...command }));
     }),
   );
 }

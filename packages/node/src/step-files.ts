@@ -2,6 +2,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container, Pod } from '@tagboat/api';
 import type { NodeContext } from './context.ts';
+import { gitInitScript } from './git-init.ts';
 import { type Credentials, copyToHome, writeCredentials } from './step-credentials.ts';
 import { toolboxOf } from './toolboxes.ts';
 import { PodVolumes } from './volumes.ts';
@@ -30,6 +31,20 @@ export class StepFiles {
     const path = join(this.directory, name);
     await writeFile(path, text);
     await chmod(path, 0o755);
+  }
+
+  /** A container as it runs: with a home, and with the program that its toolbox has beside the host's. */
+  async complete(container: Container): Promise<Container> {
+    const placed = await this.withHome(container);
+    if (toolboxOf(container.image ?? '')?.name !== 'git-init') return placed;
+    const name = 'tekton-internal-ko-app';
+    const path = join(this.#context.layout.pod(this.#pod.metadata.uid ?? ''), 'ko-app');
+    await mkdir(path, { recursive: true });
+    await writeFile(join(path, 'git-init'), gitInitScript);
+    await chmod(join(path, 'git-init'), 0o755);
+    this.#volumes.addDirectory(name, path);
+    const mount = { name, mountPath: '/ko-app', readOnly: true };
+    return { ...placed, volumeMounts: [...(placed.volumeMounts ?? []), mount] };
   }
 
   /** Toolboxes have no home of their own: root's is empty and the container's alone, others get none, as in an image. */

@@ -67,7 +67,7 @@ const others: readonly [RegExp, string, Omit<Toolbox, 'name'>][] = [
     { config: { Entrypoint: ['true'] } },
   ],
   [
-    /^((gcr\.io\/tekton-releases|ghcr\.io)\/.*\/)?(alpine\/)?git-init$/,
+    /^((gcr\.io\/tekton-releases|ghcr\.io)\/.*\/)?(alpine\/)?git-init$|^ghcr\.io\/tektoncd-catalog\/git-clone$/,
     'git-init',
     { config: shellOnly('/bin/sh') },
   ],
