@@ -29,9 +29,8 @@ export async function notOffline(
   const text = JSON.stringify(run);
   if (/"kubernetes\.io\/os":"windows"|"values":\["windows"\]/.test(text)) return 'needs a Windows node';
   if (/TaskRunImagePullFailed/.test(reason)) return `needs an image from a registry: ${imageIn(reason)}`;
-  if (/the resolver "(hub|bundles)"/.test(reason)) return `needs a remote resolver: ${reason.slice(0, 160)}`;
   if (
-    /cannot (get|fetch) .*(git server|host of the git URL|fetch failed|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|403|tunnel|HTTP 4|HTTP 5|refused the credentials)/i.test(
+    /cannot (get|fetch) .*(git server|host of the git URL|fetch failed|cannot reach|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|403|tunnel|HTTP 4|HTTP 5|refused the credentials)/i.test(
       reason,
     )
   )

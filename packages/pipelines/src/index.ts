@@ -7,6 +7,7 @@ import { CustomRunReconciler } from './custom-run-controller.ts';
 import { RunEvents } from './events.ts';
 import { PipelineRunReconciler, pipelineRunOf } from './pipeline-run-controller.ts';
 import { pruneControllers } from './prune-controller.ts';
+import type { Registries } from './resolver-tools.ts';
 import { RunQueue } from './run-queue.ts';
 import { Settings } from './settings.ts';
 import { TaskRunReconciler, taskRunOfPod } from './task-run-controller.ts';
@@ -16,6 +17,7 @@ export { childName } from './names.ts';
 export type { Problem } from './problems.ts';
 export { publishRelease, tektonRelease } from './release.ts';
 export { takenFromAnnotation } from './rerun.ts';
+export type { Registries } from './resolver-tools.ts';
 export { queueAnnotations, queueLabels } from './run-queue.ts';
 export { Settings } from './settings.ts';
 export { problemError, tektonDenial, validateTekton } from './validate.ts';
@@ -29,6 +31,8 @@ export interface PipelineOptions {
   readonly mostPerRepository?: number;
   /** Tekton's settings; absent: read from the store. */
   readonly settings?: Settings;
+  /** Clients of registries, for Tekton bundles; absent: those anybody may read. */
+  readonly registries?: Registries;
   /** Controllers of custom tasks can reach the store, and their runs wait for them. Absent: custom tasks fail. */
   readonly customControllers?: boolean;
 }

@@ -21,7 +21,8 @@ import { nextStatus } from './pipeline-run-status.ts';
 import { type PipelinePlan, planPipelineRun } from './plan-pipeline-run.ts';
 import { ReferencedTasks } from './referenced-tasks.ts';
 import { resolvePipeline } from './resolve-pipeline.ts';
-import { checkPipelineRun, isOurs, refused, refusedByUser } from './run-checks.ts';
+import type { Registries } from './resolver-tools.ts';
+import { checkPipelineRun, isOurs, refusedByUser } from './run-checks.ts';
 import type { RunQueue } from './run-queue.ts';
 import type { Settings } from './settings.ts';
 import { type Child, childKind, hasEnded, type PipelineTaskState } from './task-states.ts';
@@ -34,6 +35,7 @@ export interface EngineParts {
   readonly events: RunEvents;
   readonly queue: RunQueue;
   readonly settings: Settings;
+  readonly registries?: Registries;
 }
 
 /** What is known of a run that goes on, so that it need not be worked out at every look. */
@@ -115,7 +117,11 @@ export class PipelineRunReconciler implements Reconciler {
         reason: 'ResolvingPipelineRef',
         message: `PipelineRun ${run.metadata.namespace}/${run.metadata.name} awaiting remote resource`,
       });
-    const { spec, name, labels, annotations, provenance } = await resolvePipeline(this.#parts.store, run);
+    const { spec, name, labels, annotations, provenance } = await resolvePipeline(
+      store,
+      run,
+      this.#parts.registries,
+    );
     const defaults = await this.#parts.settings.defaults();
     const problem = firstProblem(validatePipelineSpec(spec, defaults));
     if (problem)

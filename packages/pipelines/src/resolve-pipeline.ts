@@ -2,6 +2,7 @@ import type { Pipeline, PipelineRun, PipelineRunStatus, PipelineSpec } from '@ta
 import { describeError, TagboatError } from '@tagboat/base';
 import type { Reader } from '@tagboat/store';
 import { decodePipelineSpec } from './decode.ts';
+import type { Registries } from './resolver-tools.ts';
 import { resolveReference } from './resolvers.ts';
 import { refused } from './run-checks.ts';
 
@@ -15,7 +16,11 @@ export interface ResolvedPipeline {
 }
 
 /** The pipeline that a run means, inline or by reference. @throws a refusal with Tekton's reason and message */
-export async function resolvePipeline(reader: Reader, run: PipelineRun): Promise<ResolvedPipeline> {
+export async function resolvePipeline(
+  reader: Reader,
+  run: PipelineRun,
+  registries?: Registries,
+): Promise<ResolvedPipeline> {
   const { pipelineSpec, pipelineRef } = run.spec ?? {};
   const { namespace = '', name } = run.metadata;
   if (pipelineSpec) return { spec: pipelineSpec, name };
@@ -25,7 +30,7 @@ export async function resolvePipeline(reader: Reader, run: PipelineRun): Promise
       'expected exactly one, got neither: spec.pipelineRef, spec.pipelineSpec',
     );
   try {
-    const request = { reader, namespace, kind: 'Pipeline' as const };
+    const request = { reader, namespace, kind: 'Pipeline' as const, ...(registries ? { registries } : {}) };
     const { object, source } = await resolveReference<Pipeline>(request, pipelineRef);
     return {
       spec: decodePipelineSpec(object.spec!),

@@ -2,6 +2,7 @@ import { keyOf, kinds, type Task, type TaskRun, type TaskRunStatus, type TaskSpe
 import { describeError, TagboatError } from '@tagboat/base';
 import { mutate, type Reader, type ResourceStore } from '@tagboat/store';
 import { decodeTaskSpec } from './decode.ts';
+import type { Registries } from './resolver-tools.ts';
 import { resolveReference } from './resolvers.ts';
 import { refused } from './run-checks.ts';
 import { lookupIn, substitute } from './substitute.ts';
@@ -17,7 +18,11 @@ export interface ResolvedTask {
 }
 
 /** The task that a run means, inline or by reference. @throws a refusal with Tekton's reason and message */
-export async function resolveTask(reader: Reader, taskRun: TaskRun): Promise<ResolvedTask> {
+export async function resolveTask(
+  reader: Reader,
+  taskRun: TaskRun,
+  registries?: Registries,
+): Promise<ResolvedTask> {
   const { taskSpec, taskRef } = taskRun.spec ?? {};
   // A retry runs what the first attempt ran, whatever became of the Task meanwhile.
   if (taskRun.status?.retriesStatus && taskRun.status.taskSpec) return { spec: taskRun.status.taskSpec };
@@ -29,7 +34,7 @@ export async function resolveTask(reader: Reader, taskRun: TaskRun): Promise<Res
       'expected exactly one, got neither: spec.taskRef, spec.taskSpec',
     );
   const params = lookupIn(paramsOfTaskRun(taskRun, { steps: [] }));
-  const request = { reader, namespace, kind: 'Task' as const };
+  const request = { reader, namespace, kind: 'Task' as const, ...(registries ? { registries } : {}) };
   try {
     const { object, source } = await resolveReference<Task>(request, substitute(taskRef, params));
     const { labels = {}, annotations = {} } = object.metadata;

@@ -5,11 +5,14 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Task } from '@tagboat/api';
+import { gzipSync } from 'node:zlib';
+import type { KubernetesObject, Task } from '@tagboat/api';
+import { sha256 } from '@tagboat/base';
 import { git } from '@tagboat/git-client';
 import { ObjectStore } from '@tagboat/store';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { resolveReference } from './resolvers.ts';
+import { satisfies } from './version-constraint.ts';
 
 const text = `apiVersion: tekton.dev/v1
 kind: Task
@@ -99,7 +102,151 @@ test.each([
   ['http', () => ({ url: 'file:///etc/passwd' }), 'expected an http or https url'],
   ['cluster', () => ({ kind: 'pipeline', name: 'x' }), 'expected the cluster resolver'],
   ['cluster', () => ({ kind: 'task', name: 'absent' }), 'not found'],
-  ['hub', () => ({ name: 'x' }), 'does not work here'],
+  ['hub', () => ({ name: 'x' }), 'missing required resolver params: version'],
+  ['other', () => ({ name: 'x' }), 'does not work here'],
 ])('%s: what cannot be had is an error that says why (%#)', async (resolver, params, message) => {
   await expect(resolve(resolver, params() as Record<string, string>)).rejects.toThrow(message);
 });
+
+const bundled = (kind: string, name: string, bytes: Buffer) => ({
+  bytes,
+  descriptor: {
+    mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
+    digest: sha256(bytes),
+    size: bytes.length,
+    annotations: {
+      'dev.tekton.image.apiVersion': 'v1',
+      'dev.tekton.image.kind': kind,
+      'dev.tekton.image.name': name,
+    },
+  },
+});
+
+/** A tar archive with one file. */
+function tarOf(content: string): Buffer {
+  const header = Buffer.alloc(512);
+  header.write('task.yaml', 0);
+  header.write(content.length.toString(8).padStart(11, '0'), 124);
+  header.write('ustar', 257);
+  return Buffer.concat([header, Buffer.from(content), Buffer.alloc(1024)]);
+}
+
+test('bundles: an object out of an image, as a file of a tar or as it is, with the login of a pull secret', async () => {
+  const [packed, raw] = [
+    bundled('task', 'remote', gzipSync(tarOf(text))),
+    bundled('task', 'raw', Buffer.from(text)),
+  ];
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      config: { mediaType: 'application/vnd.oci.empty.v1+json', digest: sha256(Buffer.from('{}')), size: 2 },
+      layers: [packed.descriptor, raw.descriptor],
+    }),
+  );
+  const blobs = new Map([packed, raw].map(({ descriptor, bytes }) => [descriptor.digest, bytes]));
+  await using registry = await serve((path, authorization) => {
+    if (authorization !== `Basic ${btoa('me:secret')}`) return undefined;
+    return path === '/v2/team/bundle/manifests/1' ? manifest : blobs.get(path.split('/').at(-1)! as never);
+  });
+  const namespace = 'bundles';
+  const config = JSON.stringify({ auths: { [registry.host]: { auth: btoa('me:secret') } } });
+  await store.create({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'pull', namespace },
+    data: { '.dockerconfigjson': btoa(config) },
+  } as KubernetesObject);
+  await store.create({
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: 'default', namespace },
+    imagePullSecrets: [{ name: 'pull' }],
+  } as KubernetesObject);
+  const resolve = (params: Record<string, string>) =>
+    resolveReference<Task>(
+      { reader: store, namespace, kind: 'Task' },
+      {
+        resolver: 'bundles',
+        params: Object.entries({ bundle: `${registry.host}/team/bundle:1`, ...params }).map(
+          ([name, value]) => ({
+            name,
+            value,
+          }),
+        ),
+      },
+    );
+  const { object, source } = await resolve({ name: 'remote' });
+  expect(object.metadata.name).toBe('remote');
+  expect(source).toEqual({
+    uri: `${registry.host}/team/bundle`,
+    digest: { sha256: sha256(manifest).slice('sha256:'.length) },
+    entryPoint: 'remote',
+  });
+  expect((await resolve({ name: 'raw', kind: 'task' })).object.metadata.name).toBe('remote');
+  await expect(resolve({ name: 'other' })).rejects.toThrow(
+    'could not find object in image with kind: task and name: other',
+  );
+});
+
+test('hub: the newest version that a constraint allows, of the hub that the settings name', async () => {
+  const list = {
+    available_versions: [
+      { version: '0.5.0' },
+      { version: '0.10.0' },
+      { version: '1.0.0-rc', prerelease: true },
+    ],
+  };
+  await using hub = await serve((path) =>
+    path === '/api/v1/packages/tekton-task/tekton-catalog-tasks/remote'
+      ? Buffer.from(JSON.stringify(list))
+      : path.endsWith('/remote/0.10.0')
+        ? Buffer.from(JSON.stringify({ data: { manifestRaw: text } }))
+        : undefined,
+  );
+  await store.create({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'hubresolver-config', namespace: 'tekton-pipelines-resolvers' },
+    data: { 'artifact-hub-urls': `- http://${hub.host}/\n` },
+  } as KubernetesObject);
+  const resolve = (version: string, more: { name: string; value: string }[] = []) =>
+    resolveReference<Task>(
+      { reader: store, namespace: 'n', kind: 'Task' },
+      {
+        resolver: 'hub',
+        params: [{ name: 'name', value: 'remote' }, { name: 'version', value: version }, ...more],
+      },
+    );
+  const { object, source } = await resolve('>= 0.5.0');
+  expect(object.metadata.name).toBe('remote');
+  expect(source?.uri).toBe(
+    `http://${hub.host}/api/v1/packages/tekton-task/tekton-catalog-tasks/remote/0.10.0`,
+  );
+  await expect(resolve('> 2')).rejects.toThrow('no version found for constraint > 2');
+  await expect(resolve('0.5', [{ name: 'type', value: 'tekton' }])).rejects.toThrow('TEKTON_HUB_API');
+});
+
+test.each([
+  ['0.6.0', '0.6', true],
+  ['0.6.1', '>= 0.5, < 0.6.1', false],
+  ['1.9.0', '~> 1.2', true],
+  ['2.0.0', '~> 1.2', false],
+  ['1.2.9', '~> 1.2.3', true],
+  ['1.3.0', '~> 1.2.3', false],
+])('version %s and the constraint %s: %s', (version, constraint, expected) => {
+  expect(satisfies(version, constraint)).toBe(expected);
+});
+
+async function serve(answer: (path: string, authorization?: string) => Buffer | undefined) {
+  const http = createServer((request, response) => {
+    const body = answer(request.url ?? '', request.headers.authorization);
+    if (body) response.end(body);
+    else response.writeHead(404).end();
+  });
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  return {
+    host: `127.0.0.1:${(http.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: () => new Promise<void>((done) => http.close(() => done())),
+  };
+}

@@ -2,34 +2,24 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type KubernetesObject,
-  kinds,
-  type Param,
-  type Provenance,
-  parseYaml,
-  type Reference,
-  type Secret,
-} from '@tagboat/api';
+import { type KubernetesObject, kinds, type Reference } from '@tagboat/api';
 import { describeError, invalid, TagboatError } from '@tagboat/base';
 import { checkUrl, git } from '@tagboat/git-client';
-import type { Reader } from '@tagboat/store';
-import { shapeProblems } from './shape-problems.ts';
-
-/** What a reference leads to, and where exactly it was found. */
-export interface Resolved<T extends KubernetesObject> {
-  readonly object: T;
-  readonly source?: Provenance['refSource'];
-}
-
-export interface ResolveRequest {
-  readonly reader: Reader;
-  readonly namespace: string;
-  readonly kind: 'Task' | 'Pipeline' | 'StepAction';
-}
-
-const timeout = 60_000;
-const largestFile = 4 * 2 ** 20;
+import { fromBundle } from './resolve-bundle.ts';
+import { fromHub } from './resolve-hub.ts';
+import {
+  failed,
+  fetchText,
+  optional,
+  type Params,
+  type Resolved,
+  type ResolveRequest,
+  readObject,
+  required,
+  secretOf,
+  sha256,
+  timeout,
+} from './resolver-tools.ts';
 
 /**
  * Finds the Task, Pipeline or StepAction that a reference means: by name in the namespace, or by a remote resolver
@@ -50,8 +40,14 @@ export async function resolveReference<T extends KubernetesObject>(
       return fromGit(request, params);
     case 'http':
       return fromHttp(request, params);
+    case 'bundles':
+      return fromBundle(request, params);
+    case 'hub':
+      return fromHub(request, params);
     default:
-      throw failed(`the resolver "${resolver}" does not work here; those that do are cluster, git and http`);
+      throw failed(
+        `the resolver "${resolver}" does not work here; those that do are bundles, cluster, git, http and hub`,
+      );
   }
 }
 
@@ -64,19 +60,6 @@ async function byName<T extends KubernetesObject>(
   if (found?.spec) return found;
   const plural = `${kind.toLowerCase()}s.tekton.dev`;
   throw new TagboatError(`${plural} "${name}" not found`, { reason: 'NotFound', retryable: false });
-}
-
-type Params = ReadonlyMap<string, Param>;
-
-const optional = (params: Params, name: string): string | undefined => {
-  const value = params.get(name)?.value;
-  return typeof value === 'string' && value !== '' ? value : undefined;
-};
-
-function required(params: Params, name: string): string {
-  const value = optional(params, name);
-  if (value === undefined) throw invalid(`missing required resolver params: ${name}`);
-  return value;
 }
 
 async function fromStore<T extends KubernetesObject>(
@@ -157,20 +140,6 @@ async function fromHttp<T extends KubernetesObject>(
   };
 }
 
-async function fetchText(url: string, headers: Record<string, string>): Promise<string> {
-  let response: Response;
-  try {
-    response = await fetch(url, { headers, signal: AbortSignal.timeout(timeout) });
-  } catch (cause) {
-    const reason = (cause as { cause?: Error }).cause?.message ?? describeError(cause);
-    throw failed(`cannot fetch ${url}: ${reason}`, cause);
-  }
-  if (!response.ok) throw failed(`requested URL '${url}' is not found (HTTP ${response.status})`);
-  const text = await response.text();
-  if (text.length > largestFile) throw failed(`expected at most ${largestFile} bytes from ${url}`);
-  return text;
-}
-
 function checkDigest(text: string, digest: string | undefined): void {
   if (digest === undefined) return;
   const [algorithm = '', wanted = ''] = digest.split(':');
@@ -178,37 +147,4 @@ function checkDigest(text: string, digest: string | undefined): void {
     throw invalid(`expected a digest sha256:... or sha512:..., found "${digest}"`);
   const found = createHash(algorithm).update(text).digest('hex');
   if (found !== wanted) throw failed(`SHA mismatch, expected ${wanted}, got ${found}`);
-}
-
-async function secretOf(
-  { reader, namespace }: ResolveRequest,
-  params: Params,
-  names: { secret: string; key: string },
-): Promise<string | undefined> {
-  const name = optional(params, names.secret);
-  if (!name) return undefined;
-  const key = optional(params, names.key) ?? 'token';
-  const secret = await reader.get<Secret>({ type: kinds.Secret, namespace, name });
-  const value = secret?.data?.[key];
-  const plain = secret?.stringData?.[key];
-  if (value === undefined && plain === undefined)
-    throw failed(`cannot get API token, key "${key}" not found in secret ${name} in namespace ${namespace}`);
-  return plain ?? Buffer.from(value!, 'base64').toString('utf8');
-}
-
-function readObject<T extends KubernetesObject>(text: string, file: string, kind: string): T {
-  for (const { value } of parseYaml(text, file)) {
-    const object = value as T;
-    if (object?.kind !== kind || !object.apiVersion?.startsWith('tekton.dev/')) continue;
-    const problem = shapeProblems(kind, object.spec, object.apiVersion.split('/')[1])[0];
-    if (problem) throw failed(`${file}: ${problem.message}: spec.${problem.field}`);
-    return object;
-  }
-  throw failed(`expected a ${kind} of tekton.dev in ${file}, found none`);
-}
-
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
-
-function failed(message: string, cause?: unknown): TagboatError {
-  return new TagboatError(message, { reason: 'ResolutionFailed', retryable: false, cause });
 }

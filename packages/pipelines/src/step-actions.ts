@@ -9,7 +9,8 @@ import {
   typeOfParam,
 } from '@tagboat/api';
 import { decodeStepAction } from './decode.ts';
-import { type ResolveRequest, resolveReference } from './resolvers.ts';
+import type { ResolveRequest } from './resolver-tools.ts';
+import { resolveReference } from './resolvers.ts';
 import { refused } from './run-checks.ts';
 import { type Lookup, lookupIn, paramVariables, substitute, substituteValue } from './substitute.ts';
 

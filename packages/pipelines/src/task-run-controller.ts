@@ -20,6 +20,7 @@ import type { RunEvents } from './events.ts';
 import { podNameFor } from './names.ts';
 import { takeFromEarlierRun } from './rerun.ts';
 import { resolveTask, takeMetadata } from './resolve-task.ts';
+import type { Registries } from './resolver-tools.ts';
 import { checkTaskRun, isOurs, refused } from './run-checks.ts';
 import type { Settings } from './settings.ts';
 import { resolveStepActions } from './step-actions.ts';
@@ -37,12 +38,20 @@ export class TaskRunReconciler implements Reconciler {
   readonly #clock: Clock;
   readonly #events: RunEvents;
   readonly #settings: Settings;
+  readonly #registries: Registries | undefined;
 
-  constructor(options: { store: ResourceStore; clock: Clock; events: RunEvents; settings: Settings }) {
+  constructor(options: {
+    store: ResourceStore;
+    clock: Clock;
+    events: RunEvents;
+    settings: Settings;
+    registries?: Registries;
+  }) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#events = options.events;
     this.#settings = options.settings;
+    this.#registries = options.registries;
   }
 
   async reconcile(key: ResourceKey): Promise<Result> {
@@ -113,7 +122,7 @@ export class TaskRunReconciler implements Reconciler {
   async #begin(declared: TaskRun, attempt: number): Promise<boolean> {
     const earlier = await takeFromEarlierRun(this.#store, declared);
     if (isRemote(declared)) await this.#awaits(declared, 'ResolvingTaskRef');
-    const resolved = await resolveTask(this.#store, declared);
+    const resolved = await resolveTask(this.#store, declared, this.#registries);
     const defaults = await this.#settings.defaults();
     const taskRun = withDefaultWorkspaces(declared, resolved.spec, defaults);
     const context = hiding(lookupIn(paramsOfTaskRun(taskRun, resolved.spec)), []);
@@ -130,7 +139,11 @@ export class TaskRunReconciler implements Reconciler {
       taskRun.spec?.params ?? [],
       bound,
     );
-    const request = { reader: this.#store, namespace: taskRun.metadata.namespace ?? '' };
+    const request = {
+      reader: this.#store,
+      namespace: taskRun.metadata.namespace ?? '',
+      ...(this.#registries ? { registries: this.#registries } : {}),
+    };
     if (resolved.spec.steps.some(({ ref }) => ref?.resolver))
       await this.#awaits(taskRun, 'ResolvingStepActionRef');
     const { spec: withActions, sources } = await resolveStepActions(request, resolved.spec, context);

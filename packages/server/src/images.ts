@@ -30,6 +30,8 @@ export interface Images {
     modelDigest: string,
     name: string,
   ) => Promise<Buffer<ArrayBufferLike> | undefined>;
+  /** A client of the registry at a host: this platform's, the configured one, or any other with the login given. */
+  readonly registries: (host: string, login?: { username: string; password: string }) => RegistryClient;
 }
 
 export async function openImages(settings: ImageSettings, log: Logger): Promise<Images> {
@@ -61,6 +63,9 @@ export async function openImages(settings: ImageSettings, log: Logger): Promise<
       const name = `${settings.ownHost}/${repository}@${digest}`;
       source(name).catch((error: unknown) => log.info('cannot unpack a pushed image', { name, error }));
     },
+    registries(host, login) {
+      return clientFor(settings, own.has(host) ? settings.ownHost : host, login);
+    },
     modelFile(image, modelDigest, name) {
       const { host, repository } = parseReference(image);
       const client = clientFor(settings, own.has(host) ? settings.ownHost : host);
@@ -69,14 +74,21 @@ export async function openImages(settings: ImageSettings, log: Logger): Promise<
   };
 }
 
-function clientFor(settings: ImageSettings, host: string): RegistryClient {
+function clientFor(
+  settings: ImageSettings,
+  host: string,
+  login?: { username: string; password: string },
+): RegistryClient {
   if (host === settings.ownHost)
     return new RegistryClient({ url: `http://${host}`, username: 'tagboat', password: settings.ownerToken });
   const { outside } = settings;
   if (outside && new URL(outside.url).host === host)
     return new RegistryClient({ url: new URL(outside.url).origin, ...outside.login });
   const name = host === 'docker.io' ? 'registry-1.docker.io' : host;
-  return new RegistryClient({ url: `${/^(127\.|localhost)/.test(host) ? 'http' : 'https'}://${name}` });
+  return new RegistryClient({
+    url: `${/^(127\.|localhost)/.test(host) ? 'http' : 'https'}://${name}`,
+    ...login,
+  });
 }
 
 /** Every host this registry was ever reached by: images are pinned by it, and the port may change. */

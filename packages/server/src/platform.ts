@@ -46,7 +46,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   rooms.drift = stack.use(await watchDrift(core, { measurements: ports.measurements, images }));
   const node = stack.use(await openNode(core, { url, images, registry }));
   rooms.node = node;
-  startControllers(core, { ports, repositories, registry: registry.prefix }, stack);
+  const { registries } = images;
+  startControllers(core, { ports, repositories, registry: registry.prefix, registries }, stack);
   const { driver, driverNote } = node;
   Object.assign(ports.about, {
     version: '0.1.0',

@@ -4,7 +4,7 @@ import { forgeController, pullRequestController, repositoryController, statusRep
 import { applicationController } from '@tagboat/gitops';
 import { experimentController, modelController } from '@tagboat/model';
 import { engineProblem } from '@tagboat/node';
-import { createPipelineControllers } from '@tagboat/pipelines';
+import { createPipelineControllers, type Registries } from '@tagboat/pipelines';
 import { inferenceServiceController } from '@tagboat/serving';
 import {
   commitCommentController,
@@ -25,6 +25,7 @@ export interface Surroundings {
   readonly repositories: Repositories;
   /** What names of images begin with. */
   readonly registry: string;
+  readonly registries: Registries;
 }
 
 /** Starts every room's controllers; those that requests are passed to are put into `ports.rooms`. */
@@ -99,12 +100,16 @@ function triggerOptions({ store, clock, log }: Core, { ports, repositories, regi
 }
 
 /** Of what runs: pipelines, workloads, what is deployed and served. */
-function runControllers(core: Core, { ports, repositories }: Surroundings): Startable[] {
+function runControllers(core: Core, { ports, repositories, registries }: Surroundings): Startable[] {
   const { store, types, clock, home, settings, resources } = core;
   const log = (part: string) => core.log.with({ part });
   const { appsUrl, metrics } = ports;
   return [
-    ...createPipelineControllers({ store, clock, log: log('pipelines'), settings, customControllers: true }),
+    ...createPipelineControllers({
+      ...{ store, clock, settings, registries },
+      log: log('pipelines'),
+      customControllers: true,
+    }),
     ...createWorkloadControllers({ store, clock, log: log('workloads'), appsUrl, seed: home }),
     inferenceServiceController({ store, clock, log: log('serving'), appsUrl }),
     applicationController({
