@@ -53,6 +53,8 @@ export async function notOffline(
 export function takenOut(message: string, source: string): string | undefined {
   if (/^must not set the field.*(resources|bundle)$/.test(message))
     return `uses ${/(\w+)$/.exec(message)![1]}, which Tekton has taken out: ${message}`;
+  if (/^unknown field "task(ServiceAccountName|PodTemplate)"/.test(message))
+    return `says v1 with a field of v1beta1, which no release of Tekton takes: ${message}`;
   if (/kind: ClusterTask\b/.test(source) && /must specify apiVersion/.test(message))
     return 'uses a ClusterTask, which Tekton has taken out';
   return shellVariableInResult(source, message);
