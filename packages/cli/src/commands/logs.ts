@@ -71,6 +71,8 @@ interface Wanted {
 interface Scope {
   readonly namespace?: string;
 }
+type LogSource = Pick<Client, 'get' | 'logs'>;
+
 interface ShownPod {
   readonly namespace: string;
   readonly name: string;
@@ -170,18 +172,23 @@ function podOf({ metadata, status }: TaskRun): ShownPod | undefined {
 }
 
 async function containersOf(
-  client: Client,
+  client: LogSource,
   { namespace, name, steps = [] }: ShownPod,
 ): Promise<readonly string[]> {
   const found = await client.get<Pod>({ type: kinds.Pod, namespace, name }).catch(absent);
   return found ? (found.spec?.containers ?? []).map((container) => container.name) : steps;
 }
 
+/** That a container's log is no longer kept, or that it never started, which Kubernetes calls a bad request. */
+const isWithoutLog = (error: unknown): boolean =>
+  isReason(error, 'NotFound') || isReason(error, 'BadRequest');
+
 function absent(error: unknown): undefined {
   if (!isReason(error, 'NotFound')) throw error;
 }
 
-async function print(client: Client, pod: ShownPod, follow: boolean): Promise<void> {
+/** Prints the logs of a pod's containers; one that has none, or never started, hides no other. */
+export async function print(client: LogSource, pod: ShownPod, follow: boolean): Promise<void> {
   process.stdout.write(`${pc.bold(pod.title)}\n`);
   for (const container of await containersOf(client, pod)) {
     let printed = false;
@@ -191,8 +198,7 @@ async function print(client: Client, pod: ShownPod, follow: boolean): Promise<vo
         process.stdout.write(text);
       }
     } catch (error) {
-      // One that is no longer kept must not hide the others.
-      if (!isReason(error, 'NotFound')) throw error;
+      if (!isWithoutLog(error)) throw error;
       printed = true;
       process.stdout.write(pc.dim(`(${(error as Error).message})\n`));
     }
@@ -200,7 +206,8 @@ async function print(client: Client, pod: ShownPod, follow: boolean): Promise<vo
   }
 }
 
-async function printJson(client: Client, pod: ShownPod, follow: boolean): Promise<void> {
+/** The same, an object for each line. */
+export async function printJson(client: LogSource, pod: ShownPod, follow: boolean): Promise<void> {
   const { namespace, name, title } = pod;
   for (const container of await containersOf(client, pod)) {
     const about = { namespace, pod: name, task: title, container };
@@ -212,7 +219,7 @@ async function printJson(client: Client, pod: ShownPod, follow: boolean): Promis
         say(JSON.stringify({ ...about, time, line }));
       }
     } catch (error) {
-      if (!isReason(error, 'NotFound')) throw error;
+      if (!isWithoutLog(error)) throw error;
       say(JSON.stringify({ ...about, missing: (error as Error).message }));
     }
   }
