@@ -18,6 +18,8 @@ export class Timeline {
 
   constructor(client: Client, namespace: string) {
     this.#watching = this.#watch(client, namespace);
+    // What ends a round earlier is told first; this, when the timeline is stopped.
+    this.#watching.catch(() => undefined);
   }
 
   phases(tag: string, start: number): Phase[] {
