@@ -1,10 +1,11 @@
 import { kinds, type PipelineRun, type Pod, type TaskRun } from '@tagboat/api';
 import { isReason, notFound } from '@tagboat/base';
 import { type Client, splitLines, until } from '@tagboat/client';
+import { runAnnotations } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import pc from 'picocolors';
 import { failureOf } from '../live.ts';
-import { outputOption, projectOption, say } from '../output.ts';
+import { newestFirst, outputOption, projectOption, say } from '../output.ts';
 import { connect, currentRepository } from '../session.ts';
 
 export default defineCommand({
@@ -16,7 +17,7 @@ export default defineCommand({
     name: {
       type: 'positional',
       required: false,
-      description: 'a run, a pod, or a model; default: the newest run of this repository’s project',
+      description: 'a run, a tag, a pod, or a model; default: the newest run of this repository’s project',
     },
     task: { type: 'string', alias: 't', description: 'only this task of the run' },
     follow: { type: 'boolean', alias: 'f', description: 'go on as more is written, to the end of the run' },
@@ -38,13 +39,18 @@ export default defineCommand({
   },
 });
 
+/** The run of that name, else the newest one of that tag. */
+const runCalled = (runs: readonly PipelineRun[], name: string): PipelineRun | undefined =>
+  runs.find(({ metadata }) => metadata.name === name) ??
+  newestFirst(runs).find(({ metadata }) => metadata.annotations?.[runAnnotations.tag] === name);
+
 /** Why nothing was printed: a run of a configuration that cannot be read has no tasks. */
 async function withoutLog(client: Client, name: string, scope: { namespace?: string }): Promise<Error> {
   const { items } = await client.list<PipelineRun>(kinds.PipelineRun, scope);
-  const run = items.find(({ metadata }) => metadata.name === name);
+  const run = runCalled(items, name);
   return run?.status?.completionTime
     ? notFound(`no task of the run "${name}" has a log: ${await failureOf(client, run)}`)
-    : notFound(`there is no run, pod or model "${name}" with a log`, {
+    : notFound(`there is no run, tag, pod or model "${name}" with a log`, {
         hint: 'see: tagboat runs, tagboat apps',
       });
 }
@@ -53,8 +59,7 @@ async function withoutLog(client: Client, name: string, scope: { namespace?: str
 async function newestRun(client: Client, project: string | undefined): Promise<string> {
   const namespace = project ?? (await currentRepository(client))?.project;
   const { items } = await client.list<PipelineRun>(kinds.PipelineRun, namespace ? { namespace } : {});
-  const begun = ({ metadata }: PipelineRun) => metadata.creationTimestamp ?? '';
-  const [newest] = items.sort((a, b) => (begun(a) < begun(b) ? 1 : -1));
+  const [newest] = newestFirst(items);
   if (!newest)
     throw notFound(`there is no run${namespace ? ` in the project ${namespace}` : ''} yet`, {
       hint: 'push a tag, or: tagboat try',
@@ -83,7 +88,7 @@ interface ShownPod {
 
 async function* podsWith(client: Client, wanted: Wanted, scope: Scope): AsyncGenerator<ShownPod> {
   const { items: runs } = await client.list<PipelineRun>(kinds.PipelineRun, scope);
-  const run = runs.find(({ metadata }) => metadata.name === wanted.name);
+  const run = runCalled(runs, wanted.name);
   if (run) return yield* podsOfRun(client, run, wanted);
   const { items: tasks } = await client.list<TaskRun>(kinds.TaskRun, scope);
   const task = tasks.find(({ metadata }) => metadata.name === wanted.name);

@@ -95,7 +95,7 @@ const describe = defineCommand({
     showChecks(pull);
     for (const comment of (spec!.comments ?? []).filter(({ body, review }) => body || review))
       say(
-        `\n${comment.author}, ${ago(comment.createdAt)}${comment.review ? ` (${comment.review})` : ''}:\n  ${comment.body.replaceAll('\n', '\n  ')}`,
+        `\n${comment.author}, ${ago(comment.createdAt)}${comment.review ? ` (${comment.review})` : ''}${comment.body ? `:\n  ${comment.body.replaceAll('\n', '\n  ')}` : ''}`,
       );
     return undefined;
   },
