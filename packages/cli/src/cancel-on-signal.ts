@@ -1,4 +1,5 @@
 import { type KubernetesObject, kinds, type ResourceKey } from '@tagboat/api';
+import { describeError } from '@tagboat/base';
 import type { RunSource } from './run-source.ts';
 
 /**
@@ -15,10 +16,11 @@ export function cancelOnSignal(
     if (asked) process.exit(130);
     asked = true;
     note('\ncancelling; Ctrl-C again to leave at once\n');
-    void source.replace<KubernetesObject<{ status?: string }>>(key, (draft) => {
+    const cancelled = source.replace<KubernetesObject<{ status?: string }>>(key, (draft) => {
       const status = key.type.kind === kinds.TaskRun.kind ? 'TaskRunCancelled' : 'CancelledRunFinally';
       draft.spec = { ...draft.spec, status };
     });
+    cancelled.catch((error: unknown) => note(`cannot cancel: ${describeError(error)}\n`));
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
