@@ -4,6 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { kinds, type PipelineRun } from '@tagboat/api';
+import { spawner, startCommandsWith } from '@tagboat/process';
 import { type Engine, startEngine } from '@tagboat/server';
 import { exampleTools } from '../../conformance/tekton/tools.ts';
 import { otherTools, timeShells } from './beside.ts';
@@ -120,6 +121,8 @@ async function queued(engine: Engine, count: number): Promise<void> {
   }
 }
 
+// As the platform does.
+startCommandsWith(spawner.start);
 const home = await mkdtemp(join(tmpdir(), 'tagboat-bench-'));
 const alive = setInterval(() => undefined, 60_000);
 {
