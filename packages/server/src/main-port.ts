@@ -31,6 +31,7 @@ import { RunList, type RunQuery } from './run-list.ts';
 import { shareRoutes } from './share-routes.ts';
 import type { Shares } from './shares.ts';
 import type { SignIn } from './sign-in.ts';
+import { whole } from './started.ts';
 import { trackUpgraded, upgradesMainPort } from './upgraded.ts';
 import { registerWorkbenchRoutes } from './workbenches.ts';
 
@@ -87,7 +88,7 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
     directory: options.consoleDirectory,
     appsUrl: () => String(options.about().appsUrl ?? ''),
   });
-  app.get('/tagboat', async () => options.about());
+  app.get('/tagboat', async () => whole(options.about()));
   maintenanceRoutes(app, { store, home: options.home, clock: systemClock });
   app.get('/tagboat/health', async () => options.health());
   const runs = new RunList({ reader: store, clock: systemClock, log });

@@ -22,6 +22,7 @@ import type { Repositories } from './repositories.ts';
 import { Sessions } from './sessions.ts';
 import { Shares } from './shares.ts';
 import { SignIn } from './sign-in.ts';
+import { started } from './started.ts';
 import { openTlsPort, type TlsPort } from './tls-port.ts';
 import { appsPort, openWorkbenches, type Workbenches } from './workbenches.ts';
 
@@ -129,16 +130,6 @@ async function openMainPort(core: Core, parts: Parts): Promise<FastifyInstance> 
     consoleDirectory: join(import.meta.dirname, '..', '..', 'web', 'dist'),
     workbenches: workbenches.routes,
   });
-}
-
-/** What the ports ask for before all of the platform is there. @throws `Unavailable` */
-function started<T>(room: T | undefined): T {
-  if (room === undefined)
-    throw new TagboatError('the platform is still starting', {
-      reason: 'Unavailable',
-      hint: 'try again in a moment',
-    });
-  return room;
 }
 
 async function listen(
