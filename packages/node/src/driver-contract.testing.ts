@@ -56,8 +56,8 @@ export function driverContract(name: string, make: () => Promise<DriverUnderTest
           image: tested.image,
           command,
           environment: { GREETING: 'hello' },
-          workingDir: '/work',
-          mounts: [{ hostPath: directory, mountPath: '/work', readOnly: false }],
+          workingDir: '/workspace',
+          mounts: [{ hostPath: directory, mountPath: '/workspace', readOnly: false }],
           ...(group ? { group } : {}),
           ...more,
           limits,
@@ -82,7 +82,7 @@ export function driverContract(name: string, make: () => Promise<DriverUnderTest
       expect(await exit).toMatchObject({ exitCode: 3 });
       expect(text).toEqual({ stdout: 'hello\n', stderr: 'wrong\n' });
       const place = (await readFile(join(directory, 'place'), 'utf8')).trim();
-      expect(place).toBe(tested.driver.isolatesFiles ? '/work' : directory);
+      expect(place).toBe(tested.driver.isolatesFiles ? '/workspace' : directory);
     });
 
     it('tells what a signal ended, and what could not be started', async () => {
@@ -136,7 +136,7 @@ export function driverContract(name: string, make: () => Promise<DriverUnderTest
 
     it('ends daemons with it', async () => {
       const { exit } = await sh(
-        '(trap "" HUP TERM; echo begun > /work/daemon; while :; do echo x >> /work/alive; sleep 0.01; done) > /dev/null 2>&1 & while [ ! -s /work/alive ]; do :; done',
+        '(trap "" HUP TERM; echo begun > /workspace/daemon; while :; do echo x >> /workspace/alive; sleep 0.01; done) > /dev/null 2>&1 & while [ ! -s /workspace/alive ]; do :; done',
       );
       await exit;
       for (const clean of groups.splice(0)) await clean();

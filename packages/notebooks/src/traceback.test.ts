@@ -7,20 +7,20 @@ const library = `File /env/lib/python3.11/site-packages/ipykernel/kernelbase.py:
 StdinNotImplementedError: no`;
 
 it('shows the line of the cell, not that of the library which it called', () => {
-  expect(ownLine(`Cell In[1], line 1\n----> 1 name = input("who? ")\n\n${library}`, '/work')).toBe(
+  expect(ownLine(`Cell In[1], line 1\n----> 1 name = input("who? ")\n\n${library}`, '/workspace')).toBe(
     'name = input("who? ")',
   );
 });
 
 it('shows the line of a module of the repository, by its path', () => {
   const own =
-    'File /work/src/helper.py:7, in clean(rows)\n      6 def clean(rows):\n----> 7     return rows[0]';
-  expect(ownLine(`Cell In[2], line 3\n----> 3 clean([])\n\n${own}\n\n${library}`, '/work')).toBe(
+    'File /workspace/src/helper.py:7, in clean(rows)\n      6 def clean(rows):\n----> 7     return rows[0]';
+  expect(ownLine(`Cell In[2], line 3\n----> 3 clean([])\n\n${own}\n\n${library}`, '/workspace')).toBe(
     'src/helper.py:7: return rows[0]',
   );
 });
 
 it('shows what there is where nothing is of the user', () => {
-  expect(ownLine(library, '/work')).toBe('raise StdinNotImplementedError(msg)');
-  expect(ownLine('SyntaxError: incomplete input', '/work')).toBeUndefined();
+  expect(ownLine(library, '/workspace')).toBe('raise StdinNotImplementedError(msg)');
+  expect(ownLine('SyntaxError: incomplete input', '/workspace')).toBeUndefined();
 });
