@@ -151,6 +151,22 @@ test('a server that cannot start says why, and the old one serves on; a first re
   expect((await ask()).status).toBe(404);
 });
 
+test('Secrets are listed without their values, and deleted whole or by key', {
+  timeout: 60_000,
+}, async () => {
+  const secret = async (...args: string[]) => {
+    const { stdout } = await platform.cli(['secret', ...args, '-p', 'kept', '-o', 'json']);
+    expect(stdout).not.toContain('open-sesame');
+    return JSON.parse(stdout) as unknown;
+  };
+  await secret('set', 'login', 'user=me', 'password=open-sesame');
+  expect(await secret('list')).toMatchObject([{ name: 'login', type: 'Opaque', keys: ['password', 'user'] }]);
+  await secret('delete', 'login', 'password');
+  expect(await secret('list')).toMatchObject([{ name: 'login', keys: ['user'] }]);
+  await secret('delete', 'login');
+  expect(await secret('list')).toEqual([]);
+});
+
 test('a moved tag runs anew, a deleted and a stray one do not', { timeout: 180_000 }, async () => {
   await using copy = await copyFor('moving', tinyProject);
   const client = await platform.client();

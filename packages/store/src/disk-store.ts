@@ -7,7 +7,7 @@ import { SqliteJournal } from './sqlite-journal.ts';
 export interface DiskStoreOptions extends Omit<ObjectStoreOptions, 'journal'> {
   /** Holds the database; made where it is missing. */
   readonly directory: string;
-  /** A file with the 32-byte key that Secrets are encrypted with; made with mode 0600 where it is missing. */
+  /** A file with the 32-byte key that Secrets are encrypted with; made with mode 0600 where it is missing and none is stored. */
   readonly keyFile: string;
 }
 

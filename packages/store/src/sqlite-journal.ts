@@ -42,6 +42,7 @@ export class SqliteJournal implements Journal {
 
   static async open(path: string, secrets: Secrets): Promise<SqliteJournal> {
     const journal = new SqliteJournal(path, secrets);
+    await secrets.ensureKey();
     await journal.#ready();
     return journal;
   }

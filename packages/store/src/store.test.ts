@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConfigMap, type KubernetesObject, kinds, type Pod } from '@tagboat/api';
@@ -115,6 +115,26 @@ describe('the disk store', () => {
     expect(await again.get(key('s', kinds.Secret))).toMatchObject({
       stringData: { password: 'open-sesame-1234' },
     });
+    await again[Symbol.asyncDispose]();
+  });
+
+  it('makes no other key where the one of stored Secrets is lost', async () => {
+    const path = await directory();
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', namespace: 'demo' } };
+    const store = await openAt(path);
+    await store.create(secret);
+    await store[Symbol.asyncDispose]();
+    const key = await readFile(join(path, 'key'));
+    await rm(join(path, 'key'));
+    const lost = openAt(path);
+    await expect(lost).rejects.toMatchObject({
+      reason: 'Corrupt',
+      message: expect.stringContaining('missing'),
+    });
+    await expect(readFile(join(path, 'key'))).rejects.toMatchObject({ code: 'ENOENT' });
+    await writeFile(join(path, 'key'), key);
+    const again = await openAt(path);
+    expect(await again.get({ type: kinds.Secret, namespace: 'demo', name: 's' })).toMatchObject(secret);
     await again[Symbol.asyncDispose]();
   });
 

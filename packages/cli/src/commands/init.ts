@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Client } from '@tagboat/client';
 import { git } from '@tagboat/git-client';
-import { modelFileName, readModelFile } from '@tagboat/render';
+import { modelFileName, nextTag, readModelFile } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { outputOption, say, tell } from '../output.ts';
 import { selfCommand } from '../paths.ts';
@@ -31,31 +31,65 @@ export default defineCommand({
     if (proposal) await writeFile(file, proposal.text);
     if (proposal && args.output !== 'json') {
       say(`wrote ${modelFileName}; look it over:\n\n${proposal.text}`);
-      for (const note of [...proposal.notes, ...(await uncommitted(root))]) say(`note: ${note}`);
     }
+    const notes = [...(proposal?.notes ?? []), ...(await uncommitted(root))];
+    if (args.output !== 'json') for (const note of notes) say(`note: ${note}`);
     const client = await connect();
     const name = nameFrom(basename(root));
     const project = nameFrom(args.project ?? name);
-    const { url, branch } = await addRemote(client, { root, remote: args.remote, project, name });
+    const url = await addRemote(client, { root, remote: args.remote, project, name });
     const facts = {
       file,
       wrote: proposal !== undefined,
-      notes: proposal?.notes ?? [],
+      notes,
       project,
       name,
       remote: args.remote,
       url,
     };
-    const committed = (await git(['status', '--porcelain', '--', modelFileName], { cwd: root })).stdout;
-    tell(args.output, facts, [
-      `remote "${args.remote}" is ${url}\n\nnext:`,
-      ...(committed.length > 0 ? [`  git add ${modelFileName} && git commit -m "Tagboat"`] : []),
-      `  git tag v0.1.0 && git push ${args.remote} ${branch} v0.1.0`,
-      '  tagboat runs',
-    ]);
+    const next = nextCommands(await stateOf(root), args.remote);
+    const lines = next.map((command) => `  ${command}`);
+    tell(args.output, { ...facts, next }, [`remote "${args.remote}" is ${url}\n\nnext:`, ...lines]);
     return undefined;
   },
 });
+
+interface RepositoryState {
+  /** Absent in a checkout of a tag or commit. */
+  readonly branch: string | undefined;
+  readonly hasCommits: boolean;
+  /** Whether tagboat.yaml is committed as it is. */
+  readonly isCommitted: boolean;
+  readonly tags: readonly string[];
+}
+
+async function stateOf(root: string): Promise<RepositoryState> {
+  const words = (args: readonly string[]) =>
+    git(args, { cwd: root }).then(
+      ({ stdout }) => stdout.toString('utf8').trim(),
+      () => undefined,
+    );
+  return {
+    branch: await words(['symbolic-ref', '--short', 'HEAD']),
+    hasCommits: (await words(['rev-parse', '--verify', '--quiet', 'HEAD'])) !== undefined,
+    isCommitted: (await words(['status', '--porcelain', '--', modelFileName])) === '',
+    tags: ((await words(['tag'])) ?? '').split('\n'),
+  };
+}
+
+/** What makes a first, or next, release of what is in a repository. */
+export function nextCommands(state: RepositoryState, remote: string): string[] {
+  const { branch, hasCommits, isCommitted, tags } = state;
+  const tag = nextTag(tags);
+  const refs = [...(branch === undefined ? [] : [branch]), tag].join(' ');
+  // The first commit is to hold what the model is made of too.
+  const files = hasCommits ? modelFileName : '--all';
+  return [
+    ...(isCommitted ? [] : [`git add ${files} && git commit -m "Tagboat"`]),
+    `git tag ${tag} && git push ${remote} ${refs}`,
+    'tagboat runs',
+  ];
+}
 
 /** What a tag would not have. */
 async function uncommitted(root: string): Promise<string[]> {
@@ -75,17 +109,12 @@ async function uncommitted(root: string): Promise<string[]> {
 async function addRemote(
   client: Client,
   { root, remote, project, name }: { root: string; remote: string; project: string; name: string },
-): Promise<{ url: string; branch: string }> {
+): Promise<string> {
   await ensureRepository(client, project, hostedRepository(project, name));
   const url = `${client.url}/git/${project}/${name}.git`;
   const known = await git(['remote', 'get-url', remote], { cwd: root }).catch(() => undefined);
   await git(['remote', known ? 'set-url' : 'add', remote, url], { cwd: root });
   const helper = `!${[...selfCommand, 'git-credential'].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')}`;
   await git(['config', '--replace-all', `credential.${client.url}.helper`, helper], { cwd: root });
-  // Without a branch, as in a checkout of a tag, the usual one is named.
-  const branch = await git(['symbolic-ref', '--short', 'HEAD'], { cwd: root }).then(
-    ({ stdout }) => stdout.toString('utf8').trim(),
-    () => 'main',
-  );
-  return { url, branch };
+  return url;
 }

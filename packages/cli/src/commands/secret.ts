@@ -1,8 +1,10 @@
-import { invalid } from '@tagboat/base';
+import { kinds, type Secret } from '@tagboat/api';
+import { invalid, notFound } from '@tagboat/base';
+import type { Client } from '@tagboat/client';
 import { defineCommand } from 'citty';
-import { outputOption, projectOption, tell } from '../output.ts';
+import { ago, outputOption, projectOption, show, tell } from '../output.ts';
 import { readSecret } from '../read-secret.ts';
-import { connect, currentRepository, ensureProject } from '../session.ts';
+import { checkProject, connect, currentRepository, ensureProject } from '../session.ts';
 import { writeSecret } from '../write-secret.ts';
 
 const set = defineCommand({
@@ -23,8 +25,7 @@ const set = defineCommand({
   },
   async run({ args }) {
     const client = await connect();
-    const namespace = args.project ?? (await currentRepository(client))?.project;
-    if (!namespace) throw invalid('which project?', { hint: 'say it with -p' });
+    const namespace = await projectMeant(client, args.project);
     const words = args._.slice(1);
     const asked = words.filter((word) => !word.includes('='));
     if (asked.length > 1 && !process.stdin.isTTY)
@@ -46,7 +47,76 @@ const set = defineCommand({
   },
 });
 
+const list = defineCommand({
+  meta: { name: 'list', description: 'Lists Secrets and the names of their keys; values are never shown' },
+  args: { ...projectOption, ...outputOption },
+  async run({ args }) {
+    const client = await connect();
+    const namespace = args.project ?? (await currentRepository(client))?.project;
+    const { items } = await client.list<Secret>(kinds.Secret, namespace ? { namespace } : {});
+    if (items.length === 0) await checkProject(client, namespace);
+    show(
+      items.map(({ metadata, type = 'Opaque', data }) => {
+        const facts = { project: metadata.namespace, name: metadata.name, type, keys: keysOf({ data }) };
+        return args.output === 'json'
+          ? { ...facts, created: metadata.creationTimestamp }
+          : { ...facts, keys: facts.keys.join(', '), age: ago(metadata.creationTimestamp) };
+      }),
+      {
+        output: args.output,
+        columns: ['project', 'name', 'type', 'keys', 'age'],
+        empty: 'there are no Secrets; see: tagboat secret set --help',
+      },
+    );
+  },
+});
+
+const remove = defineCommand({
+  meta: {
+    name: 'delete',
+    description: 'Deletes a Secret; or of its values those of the keys that are named',
+  },
+  args: {
+    name: { type: 'positional', required: true },
+    key: { type: 'positional', required: false, description: 'KEY ...; default: the whole Secret' },
+    ...projectOption,
+    ...outputOption,
+  },
+  async run({ args }) {
+    const client = await connect();
+    const namespace = await projectMeant(client, args.project);
+    const key = { type: kinds.Secret, namespace, name: args.name };
+    const found = await client.get<Secret>(key);
+    if (!found)
+      throw notFound(`there is no Secret "${args.name}" in ${namespace}`, {
+        hint: 'see: tagboat secret list',
+      });
+    const keys = args._.slice(1);
+    const missing = keys.find((name) => !keysOf(found).includes(name));
+    if (missing !== undefined)
+      throw notFound(`${namespace}/${args.name} has no key "${missing}"`, {
+        hint: `it has ${keysOf(found).join(', ') || 'none'}`,
+      });
+    if (keys.length === 0) await client.delete(key);
+    else await client.patch(key, { data: Object.fromEntries(keys.map((name) => [name, null])) });
+    tell(
+      args.output,
+      { project: namespace, name: args.name, deleted: keys.length > 0 ? keys : keysOf(found) },
+      `${namespace}/${args.name}: ${keys.join(', ') || 'the whole Secret'} deleted`,
+    );
+  },
+});
+
+const keysOf = ({ data }: Pick<Secret, 'data'>): string[] => Object.keys(data ?? {}).sort();
+
+/** @throws `Invalid` where no project is named, and we are in none */
+async function projectMeant(client: Client, given: string | undefined): Promise<string> {
+  const project = given ?? (await currentRepository(client))?.project;
+  if (project === undefined) throw invalid('which project?', { hint: 'say it with -p' });
+  return project;
+}
+
 export default defineCommand({
-  meta: { name: 'secret', description: 'Keeps secrets' },
-  subCommands: { set },
+  meta: { name: 'secret', description: 'Keeps secrets: set, list, delete' },
+  subCommands: { set, list, delete: remove },
 });
