@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ConfigMap, kinds, type Pod } from '@tagboat/api';
+import { type ConfigMap, kinds, type Pod, type Secret } from '@tagboat/api';
 import { silentLogger, systemClock } from '@tagboat/base';
 import { mutate, ObjectStore } from '@tagboat/store';
 import { expect, test, vi } from 'vitest';
@@ -82,16 +82,66 @@ test('volumes follow what they show, and keep it where it is gone', async () => 
 test.skipIf(process.getuid?.() !== 0)('volumes belong to the fsGroup (needs root)', async () => {
   const home = await mkdtemp(join(tmpdir(), 'volumes-'));
   await using store = new ObjectStore();
+  await store.create<Secret>({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'key', namespace: 'n' },
+    data: { id: 'aWQ=' },
+  });
   const volumes = new PodVolumes({ reader: store, layout: new NodeLayout(home), tokenFor: () => '' });
   await volumes.prepare({
     ...pod,
     spec: {
       containers: [],
       securityContext: { fsGroup: 2000 },
-      volumes: [{ name: 'scratch', emptyDir: {} }],
+      volumes: [
+        { name: 'scratch', emptyDir: {} },
+        { name: 'key', secret: { secretName: 'key', defaultMode: 0o400 } },
+      ],
     },
   });
-  const { gid, mode } = await stat(volumes.directory('scratch'));
-  expect([gid, mode & 0o7777]).toEqual([2000, 0o2777]);
+  const ofGroup = async (path: string) => {
+    const { gid, mode } = await stat(path);
+    return [gid, mode & 0o7777];
+  };
+  expect(await ofGroup(volumes.directory('scratch'))).toEqual([2000, 0o2777]);
+  expect(await ofGroup(join(volumes.directory('key'), 'id'))).toEqual([2000, 0o440]);
+  await rm(home, { recursive: true });
+});
+
+test('a subPath is as writable as its volume, a file in one is mounted itself, and what shows other objects is read-only', async () => {
+  const home = await mkdtemp(join(tmpdir(), 'volumes-'));
+  await using store = new ObjectStore();
+  await store.create<ConfigMap>({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'settings', namespace: 'n' },
+    data: { a: '1' },
+  });
+  const volumes = new PodVolumes({ reader: store, layout: new NodeLayout(home), tokenFor: () => '' });
+  await volumes.prepare({
+    ...pod,
+    spec: {
+      automountServiceAccountToken: false,
+      containers: [],
+      volumes: [
+        { name: 'scratch', emptyDir: {} },
+        { name: 'settings', configMap: { name: 'settings' } },
+      ],
+    },
+  });
+  const mounts = await volumes.mounts({
+    name: 'c',
+    image: '',
+    volumeMounts: [
+      { name: 'scratch', mountPath: '/deep', subPath: 'a/b' },
+      { name: 'settings', mountPath: '/etc/file', subPath: 'a' },
+    ],
+  });
+  const [deep, file] = mounts;
+  expect((await stat(deep!.hostPath)).mode & 0o777).toBe(0o777);
+  expect(deep!.readOnly).toBe(false);
+  expect(await readFile(file!.hostPath, 'utf8')).toBe('1');
+  expect(file!.readOnly).toBe(true);
   await rm(home, { recursive: true });
 });

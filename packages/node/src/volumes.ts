@@ -36,6 +36,8 @@ export class PodVolumes {
   /** Values of Secrets that this pod's volumes hold, to be masked in its logs. */
   readonly secrets: string[] = [];
   readonly #paths = new Map<string, string>();
+  /** Volumes that no container may write to. */
+  readonly #readOnly = new Set<string>();
   /** What was written into volumes that follow other objects, by volume. */
   readonly #files = new Map<string, Map<string, VolumeFile>>();
 
@@ -51,8 +53,10 @@ export class PodVolumes {
     const root = join(this.#options.layout.pod(pod.metadata.uid ?? ''), 'volumes');
     if (await exists(root)) await removeTree([root]);
     this.#files.clear();
-    for (const volume of pod.spec?.volumes ?? [])
+    for (const volume of pod.spec?.volumes ?? []) {
       this.#paths.set(volume.name, await this.#make(pod, volume, safeJoin(root, volume.name)));
+      if (isReadOnly(volume)) this.#readOnly.add(volume.name);
+    }
     const token = join(root, 'token');
     await mkdir(token, { recursive: true });
     if (pod.spec?.automountServiceAccountToken === false) return;
@@ -92,8 +96,12 @@ export class PodVolumes {
       const hostPath = subPath ? safeJoin(path, subPath) : path;
       if (subPath && !(await wouldStayInside(path, hostPath)))
         throw failedMount(`the subPath "${subPath}" of volume "${name}" is a link that leads out of it`);
-      if (subPath) await mkdir(hostPath, { recursive: true });
-      mounts.push({ hostPath, mountPath: trimSlash(mountPath), readOnly: readOnly ?? false });
+      if (subPath) await makeSubPath(hostPath, path);
+      mounts.push({
+        hostPath,
+        mountPath: trimSlash(mountPath),
+        readOnly: readOnly || this.#readOnly.has(name),
+      });
     }
     const token = this.#paths.get(serviceAccountVolume);
     if (token) mounts.push({ hostPath: token, mountPath: serviceAccountPath, readOnly: true });
@@ -154,7 +162,8 @@ export class PodVolumes {
     ];
     const files = new Map<string, VolumeFile>();
     for (const source of sources)
-      for (const [name, file] of await this.#project(pod, mode, source)) files.set(name, file);
+      for (const [name, file] of await this.#project(pod, mode, source))
+        files.set(name, { ...file, mode: file.mode | readableBy(pod.spec?.securityContext?.fsGroup) });
     await writeVolumeFiles(path, this.#files.get(volume.name) ?? new Map(), files);
     this.#files.set(volume.name, files);
   }
@@ -212,6 +221,23 @@ async function giveToGroup(path: string, group: number | undefined): Promise<voi
   await chown(path, uid, group);
   await chmod(path, 0o2777);
 }
+
+/** What the `fsGroup` of a pod may do with files that show other objects, whatever their mode. */
+const readableBy = (group: number | undefined) => (group === undefined ? 0 : 0o440);
+
+/**
+ * Makes the directory that a `subPath` names, with the permissions of its volume, as a kubelet does: who may write to the
+ * volume may write there. What is there already, a single file too, is mounted as it is.
+ */
+async function makeSubPath(path: string, volume: string): Promise<void> {
+  if (await exists(path)) return;
+  await mkdir(path, { recursive: true });
+  await chmod(path, (await stat(volume)).mode & 0o7777);
+}
+
+/** What shows other objects is never written to, whatever its mounts say; a claim, where its source says so (core/v1 Volume). */
+const isReadOnly = ({ persistentVolumeClaim, configMap, secret, projected, downwardAPI }: Volume): boolean =>
+  persistentVolumeClaim?.readOnly ?? Boolean(configMap ?? secret ?? projected ?? downwardAPI);
 
 const volumeKinds = new Set([
   'name',
