@@ -63,6 +63,12 @@ export interface RunTiming {
   criticalPathSeconds: number;
   /** From creation of the run to the start of its first pod: in the queue, and waiting for a place on the node. */
   queuedSeconds: number;
+  /** When the first task began, to the millisecond; absent where none did. */
+  startedAt?: string;
+  /** When the last task was over. */
+  completedAt?: string;
+  /** In steps, on the critical path. */
+  runSeconds: number;
   tasks: Record<string, TaskTiming>;
 }
 

@@ -1,4 +1,4 @@
-import type { PipelineRun, PipelineRunStatus, RunTiming, TaskRunStatus, TaskTiming } from '@tagboat/api';
+import type { PipelineRun, PipelineRunStatus, RunTiming, StepTiming, TaskTiming } from '@tagboat/api';
 import { buildGraph } from './graph.ts';
 import type { Child } from './task-states.ts';
 
@@ -8,7 +8,17 @@ interface Span {
   readonly run: number;
 }
 
+/** What the statuses of TaskRuns, nested runs and CustomRuns say of their time. */
+interface ChildStatus {
+  readonly startTime?: string;
+  readonly completionTime?: string;
+  readonly annotations?: Record<string, string>;
+  readonly timing?: Pick<StepTiming | RunTiming, 'startedAt' | 'completedAt' | 'runSeconds'>;
+}
+
 const time = (text: string | undefined) => (text ? Date.parse(text) : Number.NaN);
+
+const text = (milliseconds: number) => new Date(milliseconds).toISOString();
 
 /** Where a finished run's time went: the tasks that decided its length, and how each task spent its own. Pure. */
 export function runTiming(
@@ -40,12 +50,15 @@ export function runTiming(
     };
   }
   const criticalPath = pathOf(spans, parentsOf);
-  const first = spans.get(criticalPath[0] ?? '');
-  const last = spans.get(criticalPath.at(-1) ?? '');
+  const path = criticalPath.map((name) => spans.get(name)!);
+  const [first, last] = [path[0], path.at(-1)];
+  const start = Math.min(...[...spans.values()].map((span) => span.start));
   return {
     criticalPath,
     criticalPathSeconds: first && last ? seconds(last.end - first.start) : 0,
-    queuedSeconds: seconds(Math.min(...[...spans.values()].map(({ start }) => start)) - created),
+    queuedSeconds: seconds(start - created),
+    ...(last ? { startedAt: text(start), completedAt: text(last.end) } : {}),
+    runSeconds: seconds(path.reduce((sum, { run }) => sum + run, 0)),
     tasks,
   };
 }
@@ -54,11 +67,13 @@ const seconds = (milliseconds: number) =>
   Number.isFinite(milliseconds) ? Math.max(0, Math.round(milliseconds) / 1000) : 0;
 
 function spanOf(runs: readonly Child[]): Span | undefined {
-  const spans = runs.flatMap(({ status }) => {
-    const { startTime, completionTime, timing, annotations } = (status ?? {}) as TaskRunStatus;
+  const spans = runs.flatMap(({ kind, status }) => {
+    const { startTime, completionTime, timing, annotations } = (status ?? {}) as ChildStatus;
     if (!startTime || !completionTime || annotations?.['tagboat.dev/taken-from']) return [];
     const start = time(timing?.startedAt ?? startTime);
     const end = Math.max(time(timing?.completedAt ?? completionTime), start);
+    // What another controller does in its time is not known.
+    if (kind === 'CustomRun') return [{ start, end, run: end - start }];
     return [{ start, end, run: Math.min((timing?.runSeconds ?? 0) * 1000, end - start) }];
   });
   if (spans.length === 0) return undefined;

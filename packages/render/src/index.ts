@@ -10,6 +10,7 @@ export * from './release-annotations.ts';
 export * from './release-files.ts';
 export * from './run-labels.ts';
 export * from './run-summary.ts';
+export * from './run-times.ts';
 export { checkShape, list, object, type Shape, text } from './shape.ts';
 export * from './tasks.ts';
 export * from './versions.ts';

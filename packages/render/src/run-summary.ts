@@ -45,7 +45,7 @@ export function summariseRun(run: PipelineRun): RunSummary {
     by: askedBy.map((name) => annotations[name]).find(Boolean),
     message: status?.annotations?.[failureAnnotation] ?? inWords(condition?.message),
     started: status?.startTime,
-    completed: status?.completionTime,
+    completed: status?.completionTime && (status.timing?.completedAt ?? status.completionTime),
   };
   return {
     uid: metadata.uid ?? '',

@@ -1,10 +1,16 @@
 import { findCondition, kinds, type PipelineRun, resultsOf } from '@tagboat/api';
 import { formatDuration, notFound, TagboatError } from '@tagboat/base';
-import { noticesOfRun, queuePlaces, runAnnotations, runLabels } from '@tagboat/render';
+import {
+  criticalPathLine,
+  noticesOfRun,
+  queuePlaces,
+  runAnnotations,
+  runLabels,
+  taskTimes,
+} from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { failureOf, followRun, standardOutput } from '../live.ts';
 import { ago, newestFirst, outputOption, projectOption, say, show } from '../output.ts';
-import { criticalPathLine, timeRows } from '../run-times.ts';
 import { checkProject, connect } from '../session.ts';
 
 export default defineCommand({
@@ -48,12 +54,13 @@ export default defineCommand({
 });
 
 function showTimes(run: PipelineRun): void {
-  const rows = timeRows(run);
-  if (rows.length === 0) return;
+  const times = taskTimes(run);
+  if (times.length === 0) return;
   say('');
+  const rows = times.map(({ task, critical, ...rest }) => ({ task: critical ? `${task} *` : task, ...rest }));
   show(rows, { columns: ['task', 'waited', 'ran', 'overhead'] });
   const path = criticalPathLine(run);
-  if (path) say(path);
+  if (path) say(`* ${path}`);
 }
 
 /** How many runs of its repository start before one that waits. */
@@ -61,8 +68,8 @@ const waiting = (ahead: number) => (ahead === 0 ? 'waits, is next' : `waits, ${a
 
 /** For people. */
 function row(run: PipelineRun): Record<string, unknown> {
-  const { startTime, completionTime } = run.status ?? {};
-  const end = completionTime ? Date.parse(completionTime) : Date.now();
+  const { startTime, completionTime, timing } = run.status ?? {};
+  const end = completionTime ? Date.parse(timing?.completedAt ?? completionTime) : Date.now();
   return {
     ...facts(run),
     duration: startTime ? formatDuration(end - Date.parse(startTime)) : '',

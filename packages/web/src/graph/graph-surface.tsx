@@ -6,7 +6,7 @@ import { nodeHeight, nodeWidth, type Placed } from './layout.ts';
 import { Palette, paint, readableZoom } from './paint.ts';
 import type { TaskNode } from './pipeline-graph.ts';
 import { type Area, areaSeen, boxesIn, holds, type Look, type Scene } from './scene.ts';
-import { boxClasses, TaskLabel } from './task-label.tsx';
+import { boxClasses, TaskLabel, tipOf } from './task-label.tsx';
 
 /** As far around the window as boxes are kept ready (pixels), so that moving makes new ones now and then only. */
 const around = 260;
@@ -105,7 +105,7 @@ const Box = memo(function Box({ task, x, y, selected, onSelect, plain }: BoxProp
         height: nodeHeight,
         ...(plain ? {} : { borderInlineStartColor: colourOf(task.status) }),
       }}
-      title={task.reason ?? task.title}
+      title={plain ? task.title : tipOf(task)}
       aria-pressed={selected}
       onClick={() => onSelect?.(task.name)}
     >

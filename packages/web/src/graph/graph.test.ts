@@ -1,7 +1,7 @@
-import type { PipelineSpec, PipelineTask, TaskRun } from '@tagboat/api';
+import type { PipelineRun, PipelineSpec, PipelineTask, SkippedTask, TaskRun } from '@tagboat/api';
 import { expect, test } from 'vitest';
 import { edgesOf, placeTasks } from './layout.ts';
-import { type TaskNode, taskNodes } from './pipeline-graph.ts';
+import { type Child, type TaskNode, taskNodes } from './pipeline-graph.ts';
 
 const task = (name: string, more: Partial<PipelineTask> = {}): PipelineTask => ({
   name,
@@ -51,10 +51,9 @@ const pipeline: PipelineSpec = {
   ],
   finally: [task('report')],
 };
-const view = (taskRuns: TaskRun[], ended = false, skipped: object[] = []) => ({
-  taskRuns,
-  ended,
-  skipped: skipped as never,
+const view = (children: Child[], status: PipelineRun['status'] = {}) => ({
+  run: { apiVersion: 'tekton.dev/v1', kind: 'PipelineRun', metadata: { name: 'run' }, status },
+  children,
 });
 const byName = (nodes: readonly TaskNode[]) => new Map(nodes.map((node) => [node.name, node]));
 
@@ -79,26 +78,49 @@ test('states, durations and reuse come from the task runs', () => {
 });
 
 test('a skipped task says why', () => {
-  const skipped = [
+  const skippedTasks: SkippedTask[] = [
     {
       name: 'ship',
       reason: 'When Expressions evaluated to false',
       whenExpressions: [{ input: 'no', operator: 'in', values: ['yes'] }],
     },
   ];
-  const node = byName(taskNodes(pipeline, view([taskRun('clone', 0, 1)], true, skipped))).get('ship')!;
+  const node = byName(taskNodes(pipeline, view([taskRun('clone', 0, 1)], { skippedTasks }))).get('ship')!;
   expect(node).toMatchObject({ status: 'skipped', reason: 'its condition does not hold: "no" in ("yes")' });
 });
 
-test('the critical path is what the end waited for', () => {
-  const runs = [
-    taskRun('clone', 0, 1),
-    taskRun('test', 1, 3),
-    taskRun('train', 1, 9),
-    taskRun('ship', 9, 10),
-  ];
-  const critical = taskNodes(pipeline, view(runs)).filter((node) => node.critical);
-  expect(critical.map(({ name }) => name)).toEqual(['clone', 'train', 'ship']);
+test('a run that is over says which tasks decided its time, and how each spent its own', () => {
+  const timing = {
+    criticalPath: ['clone', 'train'],
+    criticalPathSeconds: 9,
+    queuedSeconds: 0,
+    runSeconds: 8.5,
+    tasks: {
+      clone: { waitSeconds: 0.02, runSeconds: 1, overheadSeconds: 0 },
+      train: { waitSeconds: 0, runSeconds: 7.5, overheadSeconds: 0.5 },
+      test: { waitSeconds: 0, runSeconds: 2, overheadSeconds: 0 },
+    },
+  };
+  const runs = [taskRun('clone', 0, 1), taskRun('test', 1, 3), taskRun('train', 1, 9)];
+  const nodes = taskNodes(pipeline, view(runs, { pipelineSpec: pipeline, timing }));
+  expect(nodes.filter((node) => node.critical).map(({ name }) => name)).toEqual(['clone', 'train']);
+  expect(byName(nodes).get('train')!.times).toMatchObject({ waited: '0ms', ran: '7.5s', overhead: '500ms' });
+  expect(taskNodes(pipeline, view(runs)).filter((node) => node.critical || node.times)).toEqual([]);
+});
+
+test('a nested run and a custom run are what their task came to', () => {
+  const child = (kind: string, name: string, status: 'True' | 'False') => ({
+    ...taskRun(name, 1, 3, { status, message: 'no quota' }),
+    kind,
+  });
+  const children = [child('PipelineRun', 'test', 'True'), child('CustomRun', 'train', 'False')];
+  const nodes = byName(taskNodes(pipeline, view(children, { completionTime: 'now' })));
+  expect(nodes.get('test')).toMatchObject({
+    status: 'succeeded',
+    taskRuns: [],
+    children: [{ kind: 'PipelineRun' }],
+  });
+  expect(nodes.get('train')).toMatchObject({ status: 'failed', reason: 'no quota' });
 });
 
 test('lines that others imply are not drawn, and final tasks wait for the ends', () => {

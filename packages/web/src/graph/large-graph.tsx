@@ -13,6 +13,7 @@ import { type Direction, nodeHeight, nodeWidth, placeTasks } from './layout.ts';
 import { readableZoom } from './paint.ts';
 import type { TaskNode } from './pipeline-graph.ts';
 import { type Area, boundsOf, boxAt, boxTowards, type Scene, type SceneBox, sceneOf } from './scene.ts';
+import { tipOf } from './task-label.tsx';
 
 export interface LargeGraphProps {
   readonly nodes: readonly TaskNode[];
@@ -91,7 +92,7 @@ function useWalk(scene: Scene, selected: string | undefined, onSelect: LargeGrap
     },
     onPointerMove: (event: PointerEvent<HTMLElement>) => {
       const task = flow && flow.getZoom() < readableZoom ? pointed(event) : undefined;
-      event.currentTarget.title = task ? `${task.title}: ${task.reason ?? task.status}` : '';
+      event.currentTarget.title = task ? tipOf(task) : '';
     },
     onKeyDown: (event: KeyboardEvent<HTMLElement>) => {
       const from = scene.boxes.find(({ task }) => task.name === selected) ?? scene.boxes[0]!;

@@ -1,6 +1,29 @@
-import type { PipelineSpec, PipelineTask, SkippedTask, TaskRun, WhenExpression } from '@tagboat/api';
+import type {
+  Condition,
+  KubernetesObject,
+  PipelineRun,
+  PipelineSpec,
+  PipelineTask,
+  SkippedTask,
+  TaskRun,
+  WhenExpression,
+} from '@tagboat/api';
 import { findCondition } from '@tagboat/api';
+import { type TaskTimes, taskTimes } from '@tagboat/render/run-times';
 import type { StatusName } from '../components/status.tsx';
+
+/** What a task of a pipeline became: a TaskRun, a nested PipelineRun, or a CustomRun of another controller. */
+export type Child = KubernetesObject<
+  unknown,
+  {
+    startTime?: string;
+    completionTime?: string;
+    conditions?: Condition[];
+    annotations?: Record<string, string>;
+    /** To the millisecond, where that is recorded. */
+    timing?: { startedAt?: string; completedAt?: string };
+  }
+>;
 
 /** One task of a pipeline as a graph shows it, with what a run made of it. */
 export interface TaskNode {
@@ -17,21 +40,24 @@ export interface TaskNode {
   readonly completed?: string;
   /** More than one for a matrix; the newest attempt of each. */
   readonly taskRuns: readonly TaskRun[];
+  /** The TaskRuns, nested PipelineRuns and CustomRuns that it became. */
+  readonly children: readonly Child[];
+  /** Of a run that is over: how it spent its time. */
+  readonly times?: TaskTimes;
+  /** Of a run that is over: it decided how long that took. */
   readonly critical: boolean;
   readonly task: PipelineTask;
 }
 
 export interface RunView {
-  readonly taskRuns: readonly TaskRun[];
-  readonly skipped: readonly SkippedTask[];
-  /** The run has ended, so what did not start will not. */
-  readonly ended: boolean;
+  readonly run: PipelineRun;
+  readonly children: readonly Child[];
 }
 
 /** The tasks of a pipeline in the order of its file, with the states of a run. */
 export function taskNodes(pipeline: PipelineSpec, run?: RunView): TaskNode[] {
   const byTask = Map.groupBy(
-    run?.taskRuns ?? [],
+    run?.children ?? [],
     ({ metadata }) => metadata.labels?.['tekton.dev/pipelineTask'] ?? '',
   );
   const all = [
@@ -39,21 +65,23 @@ export function taskNodes(pipeline: PipelineSpec, run?: RunView): TaskNode[] {
     ...(pipeline.finally ?? []).map((task) => ({ task, final: true })),
   ];
   const names = new Set(all.map(({ task }) => task.name));
-  const nodes = all.map(({ task, final }): TaskNode => {
-    const taskRuns = byTask.get(task.name) ?? [];
+  const times = new Map((run ? taskTimes(run.run) : []).map((item) => [item.task, item]));
+  return all.map(({ task, final }): TaskNode => {
+    const children = byTask.get(task.name) ?? [];
+    const own = times.get(task.name);
     return {
       name: task.name,
       title: task.displayName || task.name,
       after: dependenciesOf(task).filter((name) => names.has(name) && name !== task.name),
       final,
       task,
-      taskRuns,
-      critical: false,
-      ...stateOf(task, taskRuns, run),
+      taskRuns: children.filter(({ kind }) => kind === 'TaskRun') as TaskRun[],
+      children,
+      ...(own ? { times: own } : {}),
+      critical: own?.critical ?? false,
+      ...stateOf(task, children, run),
     };
   });
-  const critical = run ? criticalPath(nodes) : new Set<string>();
-  return nodes.map((node) => ({ ...node, critical: critical.has(node.name) }));
 }
 
 /** What a task waits for: `runAfter`, and every task whose results or outputs it uses. */
@@ -67,21 +95,21 @@ export function dependenciesOf(task: PipelineTask): string[] {
 
 type NodeState = Pick<TaskNode, 'status' | 'reason' | 'reused' | 'started' | 'completed'>;
 
-function stateOf(task: PipelineTask, taskRuns: readonly TaskRun[], run: RunView | undefined): NodeState {
-  const skipped = run?.skipped.find(({ name }) => name === task.name);
-  if (skipped && taskRuns.length === 0)
+function stateOf(task: PipelineTask, children: readonly Child[], view: RunView | undefined): NodeState {
+  const { skippedTasks, completionTime } = view?.run.status ?? {};
+  const skipped = skippedTasks?.find(({ name }) => name === task.name);
+  if (skipped && children.length === 0)
     return { status: 'skipped', reused: false, reason: skipReason(skipped) };
-  if (taskRuns.length === 0) return { status: run?.ended ? 'skipped' : 'pending', reused: false };
-  const states = taskRuns.map(taskRunState);
-  const status = worst(states);
-  const failed = taskRuns.find((item) => taskRunState(item) === 'failed');
+  if (children.length === 0) return { status: completionTime ? 'skipped' : 'pending', reused: false };
+  const status = worst(children.map(childState));
+  const failed = children.find((item) => childState(item) === 'failed');
   const message = failed && findCondition(failed.status?.conditions, 'Succeeded')?.message;
-  const times = (field: 'startTime' | 'completionTime') =>
-    taskRuns.flatMap(({ status: state }) => (state?.[field] ? [state[field]] : [])).sort();
-  const started = times('startTime')[0];
-  const done = times('completionTime');
-  const completed = done.length === taskRuns.length ? done.at(-1) : undefined;
-  const reused = status === 'succeeded' && taskRuns.every(isReused);
+  const times = (of: (state: Child['status']) => string | undefined) =>
+    children.flatMap(({ status: state }) => of(state) ?? []).sort();
+  const started = times((state) => state?.timing?.startedAt ?? state?.startTime)[0];
+  const done = times((state) => state?.completionTime && (state.timing?.completedAt ?? state.completionTime));
+  const completed = done.length === children.length ? done.at(-1) : undefined;
+  const reused = status === 'succeeded' && children.every(isReused);
   return {
     status: reused ? 'reused' : status,
     reused,
@@ -92,7 +120,7 @@ function stateOf(task: PipelineTask, taskRuns: readonly TaskRun[], run: RunView 
 }
 
 /** Whether a task's outcome was taken from an earlier one. */
-export function isReused(run: TaskRun): boolean {
+export function isReused(run: Child): boolean {
   const { results, annotations } = (run.status ?? {}) as {
     results?: { name: string; value: unknown }[];
     annotations?: Record<string, string>;
@@ -102,7 +130,7 @@ export function isReused(run: TaskRun): boolean {
   return results?.some(({ name, value }) => name === 'reused' && value === 'true') ?? false;
 }
 
-export function taskRunState(run: TaskRun): StatusName {
+export function childState(run: Child): StatusName {
   const condition = findCondition(run.status?.conditions, 'Succeeded');
   if (condition?.status === 'True') return 'succeeded';
   if (condition?.status === 'False') return /cancel/i.test(condition.reason ?? '') ? 'cancelled' : 'failed';
@@ -139,25 +167,4 @@ export function whenText({ input, operator, values, cel }: WhenExpression): stri
   if (cel) return cel;
   const list = (values ?? []).map((value) => `"${value}"`).join(', ');
   return `"${input ?? ''}" ${operator === 'notin' ? 'not in' : 'in'} (${list})`;
-}
-
-/** The chain of tasks that decided when the run was over: from the last one back over whatever each waited for longest. */
-export function criticalPath(nodes: readonly TaskNode[]): Set<string> {
-  const byName = new Map(nodes.map((node) => [node.name, node]));
-  const endOf = (node: TaskNode) =>
-    node.started ? Date.parse(node.completed ?? '') || Number.POSITIVE_INFINITY : 0;
-  const latest = (candidates: readonly TaskNode[]) =>
-    candidates
-      .filter(({ started }) => started)
-      .reduce<TaskNode | undefined>(
-        (best, node) => (!best || endOf(node) > endOf(best) ? node : best),
-        undefined,
-      );
-  const path = new Set<string>();
-  let at = latest(nodes.filter(({ final }) => !final));
-  while (at && !path.has(at.name)) {
-    path.add(at.name);
-    at = latest(at.after.flatMap((name) => byName.get(name) ?? []));
-  }
-  return path;
 }

@@ -16,7 +16,7 @@ import { useTheme } from '../shell/theme.ts';
 import { LargeGraph } from './large-graph.tsx';
 import { type Direction, edgesOf, manyTasks, nodeHeight, nodeWidth, placeTasks } from './layout.ts';
 import type { TaskNode } from './pipeline-graph.ts';
-import { boxClasses, TaskLabel } from './task-label.tsx';
+import { boxClasses, TaskLabel, tipOf } from './task-label.tsx';
 
 export interface TaskGraphProps {
   readonly nodes: readonly TaskNode[];
@@ -143,7 +143,7 @@ function TaskBox({ data: { task, plain, connectable, direction }, selected }: No
         height: nodeHeight,
         ...(plain ? {} : { borderInlineStartColor: colourOf(task.status) }),
       }}
-      title={task.reason ?? task.title}
+      title={plain ? task.title : tipOf(task)}
     >
       <Handle
         type="target"

@@ -17,9 +17,16 @@ export function boxClasses({ task: { critical, final }, selected }: BoxLook): st
   return classes.filter(Boolean).join(' ');
 }
 
+/** What a task's box says when it is pointed at. */
+export function tipOf({ title, status, reason, times, critical }: TaskNode): string {
+  const spent = times && `waited ${times.waited}, ran ${times.ran}, overhead ${times.overhead}`;
+  const what = [`${title}: ${reason ?? status}`, spent, critical && 'on the critical path'];
+  return what.filter(Boolean).join('\n');
+}
+
 /** What stands in a task's box. */
 export function TaskLabel({ task, plain }: { task: TaskNode; plain: boolean }) {
-  const { title, status, started, completed, taskRuns, reason } = task;
+  const { title, status, started, completed, children, reason } = task;
   return (
     <>
       {!plain && <StatusIcon status={status} />}
@@ -27,7 +34,7 @@ export function TaskLabel({ task, plain }: { task: TaskNode; plain: boolean }) {
         <span className="tb-task__title">{title}</span>
         <span className="tb-task__sub">
           {plain ? kindOf(task) : started ? <Duration from={started} to={completed} /> : (reason ?? '')}
-          {taskRuns.length > 1 ? ` · ${taskRuns.length} of a matrix` : ''}
+          {children.length > 1 ? ` · ${children.length} of a matrix` : ''}
           {status === 'reused' ? ' · reused' : ''}
         </span>
       </span>

@@ -1,4 +1,5 @@
 import { ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
+import { criticalPathLine } from '@tagboat/render/run-times';
 import { useNavigate } from '@tanstack/react-router';
 import type { TaskNode } from '../../graph/pipeline-graph.ts';
 import { TaskGraph } from '../../graph/task-graph.tsx';
@@ -21,23 +22,27 @@ export function RunTasks({ loaded }: { loaded: LoadedRun }) {
       search: { ...search, view: next === 'graph' ? undefined : next },
       replace: true,
     });
+  const path = criticalPathLine(run);
   return (
     <div className="tb-run">
       <div className="tb-run__top">
-        <ToggleGroup aria-label="View" isCompact className="tb-run__views">
-          <ToggleGroupItem
-            text="Graph"
-            buttonId="graph"
-            isSelected={view === 'graph'}
-            onChange={() => show('graph')}
-          />
-          <ToggleGroupItem
-            text="Timeline"
-            buttonId="timeline"
-            isSelected={view === 'timeline'}
-            onChange={() => show('timeline')}
-          />
-        </ToggleGroup>
+        <div className="tb-run__bar">
+          {path && <p className="tb-run__path">{path}</p>}
+          <ToggleGroup aria-label="View" isCompact>
+            <ToggleGroupItem
+              text="Graph"
+              buttonId="graph"
+              isSelected={view === 'graph'}
+              onChange={() => show('graph')}
+            />
+            <ToggleGroupItem
+              text="Timeline"
+              buttonId="timeline"
+              isSelected={view === 'timeline'}
+              onChange={() => show('timeline')}
+            />
+          </ToggleGroup>
+        </div>
         {view === 'graph' ? (
           <TaskGraph nodes={nodes} selected={chosen?.name} onSelect={select} />
         ) : (

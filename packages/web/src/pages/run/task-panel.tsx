@@ -1,8 +1,16 @@
 import type { StepState, TaskRun } from '@tagboat/api';
 import { findCondition } from '@tagboat/api';
-import { useNavigate, useRouterState } from '@tanstack/react-router';
-import { Duration, Empty, Equivalent, Status, StatusIcon, type StatusName } from '../../components/index.ts';
-import { type TaskNode, taskRunState, whenText } from '../../graph/pipeline-graph.ts';
+import { Link, useNavigate, useRouterState } from '@tanstack/react-router';
+import {
+  Duration,
+  Empty,
+  Equivalent,
+  Facts,
+  Status,
+  StatusIcon,
+  type StatusName,
+} from '../../components/index.ts';
+import { type Child, childState, type TaskNode, whenText } from '../../graph/pipeline-graph.ts';
 import { type LineRange, rangeOf } from '../../log/line-range.ts';
 import { LogView } from '../../log/log-view.tsx';
 import { useRunSearchParams } from './use-run.ts';
@@ -27,6 +35,8 @@ export function TaskPanel({ node, namespace }: { node: TaskNode; namespace: stri
           {node.title} <Status status={node.status} />
         </h2>
         <Explanation node={node} {...(taskRun ? { taskRun } : {})} />
+        <Times node={node} />
+        <NestedRuns of={node.children} />
         {attempts.length > 1 && (
           <ul className="tb-steps" aria-label="Runs of this task">
             {attempts.map((item) => (
@@ -34,7 +44,7 @@ export function TaskPanel({ node, namespace }: { node: TaskNode; namespace: stri
                 <StepButton
                   selected={item === taskRun}
                   onClick={() => choose({ attempt: item.metadata.name, step: undefined })}
-                  state={taskRunState(item)}
+                  state={childState(item)}
                   name={matrixText(item) || item.metadata.name}
                   from={item.status?.startTime}
                   to={item.status?.completionTime}
@@ -65,6 +75,47 @@ export function TaskPanel({ node, namespace }: { node: TaskNode; namespace: stri
         <StepLog namespace={namespace} taskRun={taskRun} step={step} node={node} />
       </div>
     </section>
+  );
+}
+
+/** How a task of a run that is over spent its time. */
+function Times({ node: { times } }: { node: TaskNode }) {
+  if (!times) return null;
+  const { waited, ran, overhead } = times;
+  return (
+    <Facts
+      arranged="line"
+      facts={[
+        ['Waited', waited],
+        ['Ran', ran],
+        ['Overhead', overhead],
+      ]}
+    />
+  );
+}
+
+/** The runs that a task became, each with a page of its own. */
+function NestedRuns({ of }: { of: readonly Child[] }) {
+  const runs = of.filter(({ kind }) => kind === 'PipelineRun');
+  if (runs.length === 0) return null;
+  return (
+    <ul className="tb-steps" aria-label="Nested runs">
+      {runs.map((run) => (
+        <li key={run.metadata.name} className="tb-step">
+          <StatusIcon status={childState(run)} />
+          <Link
+            className="tb-clip"
+            to="/runs/$project/$run"
+            params={{ project: run.metadata.namespace ?? '', run: run.metadata.name }}
+          >
+            {run.metadata.name}
+          </Link>
+          <span className="tb-step__time">
+            <Duration from={run.status?.startTime} to={run.status?.completionTime} />
+          </span>
+        </li>
+      ))}
+    </ul>
   );
 }
 
@@ -126,7 +177,7 @@ function Explanation({ node, taskRun }: { node: TaskNode; taskRun?: TaskRun }) {
   const message = taskRun && findCondition(taskRun.status?.conditions, 'Succeeded')?.message;
   return (
     <>
-      {node.reason && node.taskRuns.length === 0 && <p className="tb-quiet">Skipped: {node.reason}</p>}
+      {node.reason && node.children.length === 0 && <p className="tb-quiet">Skipped: {node.reason}</p>}
       {node.reused && (
         <p className="tb-quiet">
           {message?.startsWith('Taken from')
@@ -134,7 +185,7 @@ function Explanation({ node, taskRun }: { node: TaskNode; taskRun?: TaskRun }) {
             : 'Nothing it depends on has changed, so its earlier outcome is used.'}
         </p>
       )}
-      {conditions.length > 0 && node.taskRuns.length > 0 && (
+      {conditions.length > 0 && node.children.length > 0 && (
         <p className="tb-quiet">Runs when {conditions.map(whenText).join(' and ')}</p>
       )}
     </>
@@ -146,6 +197,12 @@ const matrixText = ({ metadata }: TaskRun) =>
     .filter(([name]) => name.startsWith('tekton.dev/matrix-'))
     .map(([, value]) => value)
     .join(', ');
+
+/** Where to look for what a task without steps did. */
+const elsewhere = ({ reason, children }: TaskNode): string =>
+  children.some(({ kind }) => kind === 'PipelineRun')
+    ? 'This task is a run with a page of its own: its tasks and their logs are there.'
+    : (reason ?? 'Another controller does its work.');
 
 interface StepLogProps {
   readonly namespace: string;
@@ -159,6 +216,8 @@ function StepLog({ namespace, taskRun, step, node }: StepLogProps) {
   const navigate = useNavigate();
   const search = useRunSearchParams();
   const pod = taskRun?.status?.podName;
+  if (node.children.some(({ kind }) => kind !== 'TaskRun'))
+    return <Empty title="No steps of its own">{elsewhere(node)}</Empty>;
   if (!pod || !step || step.state === 'pending')
     return (
       <Empty title={node.status === 'skipped' ? 'This task did not run' : 'Nothing is logged yet'}>

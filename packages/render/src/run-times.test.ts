@@ -1,6 +1,6 @@
 import type { PipelineRun } from '@tagboat/api';
 import { expect, it } from 'vitest';
-import { criticalPathLine, timeRows } from './run-times.ts';
+import { criticalPathLine, taskTimes } from './run-times.ts';
 
 const task = (name: string) => ({ name });
 const run = {
@@ -23,16 +23,16 @@ const run = {
 } as unknown as PipelineRun;
 
 it('tells of each task how long it waited and ran, and which decided the time', () => {
-  expect(timeRows(run)).toEqual([
-    { task: 'fetch *', waited: '20ms', ran: '1m00s', overhead: '20ms' },
-    { task: 'lint', waited: '20ms', ran: '2.0s', overhead: '20ms' },
-    { task: 'clean *', waited: '10ms', ran: '1.0s', overhead: '50ms' },
+  expect(taskTimes(run)).toEqual([
+    { task: 'fetch', waited: '20ms', ran: '1m00s', overhead: '20ms', critical: true },
+    { task: 'lint', waited: '20ms', ran: '2.0s', overhead: '20ms', critical: false },
+    { task: 'clean', waited: '10ms', ran: '1.0s', overhead: '50ms', critical: true },
   ]);
-  expect(criticalPathLine(run)).toBe('* critical path: fetch → clean, 1m01s; queued 400ms');
+  expect(criticalPathLine(run)).toBe('critical path: fetch → clean, 1m01s; queued 400ms');
 });
 
 it('tells nothing of a run that is not over', () => {
   const open = { ...run, status: {} };
-  expect(timeRows(open)).toEqual([]);
+  expect(taskTimes(open)).toEqual([]);
   expect(criticalPathLine(open)).toBeUndefined();
 });
