@@ -22,14 +22,14 @@ describe.skipIf(!able)('ControlGroups (skipped where control groups cannot be ma
   }
 
   it('ends what takes more memory than it may', async () => {
-    group = await groups.create('pod/memory', { memory: 30 * 2 ** 20 });
+    group = groups.create('pod/memory', { memory: 30 * 2 ** 20 });
     const [code, signal] = await run('exec python3 -c "bytearray(100 << 20)"');
     expect(signal === 'SIGKILL' || code === 137).toBe(true);
     expect(await group.outOfMemory()).toBe(true);
   });
 
   it('lets no more processes start than allowed', async () => {
-    group = await groups.create('pod/processes', { processes: 3 });
+    group = groups.create('pod/processes', { processes: 3 });
     const [code] = await run('set -e; sleep 0.01 & sleep 0.01 & sleep 0.01 & sleep 0.01 & wait');
     expect(code).not.toBe(0);
     expect(await group.outOfMemory()).toBe(false);

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** What a container may use at most. */
@@ -77,14 +77,14 @@ export class ControlGroups {
   }
 
   /** Makes a group. @param path below this node's own group, such as a pod's uid and a container's name */
-  async create(path: string, limits: ResourceLimits): Promise<ControlGroup> {
+  create(path: string, limits: ResourceLimits): ControlGroup {
     const groups = this.#hierarchies.map((hierarchy) => ({
       hierarchy,
       directory: join(hierarchy.directory, path),
     }));
     for (const { hierarchy, directory } of groups) {
-      await makeGroup(hierarchy, path);
-      for (const [file, value] of settings(hierarchy, limits)) await writeFile(join(directory, file), value);
+      makeGroup(hierarchy, path);
+      for (const [file, value] of settings(hierarchy, limits)) writeFileSync(join(directory, file), value);
     }
     const memory = groups.find(({ hierarchy }) => hierarchy.controllers.includes('memory'));
     return {
@@ -93,7 +93,7 @@ export class ControlGroups {
       outOfMemory: async () => {
         if (!memory) return false;
         const file = memory.hierarchy.version === 2 ? 'memory.events' : 'memory.oom_control';
-        const text = await readFile(join(memory.directory, file), 'utf8').catch(() => '');
+        const text = read(join(memory.directory, file));
         return /^oom_kill [1-9]/m.test(text);
       },
       kill: () => killAll(groups[0] && join(groups[0].directory, 'cgroup.procs')),
@@ -102,8 +102,7 @@ export class ControlGroups {
         const pod = dirname(path);
         // The last container of a pod takes the pod's group with it.
         if (pod !== '.')
-          for (const { hierarchy } of groups)
-            await rmdir(join(hierarchy.directory, pod)).catch(() => undefined);
+          for (const { hierarchy } of groups) failureOf(() => rmdirSync(join(hierarchy.directory, pod)));
       },
     };
   }
@@ -138,7 +137,7 @@ const memoryFiles = ({ hierarchy, directory }: { hierarchy: Hierarchy; directory
 /** Kills until nothing is left: what forks meanwhile is met in the next round. */
 async function killAll(file: string | undefined): Promise<void> {
   for (let round = 0; file && round < 100; round++) {
-    const text = await readFile(file, 'utf8').catch(() => '');
+    const text = read(file);
     const pids = text.split('\n').filter(Boolean).map(Number);
     if (pids.length === 0) return;
     for (const pid of pids)
@@ -184,7 +183,7 @@ async function unified(mountPoint: string, name: string): Promise<Hierarchy | un
   }
   const directory = await firstWritable([mountPoint], name);
   if (directory === undefined) return undefined;
-  await delegate(directory, controllers);
+  delegate(directory, controllers);
   return { version: 2, controllers, directory };
 }
 
@@ -201,17 +200,17 @@ async function firstWritable(parents: readonly string[], name: string): Promise<
 }
 
 const delegate = (directory: string, controllers: readonly string[]) =>
-  writeFile(
+  writeFileSync(
     join(directory, 'cgroup.subtree_control'),
     controllers.map((controller) => `+${controller}`).join(' '),
   );
 
-async function makeGroup({ version, controllers, directory }: Hierarchy, path: string): Promise<void> {
+function makeGroup({ version, controllers, directory }: Hierarchy, path: string): void {
   const group = join(directory, path);
-  await mkdir(group, { recursive: true });
+  mkdirSync(group, { recursive: true });
   if (version === 1) return;
   for (let parent = dirname(group); parent.length > directory.length; parent = dirname(parent))
-    await delegate(parent, controllers);
+    delegate(parent, controllers);
 }
 
 function settings({ version, controllers }: Hierarchy, limits: ResourceLimits): [string, string][] {
@@ -232,14 +231,28 @@ function settings({ version, controllers }: Hierarchy, limits: ResourceLimits): 
   return files.filter(([name]) => controllers.includes(name)).map(([, file, value]) => [file, value]);
 }
 
+/** The text of a control group's file; none where the group is gone. */
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function failureOf(work: () => void): NodeJS.ErrnoException | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return error as NodeJS.ErrnoException;
+  }
+}
+
 async function removeGroup(directory: string): Promise<void> {
   // Processes that were just killed leave the group a moment later; the next start removes what stays.
   for (let attempt = 0; attempt < 20; attempt++) {
-    const error = await rmdir(directory).then(
-      () => undefined,
-      (failure: NodeJS.ErrnoException) => failure,
-    );
-    if (error?.code !== 'EBUSY') return;
+    if (failureOf(() => rmdirSync(directory))?.code !== 'EBUSY') return;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -46,7 +46,7 @@ export function driverContract(name: string, make: () => Promise<DriverUnderTest
       const limits = { processes: 100, ...more.limits };
       const group = tested.driver.appliesLimits
         ? undefined
-        : await tested.groups.create(`test-${process.pid}-${count}/c`, limits);
+        : tested.groups.create(`test-${process.pid}-${count}/c`, limits);
       const text = { stdout: '', stderr: '' };
       const running = await tested.driver.start(
         {

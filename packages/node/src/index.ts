@@ -75,7 +75,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   await mkdir(layout.pods, { recursive: true });
   const leftovers = new Set(await readdir(layout.pods));
   await reapLeftovers(leftovers, log);
-  const trash = await Trash.open(layout.trash, log);
+  const trash = await Trash.open(layout.trash, { clock, log });
   for (const uid of leftovers) await trash.take(layout.pod(uid));
   const note =
     options.driver === 'process'

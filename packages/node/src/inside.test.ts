@@ -27,17 +27,15 @@ test.each([
   ['out/new/file', false],
   ['dangling', false],
   ['dangling/x', false],
-])('%s stays inside: %s', async (path, stays) => {
-  expect(await wouldStayInside(root, join(root, path))).toBe(stays);
+])('%s stays inside: %s', (path, stays) => {
+  expect(wouldStayInside(root, join(root, path))).toBe(stays);
 });
 
-test('what the node writes for a step goes where the step would', async () => {
+test('what the node writes for a step goes where the step would', () => {
   const mounts = [{ hostPath: root, mountPath: '/workspace/w', readOnly: false }];
-  expect(await PodVolumes.safeHostPath(mounts, '/workspace/w/real/x')).toBe(join(root, 'real/x'));
-  expect(await PodVolumes.safeHostPath(mounts, '/elsewhere')).toBeUndefined();
-  await expect(PodVolumes.safeHostPath(mounts, '/workspace/w/out/x')).rejects.toMatchObject({
-    reason: 'PathLeadsOut',
-  });
+  expect(PodVolumes.safeHostPath(mounts, '/workspace/w/real/x')).toBe(join(root, 'real/x'));
+  expect(PodVolumes.safeHostPath(mounts, '/elsewhere')).toBeUndefined();
+  expect(() => PodVolumes.safeHostPath(mounts, '/workspace/w/out/x')).toThrow(/leads out of its volume/);
 });
 
 test('credentials follow no link in a home', async () => {
@@ -48,7 +46,7 @@ test('credentials follow no link in a home', async () => {
   await mkdir(home);
   await symlink(join(directory, 'outside'), join(home, '.ssh'));
   await copyToHome(credentials, home, undefined);
-  expect(await wouldStayInside(root, join(home, '.ssh/config'))).toBe(true);
+  expect(wouldStayInside(root, join(home, '.ssh/config'))).toBe(true);
   await expect(rm(join(directory, 'outside/config'))).rejects.toMatchObject({ code: 'ENOENT' });
 });
 

@@ -1,18 +1,21 @@
-import { constants } from 'node:fs';
-import { lstat, mkdir, open, realpath, rm, writeFile } from 'node:fs/promises';
+import { constants, lstatSync, mkdirSync, realpathSync, unlinkSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
 import { TagboatError } from '@tagboat/base';
+import { removeTree } from '@tagboat/process';
+
+// These look at single paths, at once: a turn through the thread pool takes ten times as long as such a look.
 
 /** True where a path, with all its links followed, stays below a directory. */
-export async function staysInside(root: string, path: string): Promise<boolean> {
-  const [base, found] = await Promise.all([realpath(root), realpath(path).catch(() => undefined)]);
+export function staysInside(root: string, path: string): boolean {
+  const base = realpathSync.native(root);
+  const found = ifThere(() => realpathSync.native(path));
   return found !== undefined && (found === base || found.startsWith(base + sep));
 }
 
 /** The same of a path whose end may not be there yet: what is there of it stays below the directory. */
-export async function wouldStayInside(root: string, path: string): Promise<boolean> {
-  for (let at = path; at.startsWith(root); at = dirname(at))
-    if (await lstat(at).catch(() => undefined)) return staysInside(root, at);
+export function wouldStayInside(root: string, path: string): boolean {
+  for (let at = path; at.startsWith(root); at = dirname(at)) if (stateOf(at)) return staysInside(root, at);
   return false;
 }
 
@@ -27,8 +30,8 @@ export async function readStepFile(
   path: string,
   limit: { bytes: number; what: string },
 ): Promise<Buffer | undefined> {
-  const found = await lstat(path).catch(() => undefined);
-  const directory = await realpath(dirname(path)).catch(() => undefined);
+  const found = stateOf(path);
+  const directory = ifThere(() => realpathSync.native(dirname(path)));
   if (!found?.isFile() || !(directory === root || directory?.startsWith(root + sep))) return undefined;
   if (found.size > limit.bytes)
     throw new TagboatError(`${limit.what} has ${found.size} bytes; at most ${limit.bytes} can be handed on`, {
@@ -49,12 +52,26 @@ export async function readStepFile(
  */
 export async function writeStepFile(root: string, path: string, text: string): Promise<void> {
   for (const at of directoriesBetween(root, path)) {
-    const found = await lstat(at).catch(() => undefined);
-    if (found && !found.isDirectory()) await rm(at);
-    await mkdir(at, { recursive: true });
+    const found = stateOf(at);
+    if (found?.isDirectory()) continue;
+    if (found) unlinkSync(at);
+    mkdirSync(at, { recursive: true });
   }
-  await rm(path, { recursive: true, force: true });
-  await writeFile(path, text, { flag: 'wx' });
+  const found = stateOf(path);
+  if (found?.isDirectory()) await removeTree([path]);
+  else if (found) unlinkSync(path);
+  writeFileSync(path, text, { flag: 'wx' });
+}
+
+const stateOf = (path: string) => ifThere(() => lstatSync(path, { throwIfNoEntry: false }));
+
+/** What cannot be looked at is not there. */
+function ifThere<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
 }
 
 /** The directories that a path lies in, outermost first, from a root on. */

@@ -1,4 +1,5 @@
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ContainerKey } from '@tagboat/api';
 import { type Clock, notFound } from '@tagboat/base';
@@ -39,9 +40,9 @@ export class ContainerLogs {
   async open(key: ContainerKey, mask: SecretMask): Promise<LogWriter> {
     const path = this.#path(key, false);
     const previous = this.#path(key, true);
-    await mkdir(dirname(path), { recursive: true });
-    if (await moved(path, previous)) await rm(rotatedPath(previous), { force: true });
-    await moved(rotatedPath(path), rotatedPath(previous));
+    mkdirSync(dirname(path), { recursive: true });
+    if (moved(path, previous)) rmSync(rotatedPath(previous), { force: true });
+    moved(rotatedPath(path), rotatedPath(previous));
     const writer = await LogWriter.open({
       path,
       mask,
@@ -207,8 +208,14 @@ async function openAll(paths: readonly string[]): Promise<FileHandle[]> {
   return files.filter((file) => file !== undefined);
 }
 
-async function moved(from: string, to: string): Promise<boolean> {
-  return (await ifPresent(rename(from, to).then(() => true))) ?? false;
+function moved(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return false;
+  }
 }
 
 async function ifPresent<T>(result: Promise<T>): Promise<T | undefined> {

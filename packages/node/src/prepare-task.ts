@@ -30,15 +30,15 @@ export async function prepareTask(
   const containers = new Map((pod.spec?.containers ?? []).map((container) => [container.name, container]));
   await volumes.prepare(pod);
   const own = context.layout.pod(pod.metadata.uid ?? '');
-  await files.prepare();
+  files.prepare();
   const names = plan.credentials ?? [];
   const credentials = names.length > 0 ? await readCredentials(context.store, pod, names) : undefined;
   volumes.secrets.push(...(credentials?.secrets ?? []), ...(await maskedValues(context.store, pod)));
   const first = containers.get(plan.steps[0]?.container ?? '');
-  const mounts = first ? await volumes.mounts(first) : [];
+  const mounts = first ? volumes.mounts(first) : [];
   const behind = (path: string) => PodVolumes.hostPath(mounts, path) ?? join(own, path);
   if (!volumes.has('tekton-creds')) volumes.addDirectory('tekton-creds', join(own, 'creds'));
-  const directories = await makeDirectories(plan.steps, {
+  const directories = makeDirectories(plan.steps, {
     results: behind('/tekton/results'),
     artifacts: behind('/tekton/artifacts'),
     steps: behind('/tekton/steps'),

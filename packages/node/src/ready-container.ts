@@ -20,10 +20,10 @@ export async function readyStep(
     ),
   );
   const script = step.script === undefined ? undefined : `script-${index}`;
-  if (script) await files.place(script, await earlier.text(step.script!));
+  if (script) files.place(script, await earlier.text(step.script!));
   const command = script ? [`/tekton/scripts/${script}`] : await earlier.words(container.command ?? []);
   const args = await earlier.words(container.args ?? []);
-  const ready = await files.complete(withScripts({ ...container, command, args, env }));
+  const ready = files.complete(withScripts({ ...container, command, args, env }));
   if (credentials) await files.giveCredentials(ready, credentials, index);
   return ready;
 }
@@ -40,7 +40,7 @@ export async function readySidecars(
     sidecars.map(async (sidecar, index) => {
       const text = scripts.get(sidecar.name);
       const script = `sidecar-script-${index}`;
-      if (text !== undefined) await files.place(script, await earlier.text(text));
+      if (text !== undefined) files.place(script, await earlier.text(text));
       const command = text === undefined ? {} : { command: [`/tekton/scripts/${script}`] };
       return files.complete(withScripts({ ...sidecar, ...command }));
     }),

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeTree, runCommand } from '@tagboat/process';
 import {
@@ -69,15 +69,15 @@ export class SandboxDriver implements ContainerDriver {
     // A container that starts again finds its files as they were at first.
     if (existsSync(root))
       await removeTree(['root', 'upper', 'work', 'dev'].map((name) => join(directory, name)));
-    await mkdir(directory, { recursive: true });
+    mkdirSync(directory, { recursive: true });
     const { bin, templates } = await this.#findShared();
     const abilities = await this.#findAbilities();
     const script = join(directory, 'enter.sh');
     const fstab = join(directory, 'fstab');
     const shown = this.#root ? withMemory(request) : request;
-    await writeFile(fstab, makeRoot({ request: shown, tools, root, bin, templates, abilities }));
+    writeFileSync(fstab, makeRoot({ request: shown, tools, root, bin, templates, abilities }));
     const inside = (command: readonly string[]) => this.#insideRoot(request, command, { root, abilities });
-    await writeFile(script, enterScript(request, { root, fstab, inside: inside(request.command) }));
+    writeFileSync(script, enterScript(request, { root, fstab, inside: inside(request.command) }));
     const environment = { ...this.#environment(request), [podMarker]: request.podUid };
     const notice = withoutKillNotice(output);
     const running: RunningContainer = await spawnContainer({

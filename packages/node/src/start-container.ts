@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, open, writeFile } from 'node:fs/promises';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container, Pod } from '@tagboat/api';
 import { TagboatError, timestamp } from '@tagboat/base';
@@ -65,14 +66,11 @@ export async function startContainer(
   const user = await userOf(container, pod, image);
   const words = commandOf(options, config).map((word) => expand(word, environment));
   const uid = pod.metadata.uid ?? '';
-  const mounts = [
-    ...(await volumes.mounts(container, environment)),
-    ...(await messageMount(container, options)),
-  ];
+  const mounts = [...volumes.mounts(container, environment), ...messageMount(container, options)];
   const limits = { processes: mostProcesses, ...limitsOf(container) };
   const group = context.driver.appliesLimits
     ? undefined
-    : await context.groups.create(`${uid}/${container.name}`, limits);
+    : context.groups.create(`${uid}/${container.name}`, limits);
   const directory = join(context.layout.pod(uid), 'containers', container.name);
   const request: ContainerRequest = {
     podUid: uid,
@@ -91,7 +89,7 @@ export async function startContainer(
     stdin: container.stdin ?? false,
     tty: container.tty ?? false,
   };
-  await mkdir(directory, { recursive: true });
+  mkdirSync(directory, { recursive: true });
   const log = await context.logs.open(
     { namespace: pod.metadata.namespace ?? '', pod: pod.metadata.name, container: container.name },
     new SecretMask([...volumes.secrets, ...resolved.secrets]),
@@ -124,10 +122,10 @@ async function imageFor(container: Container, { driver, images }: NodeContext): 
   return driver.image({ reference: container.image, pullPolicy: container.imagePullPolicy });
 }
 
-async function messageMount(container: Container, { terminationMessage: file }: StartOptions) {
+function messageMount(container: Container, { terminationMessage: file }: StartOptions) {
   if (file === undefined) return [];
-  await writeFile(file, '');
-  await chmod(file, 0o666);
+  writeFileSync(file, '');
+  chmodSync(file, 0o666);
   const mountPath = container.terminationMessagePath ?? '/dev/termination-log';
   return [{ hostPath: file, mountPath, readOnly: false }];
 }

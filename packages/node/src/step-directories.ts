@@ -1,4 +1,4 @@
-import { chmod, mkdir, readlink, realpath, rm, symlink } from 'node:fs/promises';
+import { chmodSync, mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PodStep } from '@tagboat/api';
 
@@ -26,35 +26,36 @@ interface Layout {
 /**
  * Makes what Tekton's entrypoint makes before the first step: for each step a directory that only it can write, and
  * links to it by the step's name and number (`/tekton/steps/step-x`, `/tekton/steps/0`).
+ *
+ * All of it at once: a turn through the thread pool for each of these took ten times as long as what is done there.
  */
-export async function makeDirectories(steps: readonly PodStep[], layout: Layout): Promise<TektonDirectories> {
+export function makeDirectories(steps: readonly PodStep[], layout: Layout): TektonDirectories {
   const indexes = new Map(steps.map(({ container }, index) => [container, index]));
-  for (const path of [layout.steps, layout.run, layout.creds]) await mkdir(path, { recursive: true });
-  await open(layout.results);
-  await open(layout.artifacts);
+  for (const path of [layout.steps, layout.run, layout.creds]) mkdirSync(path, { recursive: true });
+  open(layout.results);
+  open(layout.artifacts);
   for (const [container, index] of indexes) {
     const own = join(layout.run, String(index));
     for (const path of [own, join(own, 'status'), join(own, 'status/results'), join(own, 'status/artifacts')])
-      await open(path);
-    await open(join(layout.creds, String(index)));
+      open(path);
+    open(join(layout.creds, String(index)));
     const target = layout.isolated ? `/tekton/run/${index}/status` : join(own, 'status');
-    for (const name of [container, String(index)]) await link(target, join(layout.steps, name));
+    for (const name of [container, String(index)]) link(target, join(layout.steps, name));
   }
-  const [results, artifacts, run] = await Promise.all(
-    [layout.results, layout.artifacts, layout.run].map((path) => realpath(path)),
+  const [results, artifacts, run] = [layout.results, layout.artifacts, layout.run].map((path) =>
+    realpathSync.native(path),
   );
   const own: TektonDirectories['own'] = ({ container }) => join(run!, String(indexes.get(container) ?? 0));
   return { results: results!, artifacts: artifacts!, own, status: (step) => join(own(step), 'status') };
 }
 
 /** Steps may run as any user. */
-async function open(path: string): Promise<void> {
-  await mkdir(path, { recursive: true });
-  await chmod(path, 0o777);
+function open(path: string): void {
+  mkdirSync(path, { recursive: true });
+  chmodSync(path, 0o777);
 }
 
-async function link(target: string, path: string): Promise<void> {
-  if ((await readlink(path).catch(() => undefined)) === target) return;
-  await rm(path, { recursive: true, force: true });
-  await symlink(target, path);
+function link(target: string, path: string): void {
+  rmSync(path, { recursive: true, force: true });
+  symlinkSync(target, path);
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Container, Pod } from '@tagboat/api';
 import type { NodeContext } from './context.ts';
@@ -21,34 +21,34 @@ export class StepFiles {
     this.directory = join(context.layout.pod(pod.metadata.uid ?? ''), 'scripts');
   }
 
-  async prepare(): Promise<void> {
-    await mkdir(this.directory, { recursive: true });
+  prepare(): void {
+    mkdirSync(this.directory, { recursive: true });
     this.#volumes.addDirectory('tekton-internal-scripts', this.directory);
   }
 
   /** Places a script that containers see as `/tekton/scripts/<name>`. */
-  async place(name: string, text: string): Promise<void> {
+  place(name: string, text: string): void {
     const path = join(this.directory, name);
-    await writeFile(path, text);
-    await chmod(path, 0o755);
+    writeFileSync(path, text);
+    chmodSync(path, 0o755);
   }
 
   /** A container as it runs: with a home, and with the program that its toolbox has beside the host's. */
-  async complete(container: Container): Promise<Container> {
-    const placed = await this.withHome(container);
+  complete(container: Container): Container {
+    const placed = this.withHome(container);
     if (toolboxOf(container.image ?? '')?.name !== 'git-init') return placed;
     const name = 'tekton-internal-ko-app';
     const path = join(this.#context.layout.pod(this.#pod.metadata.uid ?? ''), 'ko-app');
-    await mkdir(path, { recursive: true });
-    await writeFile(join(path, 'git-init'), gitInitScript);
-    await chmod(join(path, 'git-init'), 0o755);
+    mkdirSync(path, { recursive: true });
+    writeFileSync(join(path, 'git-init'), gitInitScript);
+    chmodSync(join(path, 'git-init'), 0o755);
     this.#volumes.addDirectory(name, path);
     const mount = { name, mountPath: '/ko-app', readOnly: true };
     return { ...placed, volumeMounts: [...(placed.volumeMounts ?? []), mount] };
   }
 
   /** Toolboxes have no home of their own: root's is empty and the container's alone, others get none, as in an image. */
-  async withHome(container: Container): Promise<Container> {
+  withHome(container: Container): Container {
     const { driver, layout } = this.#context;
     const toolbox = toolboxOf(container.image ?? '');
     if (!toolbox || container.env?.some(({ name }) => name === 'HOME')) return container;
@@ -62,7 +62,7 @@ export class StepFiles {
       return placed;
     const name = `tekton-internal-root-${container.name}`;
     const path = join(layout.pod(this.#pod.metadata.uid ?? ''), 'homes', container.name);
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    mkdirSync(path, { recursive: true, mode: 0o700 });
     this.#volumes.addDirectory(name, path);
     return { ...placed, volumeMounts: [...(placed.volumeMounts ?? []), { name, mountPath: '/root' }] };
   }
@@ -71,8 +71,8 @@ export class StepFiles {
     const directory = join(this.#volumes.directory('tekton-creds'), String(index));
     await writeCredentials(credentials, directory);
     const home = container.env?.find(({ name }) => name === 'HOME')?.value;
-    const mounts = await this.#volumes.mounts(container);
-    const target = home === undefined ? undefined : await PodVolumes.safeHostPath(mounts, home);
+    const mounts = this.#volumes.mounts(container);
+    const target = home === undefined ? undefined : PodVolumes.safeHostPath(mounts, home);
     const { runAsUser, runAsGroup } = {
       ...this.#pod.spec?.securityContext,
       ...container.securityContext,
@@ -82,7 +82,7 @@ export class StepFiles {
     };
     const user = runAsUser === undefined ? undefined : { uid: runAsUser, gid: runAsGroup ?? 0 };
     if (!target) return;
-    await mkdir(target, { recursive: true });
+    mkdirSync(target, { recursive: true });
     await copyToHome(directory, target, user);
   }
 }

@@ -20,7 +20,7 @@ export interface StepOutput {
  */
 export async function openStepOutput(
   step: PodStep,
-  hostPath: (path: string) => Promise<string | undefined>,
+  hostPath: (path: string) => string | undefined,
 ): Promise<StepOutput> {
   const files = new Map<string, OutputFile>();
   const streams: { stdout?: OutputFile; stderr?: OutputFile } = {};
@@ -29,7 +29,7 @@ export async function openStepOutput(
     ['stderr', step.stderrPath],
   ] as const) {
     if (path === undefined) continue;
-    const file = files.get(path) ?? new OutputFile(await openFile(path, await hostPath(path)));
+    const file = files.get(path) ?? new OutputFile(await openFile(path, hostPath(path)));
     files.set(path, file);
     streams[stream] = file;
   }

@@ -268,12 +268,8 @@ export class StepPodWorker extends PodWorker {
   }
 
   /** Where the host has a path that the steps see; undefined where it belongs to no volume. */
-  async #hostPath(
-    { plan, containers }: PreparedTask,
-    path: string,
-    container?: Container,
-  ): Promise<string | undefined> {
+  #hostPath({ plan, containers }: PreparedTask, path: string, container?: Container): string | undefined {
     const seenBy = container ?? containers.get(plan.steps[0]?.container ?? '');
-    return seenBy && PodVolumes.safeHostPath(await this.volumes.mounts(seenBy), path);
+    return seenBy && PodVolumes.safeHostPath(this.volumes.mounts(seenBy), path);
   }
 }

@@ -23,7 +23,7 @@ const plan = {
 
 const open = () =>
   StepReuseCache.open(new NodeLayout(home), plan, {
-    hostPath: async (path) => path.replace('/w', join(home, 'work')),
+    hostPath: (path) => path.replace('/w', join(home, 'work')),
     results: join(home, 'results'),
   });
 

@@ -10,7 +10,7 @@ import type { NodeLayout } from './layout.ts';
 
 interface Paths {
   /** Where the host has a path that steps see. */
-  readonly hostPath: (path: string) => Promise<string | undefined>;
+  readonly hostPath: (path: string) => string | undefined;
   /** Behind `/tekton/results`. */
   readonly results: string;
 }
@@ -81,7 +81,7 @@ export class StepReuseCache {
 }
 
 async function resolved(paths: Paths, path: string): Promise<string> {
-  const found = await paths.hostPath(path);
+  const found = paths.hostPath(path);
   if (found === undefined)
     throw new TagboatError(
       `the task declares the path "${path}" for reuse, which is in none of its volumes`,
@@ -118,7 +118,7 @@ async function hashOf(root: string): Promise<string> {
     else if (found.isDirectory()) {
       hash.update(`directory ${name}\0`);
       for (const entry of (await readdir(path)).sort()) await visit(join(path, entry), `${name}/${entry}`);
-    } else if (found.isFile() && (await staysInside(root, path))) {
+    } else if (found.isFile() && staysInside(root, path)) {
       hash.update(`file ${name}\0${found.mode & 0o111 ? 'x' : '-'}\0${found.size}\0`);
       for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
     }

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Logger } from '@tagboat/base';
+import { type Clock, delay, type Logger } from '@tagboat/base';
 import { removeTree } from '@tagboat/process';
 import { Coalesced } from './coalesced.ts';
 
 /** At most so many are removed by one process: a command line has a longest length. */
 const most = 500;
+/** What comes within so many milliseconds goes together: a process for each pod would take a tenth of a short pod's time. */
+const pause = 1000;
 
 /**
  * Removes directories that containers wrote to. They are out of the way at once; what is in them goes by and by, in a
@@ -17,19 +19,20 @@ export class Trash implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #emptying: Coalesced;
 
-  private constructor(directory: string, log: Logger) {
+  private constructor(directory: string, { clock, log }: { clock: Clock; log: Logger }) {
     this.#directory = directory;
-    this.#emptying = new Coalesced(() =>
-      this.#empty().catch((error: unknown) => {
+    this.#emptying = new Coalesced(async () => {
+      await delay(clock, pause, this.#stop.signal);
+      await this.empty().catch((error: unknown) => {
         if (!this.#stop.signal.aborted) log.warn('cannot remove what pods left', { error });
-      }),
-    );
+      });
+    });
   }
 
   /** @param directory on the file system of what will be removed */
-  static async open(directory: string, log: Logger): Promise<Trash> {
+  static async open(directory: string, options: { clock: Clock; log: Logger }): Promise<Trash> {
     await mkdir(directory, { recursive: true });
-    const trash = new Trash(directory, log);
+    const trash = new Trash(directory, options);
     trash.#emptying.ask();
     return trash;
   }
@@ -42,18 +45,14 @@ export class Trash implements AsyncDisposable {
     this.#emptying.ask();
   }
 
-  /** Resolves when nothing is left in it. */
-  emptied(): Promise<void> {
-    return this.#emptying.settle();
-  }
-
   /** What is left goes when it is opened again. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#emptying.settle();
   }
 
-  async #empty(): Promise<void> {
+  /** Removes what is in it without waiting for more. */
+  async empty(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       const paths = (await readdir(this.#directory))
         .slice(0, most)

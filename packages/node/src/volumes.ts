@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmodSync, chownSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import {
   type Container,
@@ -30,7 +30,10 @@ export interface VolumesOptions {
   readonly tokenFor: (pod: Pod) => string;
 }
 
-/** The pods' volumes as directories of the host. */
+/**
+ * The pods' volumes as directories of the host. What is made there is small and on the local disk, so it is made at
+ * once: a turn through the thread pool for each file and directory was most of the time that a pod took to start.
+ */
 export class PodVolumes {
   readonly #options: VolumesOptions;
   /** Values of Secrets that this pod's volumes hold, to be masked in its logs. */
@@ -51,19 +54,19 @@ export class PodVolumes {
    */
   async prepare(pod: Pod): Promise<void> {
     const root = join(this.#options.layout.pod(pod.metadata.uid ?? ''), 'volumes');
-    if (await exists(root)) await removeTree([root]);
+    if (existsSync(root)) await removeTree([root]);
     this.#files.clear();
     for (const volume of pod.spec?.volumes ?? []) {
       this.#paths.set(volume.name, await this.#make(pod, volume, safeJoin(root, volume.name)));
       if (isReadOnly(volume)) this.#readOnly.add(volume.name);
     }
     const token = join(root, 'token');
-    await mkdir(token, { recursive: true });
+    mkdirSync(token, { recursive: true });
     if (pod.spec?.automountServiceAccountToken === false) return;
     const text = this.#options.tokenFor(pod);
     this.secrets.push(text);
-    await writeFile(join(token, 'token'), text, { mode: 0o644 });
-    await writeFile(join(token, 'namespace'), pod.metadata.namespace ?? '');
+    writeFileSync(join(token, 'token'), text, { mode: 0o644 });
+    writeFileSync(join(token, 'namespace'), pod.metadata.namespace ?? '');
     this.#paths.set(serviceAccountVolume, token);
   }
 
@@ -84,7 +87,7 @@ export class PodVolumes {
   }
 
   /** What the container mounts, outermost first. */
-  async mounts(container: Container, environment: Readonly<Record<string, string>> = {}): Promise<Mount[]> {
+  mounts(container: Container, environment: Readonly<Record<string, string>> = {}): Mount[] {
     const mounts: Mount[] = [];
     for (const { name, mountPath, subPath: plain, subPathExpr, readOnly } of container.volumeMounts ?? []) {
       const subPath = subPathExpr === undefined ? plain : expand(subPathExpr, environment);
@@ -94,9 +97,9 @@ export class PodVolumes {
           `container "${container.name}" mounts the volume "${name}", which the pod does not have`,
         );
       const hostPath = subPath ? safeJoin(path, subPath) : path;
-      if (subPath && !(await wouldStayInside(path, hostPath)))
+      if (subPath && !wouldStayInside(path, hostPath))
         throw failedMount(`the subPath "${subPath}" of volume "${name}" is a link that leads out of it`);
-      if (subPath) await makeSubPath(hostPath, path);
+      if (subPath) makeSubPath(hostPath, path);
       mounts.push({
         hostPath,
         mountPath: trimSlash(mountPath),
@@ -119,11 +122,11 @@ export class PodVolumes {
    * container.
    * @throws `PathLeadsOut` where what is there of the path is not below its mount
    */
-  static async safeHostPath(mounts: readonly Mount[], path: string): Promise<string | undefined> {
+  static safeHostPath(mounts: readonly Mount[], path: string): string | undefined {
     const mount = PodVolumes.#mountOf(mounts, path);
     const found = PodVolumes.hostPath(mounts, path);
     if (!mount || found === undefined) return undefined;
-    if (await wouldStayInside(mount.hostPath, found)) return found;
+    if (wouldStayInside(mount.hostPath, found)) return found;
     throw new TagboatError(`"${path}" is a link, or lies behind one, that leads out of its volume`, {
       reason: 'PathLeadsOut',
       retryable: false,
@@ -138,9 +141,9 @@ export class PodVolumes {
     const { persistentVolumeClaim, configMap, secret, projected, downwardAPI } = volume;
     if (persistentVolumeClaim) return this.#claim(pod, persistentVolumeClaim.claimName);
     refuseUnknown(volume);
-    await mkdir(path, { recursive: true, mode: 0o777 });
-    await chmod(path, 0o777);
-    await giveToGroup(path, pod.spec?.securityContext?.fsGroup);
+    mkdirSync(path, { recursive: true, mode: 0o777 });
+    chmodSync(path, 0o777);
+    giveToGroup(path, pod.spec?.securityContext?.fsGroup);
     if (configMap || secret || projected || downwardAPI) await this.#fill(pod, volume, path);
     return path;
   }
@@ -178,13 +181,13 @@ export class PodVolumes {
     if (!claim) throw failedMount(`persistentvolumeclaim "${name}" not found`);
     const path = this.#options.layout.claim(namespace, name);
     const shared = claim.metadata.annotations?.[sharedClaimAnnotation];
-    if (shared) await linkShared(path, safeJoin(this.#options.layout.home, shared));
-    else if (!(await exists(path))) {
-      await mkdir(path, { recursive: true });
+    if (shared) linkShared(path, safeJoin(this.#options.layout.home, shared));
+    else if (!existsSync(path)) {
+      mkdirSync(path, { recursive: true });
       // Whoever the pod runs as, it can write into its claim.
-      await chmod(path, 0o777);
+      chmodSync(path, 0o777);
     }
-    if (!shared) await giveToGroup(path, pod.spec?.securityContext?.fsGroup);
+    if (!shared) giveToGroup(path, pod.spec?.securityContext?.fsGroup);
     return path;
   }
 
@@ -215,11 +218,11 @@ export class PodVolumes {
 }
 
 /** A volume belongs to the pod's `fsGroup`, and so does what is made in it (core/v1 PodSecurityContext); root alone can do that. */
-async function giveToGroup(path: string, group: number | undefined): Promise<void> {
+function giveToGroup(path: string, group: number | undefined): void {
   if (group === undefined || process.getuid?.() !== 0) return;
-  const { uid } = await stat(path);
-  await chown(path, uid, group);
-  await chmod(path, 0o2777);
+  const { uid } = statSync(path);
+  chownSync(path, uid, group);
+  chmodSync(path, 0o2777);
 }
 
 /** What the `fsGroup` of a pod may do with files that show other objects, whatever their mode. */
@@ -229,10 +232,10 @@ const readableBy = (group: number | undefined) => (group === undefined ? 0 : 0o4
  * Makes the directory that a `subPath` names, with the permissions of its volume, as a kubelet does: who may write to the
  * volume may write there. What is there already, a single file too, is mounted as it is.
  */
-async function makeSubPath(path: string, volume: string): Promise<void> {
-  if (await exists(path)) return;
-  await mkdir(path, { recursive: true });
-  await chmod(path, (await stat(volume)).mode & 0o7777);
+function makeSubPath(path: string, volume: string): void {
+  if (existsSync(path)) return;
+  mkdirSync(path, { recursive: true });
+  chmodSync(path, statSync(volume).mode & 0o7777);
 }
 
 /** What shows other objects is never written to, whatever its mounts say; a claim, where its source says so (core/v1 Volume). */
@@ -263,24 +266,15 @@ const serviceAccountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
 /** A claim with this annotation is a directory below `TAGBOAT_HOME` that several claims share. */
 export const sharedClaimAnnotation = 'tagboat.dev/shared-directory';
 
-async function linkShared(path: string, target: string): Promise<void> {
-  await mkdir(target, { recursive: true });
-  if (await exists(path)) return;
-  await mkdir(dirname(path), { recursive: true });
-  await symlink(target, path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
+function linkShared(path: string, target: string): void {
+  mkdirSync(target, { recursive: true });
+  if (existsSync(path)) return;
+  mkdirSync(dirname(path), { recursive: true });
+  symlinkSync(target, path);
 }
 
 function failedMount(message: string): TagboatError {
   return new TagboatError(message, { reason: 'FailedMount' });
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 const trimSlash = (path: string) => (path.length > 1 ? path.replace(/\/+$/, '') : path);
