@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -17,6 +18,15 @@ import { problemError, validateTekton } from '@tagboat/pipelines';
 export interface TektonFiles {
   readonly objects: readonly KubernetesObject[];
   readonly runs: readonly (PipelineRun | TaskRun)[];
+  /** Directories with YAML in them, below the one that was read, that were not. */
+  readonly unread?: readonly string[];
+}
+
+export interface ReadOptions {
+  /** The name of the one run, Pipeline or Task that is wanted. */
+  readonly only?: string | undefined;
+  /** Also what is in directories below. */
+  readonly recursive?: boolean | undefined;
 }
 
 /** Kinds of a cluster's own administration, which change nothing here. */
@@ -34,9 +44,13 @@ const passedOver = new Set([
  * Reads a YAML file, one at an http or https URL, `-` for standard input, or every YAML file of a directory.
  * @throws `Invalid` with file:line:column for what Tekton's admission would refuse
  */
-export async function readTektonFiles(path: string, only?: string): Promise<TektonFiles> {
+export async function readTektonFiles(
+  path: string,
+  { only, recursive = false }: ReadOptions = {},
+): Promise<TektonFiles> {
   const documents: SourceDocument[] = [];
-  for (const { text, name } of await textsOf(path)) documents.push(...parseYaml(text, name));
+  const { texts, unread } = await textsOf(path, recursive);
+  for (const { text, name } of texts) documents.push(...parseYaml(text, name));
   const objects: KubernetesObject[] = [];
   for (const document of documents) {
     const object = document.value as KubernetesObject;
@@ -47,26 +61,51 @@ export async function readTektonFiles(path: string, only?: string): Promise<Tekt
     if (problem) throw problemError(object, problem, document);
     objects.push(object);
   }
-  return choose(objects, path, only);
+  return { ...choose(objects, path, only), unread };
 }
 
-async function textsOf(path: string): Promise<{ text: string; name: string }[]> {
+interface Texts {
+  readonly texts: readonly { readonly text: string; readonly name: string }[];
+  readonly unread: readonly string[];
+}
+
+const single = (text: string, name: string): Texts => ({ texts: [{ text, name }], unread: [] });
+
+async function textsOf(path: string, recursive: boolean): Promise<Texts> {
   if (path === '-') {
     const parts: Buffer[] = [];
     for await (const part of process.stdin) parts.push(part as Buffer);
-    return [{ text: Buffer.concat(parts).toString('utf8'), name: '-' }];
+    return single(Buffer.concat(parts).toString('utf8'), '-');
   }
-  if (/^https?:\/\//.test(path)) return [{ text: await fetched(path), name: path }];
+  if (/^https?:\/\//.test(path)) return single(await fetched(path), path);
   const found = await stat(path).catch(() => {
     throw invalid(`there is no file or directory ${path}`);
   });
-  if (!found.isDirectory()) return [{ text: await readFile(path, 'utf8'), name: path }];
-  const names = (await readdir(path)).filter((name) => /\.ya?ml$/.test(name)).sort();
-  if (names.length === 0) throw invalid(`there is no YAML file in ${path}`);
-  return Promise.all(
-    names.map(async (name) => ({ text: await readFile(join(path, name), 'utf8'), name: join(path, name) })),
-  );
+  if (!found.isDirectory()) return single(await readFile(path, 'utf8'), path);
+  const entries = await readdir(path, { withFileTypes: true, recursive });
+  const names = entries.filter(isYaml).map((entry) => join(entry.parentPath, entry.name));
+  const unread = recursive ? [] : await directoriesWithYaml(path, entries);
+  if (names.length === 0)
+    throw invalid(`there is no YAML file in ${path}`, unread.length > 0 ? { hint: hintOf(unread) } : {});
+  const texts = names.sort().map(async (name) => ({ text: await readFile(name, 'utf8'), name }));
+  return { texts: await Promise.all(texts), unread };
 }
+
+const isYaml = (entry: Dirent) => !entry.isDirectory() && /\.ya?ml$/.test(entry.name);
+
+async function directoriesWithYaml(path: string, entries: readonly Dirent[]): Promise<string[]> {
+  const found = await Promise.all(
+    entries.map(async (entry) => {
+      if (!entry.isDirectory() || entry.name.startsWith('.')) return [];
+      const inner = await readdir(join(path, entry.name), { withFileTypes: true });
+      return inner.some(isYaml) ? [entry.name] : [];
+    }),
+  );
+  return found.flat().sort();
+}
+
+/** How to have directories read that were not. */
+export const hintOf = (unread: readonly string[]): string => `${unread.join(', ')} below: read with -R`;
 
 /** The longest time (milliseconds) and text (bytes) that a file of the web may take. */
 const fetchTime = 30_000;

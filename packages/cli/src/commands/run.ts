@@ -9,11 +9,12 @@ import {
   kinds,
   type PersistentVolumeClaim,
   type PipelineRun,
+  type ResourceType,
   type TaskRun,
   TypeRegistry,
   type WorkspaceBinding,
 } from '@tagboat/api';
-import { invalid, isReason, slug } from '@tagboat/base';
+import { invalid, isReason, slug, TagboatError } from '@tagboat/base';
 import { NodeLayout } from '@tagboat/node';
 import { removeTree } from '@tagboat/process';
 import { startEngine } from '@tagboat/server';
@@ -31,6 +32,7 @@ import { about, connect } from '../session.ts';
 import {
   alphaFeatures,
   declarationsOf,
+  hintOf,
   paramValue,
   readTektonFiles,
   type TektonFiles,
@@ -56,6 +58,7 @@ export default defineCommand({
       description: 'a directory as a workspace, or what tkn takes (name=NAME,emptyDir=); may be repeated',
     },
     name: { type: 'string', description: 'which run, Pipeline or Task of the files' },
+    recursive: { type: 'boolean', alias: 'R', description: 'of a directory also those below' },
     project: { type: 'string', description: 'where to run it on a platform that is up', default: 'default' },
     local: { type: 'boolean', description: 'in this process, whether a platform is up or not' },
     ...outputOption,
@@ -66,7 +69,7 @@ export default defineCommand({
       const done = await runElyra(await connect(), args.file, { parameters, quiet: args.output === 'json' });
       return tell(args.output, done, []);
     }
-    const files = await readTektonFiles(args.file, args.name);
+    const files = await readTektonFiles(args.file, { only: args.name, recursive: args.recursive });
     const workspaces = pairs(rawArgs, ['-w', '--workspace']);
     const options: RunOptions = {
       files,
@@ -78,8 +81,9 @@ export default defineCommand({
       params: options.params.map(([name]) => name),
       workspaces: options.workspaces.map(({ name }) => name),
     });
+    if (files.unread?.length && args.output !== 'json') note(`not read: ${hintOf(files.unread)}`);
     for (const feature of alphaFeatures(files))
-      process.stderr.write(`${pc.yellow('note')}: ${feature} is alpha in Tekton; a cluster may refuse it\n`);
+      note(`${feature} is alpha in Tekton; a cluster may refuse it`);
     const runs = await runSomewhere(options, { local: args.local ?? false, project: args.project });
     if (args.output === 'json') tell('json', runs.length === 1 ? runs[0] : runs, []);
     else for (const run of runs) report(run, runs.length > 1);
@@ -88,6 +92,8 @@ export default defineCommand({
     return undefined;
   },
 });
+
+const note = (text: string) => process.stderr.write(`${pc.yellow('note')}: ${text}\n`);
 
 interface RunOptions {
   readonly files: TektonFiles;
@@ -126,7 +132,7 @@ async function runSomewhere(options: RunOptions, { local, project }: { local: bo
   try {
     await using engine = await startEngine({ home, tools: await toolsOfHost(home) });
     if (engine.node.driverNote && !options.quiet)
-      process.stderr.write(`${pc.yellow('note')}: steps run as plain processes: ${engine.node.driverNote}\n`);
+      note(`steps run as plain processes: ${engine.node.driverNote}`);
     return await runAll(options, { source: engineSource(engine), home, namespace: 'default' });
   } finally {
     await removeTree([home]);
@@ -157,11 +163,28 @@ async function runAll(options: RunOptions, place: Place): Promise<(PipelineRun |
   const finished: (PipelineRun | TaskRun)[] = [];
   for (const run of options.files.runs) {
     const prepared = await prepare(run, options, place);
-    const created = await place.source.create(types.of(prepared), prepared);
+    const created = await create(place, types.of(prepared), prepared);
     await giveClaims(created, place);
     finished.push(await follow(created, options, place));
   }
   return finished;
+}
+
+/** Runs are made once: one that is there under the same name is not run again. */
+async function create(
+  { source }: Place,
+  type: ResourceType,
+  run: PipelineRun | TaskRun,
+): Promise<PipelineRun | TaskRun> {
+  try {
+    return await source.create(type, run);
+  } catch (error) {
+    if (!isReason(error, 'AlreadyExists')) throw error;
+    throw new TagboatError(`there is a ${run.kind} ${run.metadata.name} already`, {
+      reason: 'AlreadyExists',
+      hint: `give it generateName instead of name, or run it in this process: --local`,
+    });
+  }
 }
 
 /** Creates an object, or gives the one of its name this content. */
@@ -200,10 +223,7 @@ async function prepare(
     );
   for (const { name, optional } of declared?.workspaces ?? []) {
     if (bindings.has(name) || optional) continue;
-    if (!options.quiet)
-      process.stderr.write(
-        `${pc.yellow('note')}: workspace "${name}" is an empty directory; bind it with -w ${name}=path\n`,
-      );
+    if (!options.quiet) note(`workspace "${name}" is an empty directory; bind it with -w ${name}=path`);
     bindings.set(name, emptyBinding(name));
   }
   const { status: _, ...rest } = run;
