@@ -4,6 +4,7 @@ import {
   type Param,
   type PipelineRun,
   type PipelineTask,
+  rerunOfAnnotation,
   type TaskSpec,
   type WorkspaceBinding,
 } from '@tagboat/api';
@@ -34,17 +35,25 @@ export interface ChildInput {
 export function childrenOf(input: ChildInput): KubernetesObject[] {
   const { run, task } = input;
   const combinations = isMatrixed(task) ? fanOut(task.matrix!) : [[]];
-  const names = childNames(run.metadata.name, task.name, isMatrixed(task) ? combinations.length : undefined);
+  const count = isMatrixed(task) ? combinations.length : undefined;
+  const names = childNames(run.metadata.name, task.name, count);
+  const kind = childKind(task);
+  const earlier = run.metadata.annotations?.[rerunOfAnnotation];
+  // A nested run goes on from where the one in the earlier run failed.
+  const goesOn = kind === 'PipelineRun' && earlier !== undefined && !input.final;
+  const earlierNames = goesOn ? childNames(earlier, task.name, count) : [];
   return combinations.map((matrixParams, index) => {
     const params = [...matrixParams, ...(task.params ?? [])];
     const metadata = {
       name: names[index]!,
       namespace: run.metadata.namespace ?? '',
       labels: labelsFor(input),
-      annotations: annotationsFor(input),
+      annotations: {
+        ...annotationsFor(input),
+        ...(goesOn ? { [rerunOfAnnotation]: earlierNames[index]! } : {}),
+      },
       ownerReferences: [ownedBy(run)],
     };
-    const kind = childKind(task);
     if (kind === 'PipelineRun') return { ...nestedRun(input, params), metadata };
     if (kind === 'CustomRun') return { ...customRun(input, params), metadata };
     return { ...taskRun(input, params, matrixParams), metadata };

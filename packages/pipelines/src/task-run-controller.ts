@@ -120,7 +120,6 @@ export class TaskRunReconciler implements Reconciler {
 
   /** Resolves and checks the task, records what will run, and makes the pod. */
   async #begin(declared: TaskRun, attempt: number): Promise<boolean> {
-    const earlier = await takeFromEarlierRun(this.#store, declared);
     if (isRemote(declared)) await this.#awaits(declared, 'ResolvingTaskRef');
     const resolved = await resolveTask(this.#store, declared, this.#registries);
     const defaults = await this.#settings.defaults();
@@ -150,6 +149,7 @@ export class TaskRunReconciler implements Reconciler {
     // What steps use undeclared is declared here: once variables are replaced, nothing tells of it any more.
     const complete = { ...withActions, ...(workspaces.length > 0 ? { workspaces } : {}) };
     const spec = substitute(complete, taskLookup(taskRun, complete));
+    const earlier = await takeFromEarlierRun(this.#store, taskRun, spec);
     if (attempt === 0 && taskRun.spec?.debug?.breakpoints)
       this.#events.emit(
         taskRun,
