@@ -96,7 +96,6 @@ const byKind: Readonly<Record<string, (spec: Any) => string[]>> = {
     ...named(spec, ['selector', 'dataSource', 'dataSourceRef', 'volumeAttributesClassName'], 'spec.'),
     ...(spec.volumeMode === 'Block' ? ['spec.volumeMode'] : []),
   ],
-  'tekton.dev/v1/TaskRun': (spec) => named(spec, ['debug'], 'spec.'),
   'batch/v1/Job': (spec) =>
     named(
       spec,

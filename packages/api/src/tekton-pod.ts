@@ -29,7 +29,19 @@ export interface PodStep {
   readonly when?: readonly WhenExpression[];
   readonly stdoutPath?: string;
   readonly stderrPath?: string;
+  readonly breakpoints?: StepBreakpoints;
 }
+
+/** Where a step waits for somebody who looks at it (Tekton docs, debug.md); where absent, it runs through. */
+export interface StepBreakpoints {
+  /** It waits before its command starts. */
+  readonly beforeStep?: true;
+  /** It waits when its command has failed, and the steps after it run though one has failed. */
+  readonly onFailure?: true;
+}
+
+/** The condition of a task's pod that tells, while it is `True`, which step waits at a breakpoint, and how to get in. */
+export const atBreakpoint = 'AtBreakpoint';
 
 /** What a task declares so that the same work need not be done twice (annotations of the Task). */
 export interface StepReuse {

@@ -21,6 +21,9 @@ export interface TaskRunSpec {
   debug?: { breakpoints?: { onFailure?: string; beforeSteps?: string[] } };
 }
 
+/** Tekton's message of a TaskRun that runs. Another one says what it waits for. */
+export const stepsStillRun = 'Not all Steps in the Task have finished executing';
+
 export interface StepState {
   name: string;
   container: string;

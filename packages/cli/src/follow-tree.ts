@@ -8,7 +8,14 @@ import { printable } from './output.ts';
 import type { RunSource } from './run-source.ts';
 import { type TreeLine, type TreeState, treeOf } from './run-tree.ts';
 
-const marks: Record<TreeState, string> = { waiting: '·', running: '▸', done: '✓', failed: '✗', skipped: '-' };
+const marks: Record<TreeState, string> = {
+  waiting: '·',
+  running: '▸',
+  paused: '‖',
+  done: '✓',
+  failed: '✗',
+  skipped: '-',
+};
 
 /** Follows a run to its end and shows it as a tree that grows. @returns the finished run */
 export async function followTree(
@@ -112,11 +119,12 @@ class TreeView {
     if (!this.#options.terminal || !root) return;
     const width = process.stdout.columns || 100;
     const height = (process.stdout.rows || 50) - 1;
-    const all = this.#lines(root).map((line) => this.#text(line, width));
+    const all = this.#lines(root).flatMap((line) => [this.#text(line, width), ...belowOf(line)]);
     const lines = all.length > height ? all.slice(-height) : all;
     const up = this.#drawn > 0 ? `\u001b[${this.#drawn}A\u001b[J` : '';
     this.#options.write(`${up}${lines.map((line) => `${line}\n`).join('')}`);
-    this.#drawn = lines.length;
+    const rows = (text: string) => Math.max(1, Math.ceil(stripVTControlCharacters(text).length / width));
+    this.#drawn = lines.reduce((sum, text) => sum + rows(text), 0);
   }
 
   #root(): PipelineRun | TaskRun | undefined {
@@ -167,7 +175,8 @@ class TreeView {
         if (!(line.state === 'skipped' && !this.#told.has(line.id))) continue;
       }
       this.#told.set(line.id, line.state);
-      this.#options.write(`${this.#text(line, 10_000).trimEnd()}\n`);
+      for (const text of [this.#text(line, 10_000).trimEnd(), ...belowOf(line)])
+        this.#options.write(`${text}\n`);
     }
   }
 
@@ -201,8 +210,12 @@ class TreeView {
   }
 }
 
+const belowOf = ({ depth, below = [] }: TreeLine) =>
+  below.map((text) => `${'  '.repeat(depth + 2)}${printable(text)}`);
+
 function tint(state: TreeState, text: string): string {
   if (state === 'done') return pc.green(text);
   if (state === 'failed') return pc.red(text);
+  if (state === 'paused') return pc.yellow(text);
   return state === 'running' ? pc.cyan(text) : pc.dim(text);
 }

@@ -1,4 +1,4 @@
-import type { PipelineRun, TaskRun } from '@tagboat/api';
+import { type PipelineRun, stepsStillRun, type TaskRun } from '@tagboat/api';
 import { expect, test } from 'vitest';
 import { treeOf } from './run-tree.ts';
 
@@ -47,4 +47,27 @@ test('tasks stand in the order of the pipeline, with what there is to say', () =
     ['off', 'skipped', 'When Expressions evaluated to false'],
     ['later', 'waiting', undefined],
   ]);
+});
+
+test('a task with a step at a breakpoint says how to get in, and is not running', () => {
+  const message =
+    '"step-s" failed with exit code 3 and waits at its breakpoint; to get in: kubectl exec; go on';
+  const at = (text: string) => [
+    { type: 'Succeeded', status: 'Unknown' as const, reason: 'Running', message: text },
+  ];
+  const lines = (text: string) => {
+    const [, run] = task('t', { startTime: 'x', conditions: at(text) });
+    return treeOf(run, { runs: new Map(), taskRuns: new Map() });
+  };
+  expect(lines(message)).toEqual([
+    {
+      id: 't',
+      depth: 0,
+      title: 't',
+      state: 'paused',
+      note: '"step-s" failed with exit code 3 and waits at its breakpoint',
+      below: ['to get in: kubectl exec', 'go on'],
+    },
+  ]);
+  expect(lines(stepsStillRun)).toEqual([{ id: 't', depth: 0, title: 't', state: 'running' }]);
 });

@@ -1,6 +1,14 @@
-import { failureText, findCondition, type PipelineRun, type StepState, type TaskRun } from '@tagboat/api';
+import {
+  failureText,
+  findCondition,
+  type PipelineRun,
+  type StepState,
+  stepsStillRun,
+  type TaskRun,
+} from '@tagboat/api';
 
-export type TreeState = 'waiting' | 'running' | 'done' | 'failed' | 'skipped';
+/** `paused`: it has begun, and waits for somebody. */
+export type TreeState = 'waiting' | 'running' | 'paused' | 'done' | 'failed' | 'skipped';
 
 export interface TreeLine {
   readonly id: string;
@@ -8,6 +16,8 @@ export interface TreeLine {
   readonly title: string;
   readonly state: TreeState;
   readonly note?: string;
+  /** Lines to be shown whole. */
+  readonly below?: readonly string[];
   /** How long its steps took, from the first to the last, where it is over and that is known. */
   readonly milliseconds?: number;
 }
@@ -76,13 +86,15 @@ function taskLines(
   depth: number,
   id = run?.metadata.name ?? title,
 ): TreeLine[] {
-  const state = stateOf(run);
   const condition = findCondition(run?.status?.conditions, 'Succeeded');
+  const [waits, ...below] = waitOf(run);
+  const state = waits ? 'paused' : stateOf(run);
   const retries = run?.status?.retriesStatus?.length ?? 0;
   const taken = run?.status?.annotations?.['tagboat.dev/taken-from'];
   const reused = run?.status?.annotations?.['tagboat.dev/reused'];
   const warning = run?.status?.annotations?.['tagboat.dev/warnings'];
   const notes = [
+    waits ?? '',
     state === 'failed' && run ? failureText(run) : '',
     state === 'running' && condition?.reason === 'Pending' ? (condition.message ?? '') : '',
     retries > 0 ? `attempt ${retries + 1}` : '',
@@ -96,11 +108,19 @@ function taskLines(
     title,
     state,
     ...(notes.length > 0 ? { note: notes.join('; ') } : {}),
+    ...(below.length > 0 ? { below } : {}),
     ...timeOf(run),
   };
   const steps = run?.status?.steps ?? [];
-  const shown = steps.length > 1 && (state === 'running' || state === 'failed');
+  const shown = steps.length > 1 && ['running', 'paused', 'failed'].includes(state);
   return shown ? [line, ...steps.map((step) => stepLine(step, id, depth + 1))] : [line];
+}
+
+/** What a step of a task waits for at a breakpoint, and how to get in. */
+function waitOf(run: TaskRun | undefined): string[] {
+  const { status, reason, message } = findCondition(run?.status?.conditions, 'Succeeded') ?? {};
+  if (status !== 'Unknown' || reason !== 'Running' || !message || message === stepsStillRun) return [];
+  return message.split('; ');
 }
 
 function timeOf(run: TaskRun | undefined): { milliseconds?: number } {

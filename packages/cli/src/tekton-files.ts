@@ -198,7 +198,7 @@ const features: readonly [string, RegExp][] = [
   ['CEL in when expressions', /"cel":/],
   ['param enum', /"enum":\[/],
   ['artifacts', /\$\((step\.)?artifacts\.path\)|\.(outputs|inputs)\.[\w-]+\)/],
-  ['debug (its breakpoints do not work here, the steps run through)', /"debug":\{"breakpoints"/],
+  ['debug', /"debug":\{"breakpoints"/],
   ['stdoutConfig and stderrConfig', /"std(out|err)Config":/],
 ];
 

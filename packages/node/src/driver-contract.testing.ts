@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { ControlGroups } from './control-groups.ts';
 import type { ContainerDriver, ContainerExit, ContainerRequest, RunningContainer } from './driver.ts';
 import type { ResolvedImage } from './images.ts';
+import { debugEntrypoint, debugScripts, placeScripts } from './step-debug-files.ts';
 
 export interface DriverUnderTest {
   readonly driver: ContainerDriver;
@@ -111,6 +113,50 @@ export function driverContract(name: string, make: () => Promise<DriverUnderTest
       await using terminal = await running.exec({ command: ['/bin/sh'], stdin: true, tty: true });
       await terminal.write(Buffer.from('test -t 0 && echo it-is-$((40+2)); exit\n'));
       expect(await textOf(terminal.stdout)).toContain('it-is-42');
+    });
+
+    it('waits at a breakpoint until a script that is run beside it ends that, or until it is asked to end', async () => {
+      const at = { '/tekton/scripts': 'scripts', '/tekton/debug/scripts': 'debug', '/tekton/run/0': 'run' };
+      const mounts = Object.entries(at).map(([mountPath, name]) => ({
+        hostPath: join(directory, name),
+        mountPath,
+        readOnly: name !== 'run',
+      }));
+      const ready = async () => {
+        for (const { hostPath } of mounts) {
+          await rm(hostPath, { recursive: true, force: true });
+          await mkdir(hostPath);
+          await chmod(hostPath, 0o777);
+        }
+        const breakpoints = { beforeStep: true, onFailure: true } as const;
+        const entrypoint = new Map([['entrypoint', debugEntrypoint(0, breakpoints)]]);
+        placeScripts(join(directory, 'scripts'), entrypoint);
+        placeScripts(join(directory, 'debug'), debugScripts(0, breakpoints));
+        return start(['/tekton/scripts/entrypoint', 'sh', '-c', 'echo ran; exit 5'], {
+          workingDir: '/tekton/run/0',
+          mounts,
+        });
+      };
+      const debug = async ({ running }: Run, name: string) => {
+        const command = [`/tekton/debug/scripts/debug-${name}`];
+        await using session = await running.exec({ command, stdin: false, tty: false });
+        expect(await textOf(session.stdout)).toBe('Executing step 0...\n');
+      };
+      const first = await ready();
+      await debug(first, 'beforestep-continue');
+      await said(first, 'ran');
+      await debug(first, 'continue');
+      expect(await first.exit).toMatchObject({ exitCode: 0 });
+      expect(await readFile(join(directory, 'run/out.breakpoint'), 'utf8')).toBe('5\n');
+      const second = await ready();
+      await debug(second, 'beforestep-fail-continue');
+      expect(await second.exit).toMatchObject({ exitCode: 1 });
+      expect(second.text.stdout).toBe('');
+      const third = await ready();
+      await debug(third, 'beforestep-continue');
+      while (!existsSync(join(directory, 'run/out.breakpoint'))) await said(third, 'ran');
+      third.running.stop(20_000);
+      expect((await third.exit).exitCode).toBeGreaterThan(128);
     });
 
     it('takes input where it has any', async () => {
@@ -250,7 +296,8 @@ async function said({ text, running }: Run, word: string): Promise<void> {
   void running.exited.then(() => {
     ended = true;
   });
-  while (!text.stdout.includes(word) && !ended) await new Promise((resolve) => setImmediate(resolve));
+  do await new Promise((resolve) => setImmediate(resolve));
+  while (!text.stdout.includes(word) && !ended);
 }
 
 async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {

@@ -24,6 +24,8 @@ export type { StartedContainer } from './start-container.ts';
 export interface StartOptions {
   readonly command: readonly string[];
   readonly args: readonly string[];
+  /** A program that gets the command, whatever the image makes of it, as its arguments, and starts it. */
+  readonly startedBy?: string;
   readonly environment?: Readonly<Record<string, string>>;
   /** Tekton's rule: an image's `Cmd` is its command where it has no entrypoint, and args come after it. */
   readonly cmdTakesArgs?: boolean;

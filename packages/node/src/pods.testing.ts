@@ -94,6 +94,16 @@ export class PodWorld implements AsyncDisposable {
     return text;
   }
 
+  /** What a command in a container of the pod prints. */
+  async exec(container: string, ...command: string[]): Promise<string> {
+    const request = { namespace: 'n', pod: 'p', container, command, stdin: false, tty: false };
+    await using session = await this.#node!.access.exec(request);
+    let text = '';
+    for await (const data of session.stdout) text += Buffer.from(data).toString('utf8');
+    await session.exitCode;
+    return text;
+  }
+
   /** All events, once there is one that begins so. */
   async events(wanted: string): Promise<string[]> {
     const from = (await this.store.list(kinds.Event)).resourceVersion;

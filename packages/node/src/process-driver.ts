@@ -125,8 +125,11 @@ export function rewriter(mounts: readonly Mount[]): (text: string) => string {
   return (text) => text.replace(pattern, (path) => byPath.get(path)!);
 }
 
+/** Where the platform places programs that name paths of the container. */
+const scriptDirectories = new Set(['/tekton/scripts', '/tekton/debug/scripts']);
+
 async function rewriteScripts(mount: Mount, rewrite: (text: string) => string): Promise<void> {
-  if (mount.mountPath !== '/tekton/scripts') return;
+  if (!scriptDirectories.has(mount.mountPath)) return;
   for (const name of await readdir(mount.hostPath)) {
     const path = join(mount.hostPath, name);
     const text = await readFile(path, 'utf8');

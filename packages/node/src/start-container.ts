@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container, Pod } from '@tagboat/api';
@@ -11,7 +11,7 @@ import type { NodeContext } from './context.ts';
 import type { ControlGroup } from './control-groups.ts';
 import type { ContainerRequest, RunningContainer } from './driver.ts';
 import { expand, resolveEnvironment } from './environment.ts';
-import { type ImageConfig, type ResolvedImage, resolveImage } from './images.ts';
+import { filesOfImage, type ImageConfig, type ResolvedImage, resolveImage } from './images.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { StartOptions } from './pod-worker.ts';
 import { SecretMask } from './secret-mask.ts';
@@ -48,6 +48,7 @@ export async function startContainer(
 ): Promise<StartedContainer> {
   const began = context.clock.monotonic();
   const image = await imageFor(container, context);
+  if (options.startedBy) checkShell(container, image);
   options.stage?.({
     kind: 'pulled',
     image: container.image ?? '',
@@ -64,7 +65,7 @@ export async function startContainer(
     ...resolved.variables,
   };
   const user = await userOf(container, pod, image);
-  const words = commandOf(options, config).map((word) => expand(word, environment));
+  const command = commandOf(options, config).map((word) => expand(word, environment));
   const uid = pod.metadata.uid ?? '';
   const mounts = [...volumes.mounts(container, environment), ...messageMount(container, options)];
   const limits = { processes: mostProcesses, ...limitsOf(container) };
@@ -77,7 +78,7 @@ export async function startContainer(
     directory,
     hostname: pod.spec?.hostname ?? pod.metadata.name,
     image,
-    command: words,
+    command: options.startedBy ? [options.startedBy, ...command] : command,
     environment,
     workingDir: container.workingDir ?? (config.WorkingDir || '/'),
     mounts,
@@ -120,6 +121,19 @@ export async function startContainer(
 async function imageFor(container: Container, { driver, images }: NodeContext): Promise<ResolvedImage> {
   if (!driver.image || !container.image) return resolveImage(container.image, images);
   return driver.image({ reference: container.image, pullPolicy: container.imagePullPolicy });
+}
+
+/** @throws `ContainerCannotRun` where what starts a command could not run itself */
+function checkShell({ name, image: reference }: Container, image: ResolvedImage): void {
+  if (image.kind !== 'rootfs' || existsSync(join(filesOfImage(image), 'bin/sh'))) return;
+  throw new TagboatError(
+    `${name} has breakpoints, which need a shell in its image: ${reference} has no /bin/sh`,
+    {
+      reason: 'ContainerCannotRun',
+      retryable: false,
+      hint: 'use an image with a shell, or take the breakpoints out',
+    },
+  );
 }
 
 function messageMount(container: Container, { terminationMessage: file }: StartOptions) {

@@ -21,6 +21,11 @@ export class StepFiles {
     this.directory = join(context.layout.pod(pod.metadata.uid ?? ''), 'scripts');
   }
 
+  /** Whether steps see their volumes at their own paths. */
+  get isolated(): boolean {
+    return this.#context.driver.isolatesFiles;
+  }
+
   prepare(): void {
     mkdirSync(this.directory, { recursive: true });
     this.#volumes.addDirectory('tekton-internal-scripts', this.directory);

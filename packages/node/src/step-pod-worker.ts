@@ -1,13 +1,15 @@
 import { join } from 'node:path';
-import type { Container, PodStep } from '@tagboat/api';
+import { atBreakpoint, type Container, findCondition, type PodStep, withCondition } from '@tagboat/api';
 import { delay, describeError, isReason, TagboatError, timestamp } from '@tagboat/base';
+import { awaitStep } from './await-step.ts';
 import { BackOff } from './back-off.ts';
 import { writeStepFile } from './inside.ts';
-import { lastWords } from './last-words.ts';
 import { PodWorker, type StartedContainer } from './pod-worker.ts';
 import { type PreparedTask, planOf, prepareTask } from './prepare-task.ts';
 import { readySidecars, readyStep, type TaskStep } from './ready-container.ts';
 import { cpuOfPod } from './slots.ts';
+import { type BreakpointWait, breakpointCondition, type DebuggedStep } from './step-debug.ts';
+import { readyDebug } from './step-debug-files.ts';
 import { type StepEnd, terminatedStep } from './step-end.ts';
 import { StepFiles } from './step-files.ts';
 import { openStepOutput, type StepOutput } from './step-output.ts';
@@ -48,6 +50,8 @@ export class StepPodWorker extends PodWorker {
       results: prepared.directories.results,
     });
     if (reuse && (await reuse.restore())) return this.#reused(prepared, reuse.key);
+    // A life before this one may have ended at a breakpoint.
+    if (findCondition(this.pod.status?.conditions, atBreakpoint)) await this.#waits(undefined);
     const sidecars = await this.#startSidecars(prepared);
     const failure = await this.#runSteps(prepared);
     if (this.stopping.signal.aborted) return;
@@ -76,8 +80,10 @@ export class StepPodWorker extends PodWorker {
       const container = containers.get(step.container);
       if (!container)
         throw new TagboatError(`step ${step.container} has no container`, { reason: 'Invalid' });
-      if (failure === undefined) failure = await this.#step(prepared, { container, step, index });
-      else
+      if (failure === undefined || step.breakpoints?.onFailure) {
+        const failed = await this.#step(prepared, { container, step, index });
+        failure ??= failed;
+      } else
         this.#ended(
           container,
           { exitCode: 1, reason: 'Skipped' },
@@ -104,11 +110,17 @@ export class StepPodWorker extends PodWorker {
     }
     const ready = await readyStep(prepared, this.#files, { container, step, index });
     const output = await openStepOutput(step, (path) => this.#hostPath(prepared, path, container));
-    const { started, end, began, ended } = await this.#toItsEnd(ready, step, output);
+    const { pod, volumes } = this;
+    const debugged = readyDebug(
+      { container: ready, step, index },
+      { pod, volumes, files: this.#files, directory: directories.own(step) },
+    );
+    const { started, end, words, began, ended } = await this.#toItsEnd(ready, { step, output, debugged });
     const { values, problem } = await this.#values(prepared, step);
-    const words = lastWords(started.log.tail);
     await started.close();
-    const continued = end.exitCode !== 0 && step.onError === 'continue' && end.reason === undefined;
+    const { onError, breakpoints } = step;
+    const ignored = onError === 'continue' && !breakpoints?.onFailure;
+    const continued = end.exitCode !== 0 && ignored && end.reason === undefined;
     await exitCode(end.exitCode);
     this.#ended(container, continued ? { ...end, reason: 'Continued' } : end, {
       startedAt: started.startedAt,
@@ -120,20 +132,34 @@ export class StepPodWorker extends PodWorker {
     return end.reason === 'TimeoutExceeded' ? 'the step timed out' : words;
   }
 
-  async #toItsEnd(container: Container, step: PodStep, output: StepOutput) {
+  async #toItsEnd(
+    container: Container,
+    { step, output, debugged }: { step: PodStep; output: StepOutput; debugged: DebuggedStep | undefined },
+  ) {
+    const { clock } = this.context;
     try {
-      const began = this.context.clock.now();
-      const started = await this.#start(container, output);
+      const began = clock.now();
+      const started = await this.#start(container, output, debugged?.entrypoint);
       await this.report({ phase: 'Running' });
-      const end = await this.#await(started, step);
-      return { started, end, began, ended: this.context.clock.now() };
+      const report = (at: BreakpointWait | undefined) => this.#waits(at);
+      const course = await awaitStep(started, { step, clock, debugged, report });
+      return { began, ...course, started, ended: clock.now() };
     } finally {
       await output.close();
     }
   }
 
+  /** Tells in the pod's status that a step waits at a breakpoint, or that none does. */
+  #waits(at: BreakpointWait | undefined): Promise<void> {
+    return this.report(({ conditions }) =>
+      at || findCondition(conditions, atBreakpoint)
+        ? { conditions: withCondition(conditions, breakpointCondition(at), timestamp(this.context.clock)) }
+        : {},
+    );
+  }
+
   /** Starts a step; an image that cannot be had is tried again for as long as the platform's settings say. */
-  async #start(container: Container, output: StepOutput): Promise<StartedContainer> {
+  async #start(container: Container, output: StepOutput, startedBy?: string): Promise<StartedContainer> {
     const { clock } = this.context;
     const pullTime = planOf(this.pod).imagePullMilliseconds ?? 0;
     const began = clock.monotonic();
@@ -144,6 +170,7 @@ export class StepPodWorker extends PodWorker {
           command: container.command ?? [],
           args: container.args ?? [],
           cmdTakesArgs: true,
+          ...(startedBy ? { startedBy } : {}),
           onOutput: (stream, data) => output.write(stream, data),
           stage: this.stageOf(container),
         });
@@ -188,25 +215,6 @@ export class StepPodWorker extends PodWorker {
       }),
     );
     return started;
-  }
-
-  async #await({ running, group }: StartedContainer, step: PodStep): Promise<StepEnd> {
-    let timedOut = false;
-    using _timer =
-      step.timeoutMilliseconds === undefined
-        ? undefined
-        : this.context.clock.after(step.timeoutMilliseconds, () => {
-            timedOut = true;
-            running.stop(0);
-          });
-    const { exitCode, startError, outOfMemory: told } = await running.exited;
-    if (startError)
-      throw new TagboatError(`cannot start ${step.container}: ${startError}`, {
-        reason: 'ContainerCannotRun',
-      });
-    if (timedOut) return { exitCode, reason: 'TimeoutExceeded' };
-    const outOfMemory = exitCode !== 0 && (told ?? (await group?.outOfMemory()) ?? false);
-    return { exitCode, outOfMemory };
   }
 
   async #values(

@@ -17,6 +17,7 @@ import { type Defaults, resourcesFor } from './config-defaults.ts';
 import { podNameFor } from './names.ts';
 import { declaredReuse } from './reuse.ts';
 import { lookupIn, substitute } from './substitute.ts';
+import { breakpointsOf, debugMounts, debugVolumes, isDebugged } from './task-breakpoints.ts';
 import { stepShare } from './task-resources.ts';
 import { stepContainerName } from './task-variables.ts';
 import { bindWorkspaces, mountsFor } from './task-volumes.ts';
@@ -50,7 +51,8 @@ export function podForTaskRun(input: PodInput): Pod {
   const workspaces = bindWorkspaces(spec, taskRun);
   const steps = spec.steps.map((step, index) => stepContainer({ step, index, spec, taskRun }));
   const sidecars = (spec.sidecars ?? []).map((sidecar) => sidecarContainer(sidecar, spec, taskRun));
-  const reuse = declaredReuse(taskRun, spec);
+  // Who wants to look at a step wants it to run, and what somebody had a hand in is no outcome to keep.
+  const reuse = isDebugged(taskRun) ? undefined : declaredReuse(taskRun, spec);
   const podSteps: PodSteps = {
     steps: steps.map(({ step }) => step),
     results: (spec.results ?? []).map(({ name, type }) => ({ name, type: type ?? 'string' })),
@@ -95,6 +97,7 @@ export function podForTaskRun(input: PodInput): Pod {
           name,
           emptyDir: {},
         })),
+        ...debugVolumes(taskRun),
         ...workspaces,
         ...(spec.volumes ?? []),
         ...templateVolumes,
@@ -154,6 +157,7 @@ function stepContainer({ step, index, spec, taskRun }: StepInput): { container: 
       { name: 'tekton-creds', mountPath: '/tekton/creds', subPath: String(index) },
       { name: 'tekton-internal-run', mountPath: '/tekton/run', readOnly: true },
       { name: 'tekton-internal-run', mountPath: `/tekton/run/${index}`, subPath: String(index) },
+      ...debugMounts(taskRun, index),
     ]),
     terminationMessagePath: '/tekton/termination',
   };
@@ -171,6 +175,7 @@ function stepContainer({ step, index, spec, taskRun }: StepInput): { container: 
     ]),
   );
   const substituted = substitute({ container, script, when, stdoutConfig, stderrConfig }, own);
+  const breakpoints = breakpointsOf(taskRun, step);
   return {
     container: substituted.container,
     step: {
@@ -184,6 +189,7 @@ function stepContainer({ step, index, spec, taskRun }: StepInput): { container: 
       ...(when?.length ? { when: substituted.when! } : {}),
       ...(stdoutConfig === undefined ? {} : { stdoutPath: substituted.stdoutConfig!.path }),
       ...(stderrConfig === undefined ? {} : { stderrPath: substituted.stderrConfig!.path }),
+      ...(breakpoints ? { breakpoints } : {}),
     },
   };
 }

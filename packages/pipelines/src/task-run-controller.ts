@@ -25,6 +25,7 @@ import { checkTaskRun, isOurs, refused } from './run-checks.ts';
 import type { Settings } from './settings.ts';
 import { resolveStepActions } from './step-actions.ts';
 import { hiding, lookupIn, substitute } from './substitute.ts';
+import { stepsNotThere } from './task-breakpoints.ts';
 import { credentialsOf } from './task-credentials.ts';
 import { podForTaskRun } from './task-pod.ts';
 import { retried, stoppedSteps } from './task-run-history.ts';
@@ -150,12 +151,12 @@ export class TaskRunReconciler implements Reconciler {
     const complete = { ...withActions, ...(workspaces.length > 0 ? { workspaces } : {}) };
     const spec = substitute(complete, taskLookup(taskRun, complete));
     const earlier = await takeFromEarlierRun(this.#store, taskRun, spec);
-    if (attempt === 0 && taskRun.spec?.debug?.breakpoints)
+    for (const name of attempt === 0 ? stepsNotThere(taskRun, spec) : [])
       this.#events.emit(
         taskRun,
         'Warning',
         'NotActedOn',
-        'spec.debug: breakpoints do not work here, the steps run through',
+        `spec.debug.breakpoints.beforeSteps: the task has no step "${name}"`,
       );
     await takeMetadata(this.#store, taskRun, { task: resolved, managedBy: defaults.managedBy });
     const credentials = defaults.flags.credentials

@@ -1,10 +1,12 @@
 import {
+  atBreakpoint,
   type Condition,
   type ContainerStatus,
   failureAnnotation,
   type Pod,
   reusedAnnotation,
   type StepState,
+  stepsStillRun,
   type TaskResult,
   type TaskRun,
   type TaskRunStatus,
@@ -136,8 +138,12 @@ function conditionOf(input: ConditionInput): Condition {
       ignoresErrors(taskRun) ? 'FailureIgnored' : failureReason(pod, failedContainer(pod)),
       failureMessage(taskRun, pod, steps),
     );
-  if (phase === 'Running')
-    return says('Unknown', 'Running', 'Not all Steps in the Task have finished executing');
+  if (phase === 'Running') {
+    const waits = pod.status?.conditions?.find(
+      ({ type, status }) => type === atBreakpoint && status === 'True',
+    );
+    return says('Unknown', 'Running', waits?.message ?? stepsStillRun);
+  }
   const unscheduled = pod.status?.conditions?.find(
     ({ type, status, reason }) => type === 'PodScheduled' && status === 'False' && reason === 'Unschedulable',
   );

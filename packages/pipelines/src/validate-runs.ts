@@ -96,7 +96,7 @@ function validateDebug(problems: Problems, { debug }: NonNullable<TaskRun['spec'
       [...path, 'onFailure'],
       `${onFailure} is not a valid onFailure breakpoint value, onFailure breakpoint is only allowed to be set as enabled`,
     );
-  else if (debug?.breakpoints && !onFailure && beforeSteps.length === 0)
+  else if (debug?.breakpoints && !onFailure)
     problems.invalid(
       [...path, 'onFailure'],
       'onFailure breakpoint is empty, it is only allowed to be set as enabled',

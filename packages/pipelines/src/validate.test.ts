@@ -135,6 +135,17 @@ test.each([
     'turnOn is not a valid onFailure breakpoint value',
   ],
   [
+    object('TaskRun', '{ taskRef: { name: t }, debug: { breakpoints: { beforeSteps: [a] } } }'),
+    'onFailure breakpoint is empty, it is only allowed to be set as enabled',
+  ],
+  [
+    object(
+      'TaskRun',
+      '{ taskRef: { name: t }, debug: { breakpoints: { onFailure: enabled, beforeSteps: [a, a] } } }',
+    ),
+    'before step must be unique, the same step: a is defined multiple times at',
+  ],
+  [
     action('{ image: a, script: echo $(params.p), params: [{ name: p }] }'),
     'param substitution in scripts is not allowed.',
   ],

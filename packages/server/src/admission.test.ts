@@ -114,13 +114,3 @@ test('Tekton’s settings are held to their own webhook', async () => {
   expect(status).toBe(400);
   expect(body.message).toContain('admission webhook "config.webhook.pipeline.tekton.dev" denied the request');
 });
-
-test('breakpoints, which do not work here, are told of', async () => {
-  const spec = { taskRef: { name: 't' }, debug: { breakpoints: { onFailure: 'enabled' } } };
-  const { status, warning } = await request('POST', `${v1}/taskruns`, {
-    metadata: { name: 'debugged' },
-    spec,
-  });
-  expect(status).toBe(201);
-  expect(warning).toContain('nothing here acts on spec.debug');
-});

@@ -125,6 +125,12 @@ function pairs(rawArgs: readonly string[], names: readonly string[]): [string, s
 async function runSomewhere(options: RunOptions, { local, project }: { local: boolean; project: string }) {
   const platform = local ? undefined : await platformThatIsUp();
   if (platform) return runAll(options, { ...platform, namespace: project });
+  const debugged = options.files.runs.find((run) => (run as TaskRun).spec?.debug?.breakpoints);
+  if (debugged)
+    throw invalid(
+      `${debugged.metadata.name} has breakpoints, and a step that waits at one is entered by kubectl, which needs a platform`,
+      { hint: local ? 'leave --local out, or take spec.debug out' : 'start one with: tagboat up' },
+    );
   const home = await mkdtemp(join(tmpdir(), 'tagboat-run-'));
   // Who asks twice to stop leaves at once.
   const leaving = () => rmSync(home, { recursive: true, force: true });
