@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { type ControlGroup, ControlGroups } from './control-groups.ts';
 
@@ -33,6 +34,16 @@ describe.skipIf(!able)('ControlGroups (skipped where control groups cannot be ma
     const [code] = await run('set -e; sleep 0.01 & sleep 0.01 & sleep 0.01 & sleep 0.01 & wait');
     expect(code).not.toBe(0);
     expect(await group.outOfMemory()).toBe(false);
+  });
+
+  it('shares the CPUs in proportion to what is asked for', () => {
+    group = groups.create('pod/asks', { requestedCpu: 0.25 });
+    const files = group.processFiles.flatMap((file) =>
+      ['cpu.shares', 'cpu.weight'].map((name) => join(dirname(file), name)).filter(existsSync),
+    );
+    expect(files.map((file) => readFileSync(file, 'utf8').trim())).toEqual([
+      files[0]?.endsWith('shares') ? '256' : '25',
+    ]);
   });
 
   it('removes the groups of a node whose process is gone, and no other', async () => {

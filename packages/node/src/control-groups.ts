@@ -8,6 +8,8 @@ export interface ResourceLimits {
   readonly memory?: number;
   /** Cores; 0.5 is half of one. */
   readonly cpu?: number;
+  /** Cores that it asks for: where all want the CPUs, it gets them in proportion to this. Absent: as if it were one. */
+  readonly requestedCpu?: number;
   /** Processes and threads of the container. */
   readonly processes?: number;
 }
@@ -214,7 +216,7 @@ function makeGroup({ version, controllers, directory }: Hierarchy, path: string)
 }
 
 function settings({ version, controllers }: Hierarchy, limits: ResourceLimits): [string, string][] {
-  const { memory, cpu, processes } = limits;
+  const { memory, cpu, requestedCpu, processes } = limits;
   const files: [ControllerName, string, string][] = [];
   if (memory !== undefined)
     files.push([
@@ -223,6 +225,11 @@ function settings({ version, controllers }: Hierarchy, limits: ResourceLimits): 
       String(Math.floor(memory)),
     ]);
   if (processes !== undefined) files.push(['pids', 'pids.max', String(processes)]);
+  if (requestedCpu !== undefined) {
+    const weight = version === 2 ? 100 * requestedCpu : 1024 * requestedCpu;
+    const bounded = Math.min(10_000, Math.max(2, Math.round(weight)));
+    files.push(['cpu', version === 2 ? 'cpu.weight' : 'cpu.shares', String(bounded)]);
+  }
   if (cpu !== undefined) {
     const quota = String(Math.max(1000, Math.round(cpu * period)));
     if (version === 2) files.push(['cpu', 'cpu.max', `${quota} ${period}`]);

@@ -43,6 +43,9 @@ export async function engineSettings(
       ...(limits?.memory === undefined
         ? {}
         : { Memory: Math.floor(limits.memory), MemorySwap: Math.floor(limits.memory) }),
+      ...(limits?.requestedCpu === undefined
+        ? {}
+        : { CpuShares: Math.max(2, Math.round(limits.requestedCpu * 1024)) }),
       ...(limits?.cpu === undefined ? {} : { NanoCpus: Math.round(limits.cpu * 1e9) }),
       ...(limits?.processes === undefined ? {} : { PidsLimit: limits.processes }),
     },

@@ -114,7 +114,8 @@ async function addLayer(client: RegistryClient, source: LayerSource, directory: 
         return;
       }
     }
-    const { code } = await runCommand('cp', ['-al', '--remove-destination', `${kept}/.`, `${root}/`]);
+    const link = ['-al', '--remove-destination', `${kept}/.`, `${root}/`];
+    const { code } = await runCommand('cp', link, { background: true });
     // Where a link of one layer is a directory of another, or the file system has no hard links.
     if (code !== 0) {
       await applyTo(root);

@@ -6,7 +6,7 @@ import { runChecked, runCommand } from './run.ts';
  * @throws `Cancelled` when the signal aborts
  */
 export async function removeTree(paths: readonly string[], signal?: AbortSignal): Promise<void> {
-  const options = signal ? { signal } : {};
+  const options = { background: true, ...(signal ? { signal } : {}) };
   const remove = ['-rf', '--', ...paths];
   if ((await runCommand('rm', remove, options)).code === 0) return;
   // Links are gone by now: what remains are directories that their owner may not list.

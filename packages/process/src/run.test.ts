@@ -58,10 +58,14 @@ describe.each<{ way: string; start: StartCommand }>([
     await expect(runCommand('sleep', ['600'], { timeout: 1 })).rejects.toMatchObject({ reason: 'Timeout' });
   });
   it('says when the program does not exist', async () => {
-    for (const options of [{}, { maxOutput: 1 }])
+    for (const options of [{}, { maxOutput: 1 }, { background: true }])
       await expect(runCommand('no-such-program-here', [], options)).rejects.toMatchObject({
         reason: 'CommandNotFound',
       });
+  });
+  it('lets others go first when asked', async () => {
+    const { stdout } = await runChecked('nice', [], { background: true });
+    expect(stdout.toString()).toBe('19\n');
   });
   it('kills on abort', async () => {
     const abort = new AbortController();

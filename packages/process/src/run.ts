@@ -7,6 +7,8 @@ export interface CommandOptions {
   /** The whole environment of the child. Default: this process's own. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly stdin?: string | Uint8Array;
+  /** Lets everything else go first: for what nobody waits for. */
+  readonly background?: boolean;
   /** Kills the child (and what it started, where it leads a group) when aborted. */
   readonly signal?: AbortSignal;
   /** The child is killed after this many milliseconds. */
@@ -51,11 +53,16 @@ const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(p
 
 /**
  * The command line with `setpriv --pdeathsig KILL` in front where the host has it, so that the kernel ends the child
- * when this process dies, however it dies.
+ * when this process dies, however it dies. What the first process of a container starts ends with it anyhow
+ * (pid_namespaces(7)).
  */
 export function tiedToParent(command: string, args: readonly string[]): readonly [string, string[]] {
-  return setpriv ? [setpriv, ['--pdeathsig', 'KILL', '--', command, ...args]] : [command, [...args]];
+  const tie = process.pid === 1 ? undefined : setpriv;
+  return tie ? [tie, ['--pdeathsig', 'KILL', '--', command, ...args]] : [command, [...args]];
 }
+
+/** Of the groups that Linux makes of sessions, priorities within one mean nothing to the others (sched(7), autogroup). */
+const inBackground = '{ echo 19 > /proc/self/autogroup; } 2>/dev/null; exec nice -n 19 "$@"';
 
 let start: StartCommand = startHere;
 
@@ -81,7 +88,9 @@ export function runCommand(
     reject(new TagboatError(`${command} was cancelled`, { reason: 'Cancelled' }));
     return promise;
   }
-  const [file, fileArgs] = tiedToParent(command, args);
+  const [file, fileArgs] = options.background
+    ? tiedToParent('/bin/sh', ['-c', inBackground, 'sh', command, ...args])
+    : tiedToParent(command, args);
   const { maxOutput = usualOutput } = options;
   const kept = { stdout: keep(maxOutput), stderr: keep(maxOutput) };
   const endsWhenCut = options.maxOutput === undefined && options.onOutput === undefined;
@@ -107,7 +116,7 @@ export function runCommand(
           cut: kept.stdout.cut,
         };
         if (early.reason) reject(early.reason);
-        else if (file !== command && result.code === 127 && /failed to execute/.test(lastWords))
+        else if (file !== command && result.code === 127 && /failed to execute|^nice: /m.test(lastWords))
           reject(cannotStart(command, 'no such program'));
         else resolve(result);
       },
