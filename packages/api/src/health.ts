@@ -19,4 +19,30 @@ export interface Health {
   /** RFC 3339. */
   readonly startedAt: string;
   readonly memoryBytes: number;
+  /** The last collection of what nothing uses; absent where there was none yet. */
+  readonly collection?: CollectionReport;
+}
+
+/** What a collection of what nothing uses found and removed. */
+export interface CollectionReport {
+  /** RFC 3339. */
+  readonly at: string;
+  /** Of the registry: manifests are images, models and other artifacts; blobs their parts. */
+  readonly registry?: {
+    readonly stored: { readonly blobs: number; readonly bytes: number };
+    readonly removed: { readonly manifests: number; readonly blobs: number; readonly bytes: number };
+  };
+  readonly environments?: CollectedDirectories;
+  /** Unpacked images, and layers kept for the next ones. */
+  readonly images?: CollectedDirectories;
+  /** Why some of it was left alone. */
+  readonly problems: readonly string[];
+  /** Bytes that this and all earlier collections removed. */
+  readonly removedBytesInAll: number;
+}
+
+export interface CollectedDirectories {
+  readonly kept: number;
+  readonly removed: number;
+  readonly bytes: number;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm, utimes } from 'node:fs/promises';
 import { dirname, join, normalize, relative, resolve, sep } from 'node:path';
 import { invalid } from './errors.ts';
 
@@ -34,6 +34,17 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array, m
     throw error;
   }
   await syncDirectory(dirname(path));
+}
+
+/**
+ * Notes that a file is used now, as its time of change, so that it is not collected as what nobody uses. Where that may
+ * only be read no trace is left; what is not there is none.
+ */
+export async function markUsed(path: string): Promise<void> {
+  const now = new Date();
+  await utimes(path, now, now).catch((error: NodeJS.ErrnoException) => {
+    if (!['ENOENT', 'EPERM', 'EACCES', 'EROFS'].includes(error.code ?? '')) throw error;
+  });
 }
 
 /**

@@ -1,3 +1,4 @@
+export * from './bytes.ts';
 export * from './clock.ts';
 export * from './digest.ts';
 export * from './duration.ts';

@@ -2,7 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { canonicalJson, type Digest, hexOf, sha256, TagboatError, writeFileAtomic } from '@tagboat/base';
+import {
+  canonicalJson,
+  type Digest,
+  hexOf,
+  markUsed,
+  sha256,
+  TagboatError,
+  writeFileAtomic,
+} from '@tagboat/base';
 import { directoryEntries, type Layer, type LayerEntry, writeLayer } from '@tagboat/oci';
 import { runChecked, runCommand } from '@tagboat/process';
 import { compileBytecode } from '@tagboat/python';
@@ -200,7 +208,10 @@ export async function readCached(cacheDirectory: string, key: Digest): Promise<L
 export async function readKnown(cacheDirectory: string, key: Digest): Promise<Layer | undefined> {
   const text = await readFile(join(cacheDirectory, `${hexOf(key)}.json`), 'utf8').catch(() => undefined);
   const path = join(cacheDirectory, `${hexOf(key)}.tar.gz`);
-  return text === undefined ? undefined : { ...(JSON.parse(text) as Layer), path };
+  if (text === undefined) return undefined;
+  await markUsed(join(cacheDirectory, `${hexOf(key)}.json`));
+  await markUsed(path);
+  return { ...(JSON.parse(text) as Layer), path };
 }
 
 export const writeKnown = (cacheDirectory: string, key: Digest, layer: Layer): Promise<void> =>

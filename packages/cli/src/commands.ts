@@ -31,6 +31,7 @@ export const commands = {
   kubeconfig: () => import('./commands/kubeconfig.ts'),
   backup: () => import('./commands/backup.ts'),
   restore: () => import('./commands/restore.ts'),
+  collect: () => import('./commands/collect.ts'),
   doctor: () => import('./commands/doctor.ts'),
   'git-credential': () => import('./commands/git-credential.ts'),
 } as const;

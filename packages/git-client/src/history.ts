@@ -1,3 +1,4 @@
+import { TagboatError } from '@tagboat/base';
 import { runCommand } from '@tagboat/process';
 import { git, gitEnvironment } from './git.ts';
 import { Commit } from './tree.ts';
@@ -80,4 +81,48 @@ export async function readLog(
 function parseTrailers(text: string): Record<string, string> {
   const lines = text.split('\n').map((line) => /^([\w-]+):\s*(.*)$/.exec(line));
   return Object.fromEntries(lines.flatMap((match) => (match ? [[match[1]!, match[2]!]] : [])));
+}
+
+/** Longer than anything that is looked for: a match may begin in one piece of output and end in the next. */
+const longestMatch = 1024;
+
+/** What matches a global pattern in the messages and changes of every commit that a reference leads to. */
+export async function matchesInHistory(
+  repository: string,
+  pattern: RegExp,
+  signal?: AbortSignal,
+): Promise<Set<string>> {
+  const found = new Set<string>();
+  let rest = '';
+  // All sides of a merge: it may hold what none of its parents has.
+  const patches = ['-p', '-m', '--unified=0', '--no-color', '--no-ext-diff', '--no-textconv', '--text'];
+  await git(['log', '--all', '--format=%B', ...patches], {
+    cwd: repository,
+    timeout: 3600_000,
+    ...(signal ? { signal } : {}),
+    onOutput(stream, data) {
+      if (stream !== 'stdout') return;
+      const text = rest + data.toString('latin1');
+      for (const [match] of text.matchAll(pattern)) found.add(match);
+      rest = text.slice(-longestMatch);
+    },
+  });
+  return found;
+}
+
+/** What matches a pattern in the files of the default branch; nothing where it has no commit. */
+export async function matchesInFiles(
+  repository: string,
+  pattern: RegExp,
+  signal?: AbortSignal,
+): Promise<Set<string>> {
+  const about = { cwd: repository, env: gitEnvironment(), ...(signal ? { signal } : {}) };
+  const tip = await runCommand('git', ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], about);
+  if (tip.code === 1) return new Set();
+  const words = ['grep', '-I', '-h', '-o', '-E', '-e', pattern.source, 'HEAD'];
+  const { code, stdout, stderr } = await runCommand('git', words, about);
+  // 1: no file has any.
+  if (code > 1)
+    throw new TagboatError(`cannot look through ${repository}: ${stderr.trim()}`, { reason: 'GitFailed' });
+  return new Set(stdout.toString('utf8').match(pattern) ?? []);
 }

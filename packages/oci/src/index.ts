@@ -1,4 +1,5 @@
 export * from './artifact.ts';
+export { collectUnpacked } from './collect-unpacked.ts';
 export {
   directoryEntries,
   type Layer,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, utimesSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -53,6 +53,14 @@ export async function imageManifest(
   return imageManifest(client, { repository, reference: entry.digest });
 }
 
+/** Whether a file is there, which is then used: in one turn, so that what is found here is not collected meanwhile. */
+function used(path: string): boolean {
+  if (!existsSync(path)) return false;
+  const now = new Date();
+  utimesSync(path, now, now);
+  return true;
+}
+
 async function unpack(
   client: RegistryClient,
   repository: string,
@@ -66,7 +74,7 @@ async function unpack(
     Buffer.from(await client.getBlob(repository, manifest.config.digest)).toString('utf8'),
   ) as ImageConfiguration;
   const result = { digest: fetched.digest, directory, config: configuration.config };
-  if (existsSync(join(target, 'complete'))) return result;
+  if (used(join(target, 'complete'))) return result;
   const temporary = join(cache, `.${hexOf(fetched.digest)}.${randomUUID()}`);
   await mkdir(join(temporary, 'rootfs'), { recursive: true });
   try {
@@ -103,7 +111,7 @@ async function addLayer(client: RegistryClient, source: LayerSource, directory: 
     return unpackLayer(createReadStream(file), target);
   };
   try {
-    if (!existsSync(kept)) {
+    if (!used(kept)) {
       const alone = join(directory, 'alone');
       const { whiteouts } = await applyTo(alone);
       if (!whiteouts) await keep(alone, kept);

@@ -1,4 +1,5 @@
 export { isAlive } from './alive.ts';
+export { freedBy } from './freed-by.ts';
 export { LineSplitter } from './line-splitter.ts';
 export { removeTree } from './remove-tree.ts';
 export * from './run.ts';

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncDirectory, systemClock, TagboatError, writeFileAtomic } from '@tagboat/base';
+import { markUsed, syncDirectory, systemClock, TagboatError, writeFileAtomic } from '@tagboat/base';
 import { runChecked, syncTree } from '@tagboat/process';
 import { compileBytecode, modulesIn } from './bytecode.ts';
+import { marker } from './collect-environments.ts';
 import { environmentKey } from './environment-key.ts';
 import { explainUv } from './explain.ts';
 import { indexSettings, settingsEnvironment } from './index-settings.ts';
@@ -12,8 +13,6 @@ import { lockedRequest } from './locked-request.ts';
 import { createReporter, type Reporter } from './progress.ts';
 import type { EnsureEnvironmentOptions, Environment, Interpreter, Requirements } from './types.ts';
 import { ensureUv, runUv } from './uv.ts';
-
-const marker = '.complete';
 
 /**
  * The Python environment for these requirements, made if it is not there. Callers in any number of processes share one.
@@ -35,7 +34,10 @@ export async function ensureEnvironment(options: EnsureEnvironmentOptions): Prom
     interpreter,
     requirements,
   };
-  if (existsSync(join(directory, marker))) return { ...result, reused: true };
+  if (existsSync(join(directory, marker))) {
+    await markUsed(join(directory, marker));
+    return { ...result, reused: true };
+  }
   using _lock = await acquireLock(join(options.environmentsDirectory, '.locks', key), {
     clock,
     ...(options.signal ? { signal: options.signal } : {}),

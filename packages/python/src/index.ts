@@ -1,4 +1,5 @@
 export { compileBytecode, isUncheckedBytecode, modulesIn } from './bytecode.ts';
+export { collectEnvironments, type RemovedEnvironments } from './collect-environments.ts';
 export { ensureEnvironment } from './ensure-environment.ts';
 export { environmentKey } from './environment-key.ts';
 export { resolveInterpreter } from './interpreter.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { constants, createReadStream, existsSync } from 'node:fs';
+import { constants, createReadStream, existsSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -28,6 +28,38 @@ const busyUpload = () =>
     'another request writes to this upload: wait for its end',
   );
 
+/** One file of the store. */
+export type StoredEntry =
+  | { readonly kind: 'tag'; readonly repository: string; readonly tag: string }
+  | { readonly kind: 'manifest' | 'link'; readonly repository: string; readonly digest: BlobDigest }
+  | { readonly kind: 'blob'; readonly digest: BlobDigest };
+
+/** How exactly (milliseconds) it is known when something was last used: what is used often is written seldom. */
+export const usedWithin = 3600_000;
+
+/** Notes that a file is used. @returns whether it is there */
+function used(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  const now = Date.now();
+  if (found && now - found.mtimeMs > usedWithin) utimesSync(path, now / 1000, now / 1000);
+  return found !== undefined;
+}
+
+/** Only what is not there is none: what cannot be read for another reason must not look unused. */
+const ifMissing =
+  <T>(value: T) =>
+  (error: NodeJS.ErrnoException): T => {
+    if (error.code !== 'ENOENT') throw error;
+    return value;
+  };
+const namesIn = (directory: string): Promise<string[]> => readdir(directory).catch(ifMissing([]));
+const readText = (path: string): Promise<string | undefined> =>
+  readFile(path, 'utf8').catch(ifMissing(undefined));
+
+/** Milliseconds since the epoch; what is not there is as if it was changed just now. */
+const changedAt = (path: string): number =>
+  statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY;
+
 /**
  * Blobs, manifests and tags below one directory. What is acknowledged is on disk: written under a temporary name,
  * verified against its digest, synced, renamed.
@@ -46,9 +78,9 @@ export class BlobStore {
     return join(this.#root, algorithmOf(digest), hex.slice(0, 2), hex);
   }
 
-  /** Whether the repository holds the blob; a blob of another repository is not shown. */
+  /** Whether the repository holds the blob; a blob of another repository is not shown. Who asks may rely on it. */
   async hasBlob(repository: string, digest: BlobDigest): Promise<number | undefined> {
-    if (!existsSync(this.#link(repository, digest))) return undefined;
+    if (!used(this.#link(repository, digest))) return undefined;
     return (await stat(this.blobPath(digest)).catch(() => undefined))?.size;
   }
 
@@ -57,8 +89,9 @@ export class BlobStore {
   }
 
   async link(repository: string, digest: BlobDigest): Promise<void> {
+    used(this.blobPath(digest));
     const path = this.#link(repository, digest);
-    if (!existsSync(path)) await writeFileAtomic(path, '');
+    if (!used(path)) await writeFileAtomic(path, '');
   }
 
   async unlink(repository: string, digest: BlobDigest): Promise<boolean> {
@@ -120,6 +153,7 @@ export class BlobStore {
       }
       const path = this.blobPath(digest);
       await mkdir(dirname(path), { recursive: true });
+      used(upload);
       await rename(upload, path);
       await syncDirectory(dirname(path));
     });
@@ -139,8 +173,9 @@ export class BlobStore {
     repository: string,
     digest: BlobDigest,
   ): Promise<{ bytes: Buffer; mediaType: string } | undefined> {
-    const mediaType = await readFile(this.#manifest(repository, digest), 'utf8').catch(() => undefined);
-    return mediaType === undefined ? undefined : { mediaType, bytes: await readFile(this.blobPath(digest)) };
+    const mediaType = await readText(this.#manifest(repository, digest));
+    const bytes = await readFile(this.blobPath(digest)).catch(ifMissing(undefined));
+    return mediaType === undefined || bytes === undefined ? undefined : { mediaType, bytes };
   }
 
   async removeManifest(repository: string, digest: BlobDigest): Promise<boolean> {
@@ -152,33 +187,77 @@ export class BlobStore {
     return found;
   }
 
+  /** Who asked for a manifest may rely on it: it, and the tag that it was asked by, are not collected for a time. */
+  markUsed(repository: string, digest: BlobDigest, tag?: string): void {
+    used(this.#manifest(repository, digest));
+    if (tag !== undefined) used(this.#tag(repository, tag));
+  }
+
   async setTag(repository: string, tag: string, digest: BlobDigest): Promise<void> {
-    await writeFileAtomic(join(this.#repository(repository), '_tags', tag), digest);
+    await writeFileAtomic(this.#tag(repository, tag), digest);
   }
 
   async removeTag(repository: string, tag: string): Promise<boolean> {
-    const path = join(this.#repository(repository), '_tags', tag);
+    const path = this.#tag(repository, tag);
     const found = existsSync(path);
     await rm(path, { force: true });
     return found;
   }
 
   async resolveTag(repository: string, tag: string): Promise<BlobDigest | undefined> {
-    const text = await readFile(join(this.#repository(repository), '_tags', tag), 'utf8').catch(
-      () => undefined,
-    );
-    return text as BlobDigest | undefined;
+    return (await readText(this.#tag(repository, tag))) as BlobDigest | undefined;
   }
 
   /** Sorted. */
   async tags(repository: string): Promise<string[]> {
-    const names = await readdir(join(this.#repository(repository), '_tags')).catch(() => []);
+    const names = await namesIn(join(this.#repository(repository), '_tags'));
     return names.filter((name) => !name.startsWith('.')).sort();
   }
 
   async manifests(repository: string): Promise<BlobDigest[]> {
-    const names = await readdir(join(this.#repository(repository), '_manifests')).catch(() => []);
+    const names = await namesIn(join(this.#repository(repository), '_manifests'));
     return names.flatMap((name) => digestNamed(name) ?? []);
+  }
+
+  /** The blobs that a repository holds, manifests not among them. */
+  async linked(repository: string): Promise<BlobDigest[]> {
+    const names = await namesIn(join(this.#repository(repository), '_blobs'));
+    return names.flatMap((name) => digestNamed(name) ?? []);
+  }
+
+  /** Everything that is stored, whether or not a repository holds it. */
+  async *stored(): AsyncIterable<{ digest: BlobDigest; bytes: number }> {
+    for (const algorithm of ['sha256', 'sha512'])
+      for (const prefix of await namesIn(join(this.#root, algorithm)))
+        for (const name of await namesIn(join(this.#root, algorithm, prefix))) {
+          const digest = digestNamed(name);
+          const found = digest && (await stat(this.blobPath(digest)).catch(() => undefined));
+          if (digest && found) yield { digest, bytes: found.size };
+        }
+  }
+
+  /** When a manifest, or a tag, was last written or asked for, in milliseconds since the epoch. */
+  lastUsed(repository: string, what: { readonly digest: BlobDigest } | { readonly tag: string }): number {
+    return changedAt(
+      'tag' in what ? this.#tag(repository, what.tag) : this.#manifest(repository, what.digest),
+    );
+  }
+
+  /**
+   * Removes one entry unless it was used since `before` (milliseconds): looked at and removed in one turn, so that nobody
+   * can come to rely on it in between. A blob's bytes are meant where no repository is named.
+   */
+  removeUnused(entry: StoredEntry, before: number): boolean {
+    const path = this.#entry(entry);
+    if (changedAt(path) >= before) return false;
+    rmSync(path, { force: true });
+    return true;
+  }
+
+  #entry(entry: StoredEntry): string {
+    if (entry.kind === 'tag') return this.#tag(entry.repository, entry.tag);
+    if (entry.kind === 'manifest') return this.#manifest(entry.repository, entry.digest);
+    return entry.kind === 'link' ? this.#link(entry.repository, entry.digest) : this.blobPath(entry.digest);
   }
 
   /** Whether anything was ever pushed under this very name; others may begin with it. */
@@ -199,14 +278,15 @@ export class BlobStore {
     }
   }
 
-  /** The names of all repositories, sorted. */
-  async repositories(): Promise<string[]> {
+  /** The names of all repositories, sorted; or of those too that hold no manifest yet. */
+  async repositories({ begun = false } = {}): Promise<string[]> {
     const names: string[] = [];
     const visit = async (relative: string) => {
       const entries = await readdir(join(this.#root, 'repositories', relative), {
         withFileTypes: true,
-      }).catch(() => []);
-      if (entries.some(({ name }) => name === '_manifests')) names.push(relative);
+      }).catch(ifMissing([]));
+      const isHere = (name: string) => name === '_manifests' || (begun && name === '_blobs');
+      if (entries.some(({ name }) => isHere(name))) names.push(relative);
       for (const entry of entries)
         if (entry.isDirectory() && !entry.name.startsWith('_')) await visit(join(relative, entry.name));
     };
@@ -216,6 +296,10 @@ export class BlobStore {
 
   #repository(repository: string): string {
     return join(this.#root, 'repositories', repository);
+  }
+
+  #tag(repository: string, tag: string): string {
+    return join(this.#repository(repository), '_tags', tag);
   }
 
   #manifest(repository: string, digest: BlobDigest): string {

@@ -31,6 +31,7 @@ async function getManifest(store: BlobStore, call: Call): Promise<unknown> {
     : isTag(argument) && (await store.resolveTag(repository, argument));
   const found = digest && (await store.manifest(repository, digest));
   if (!found) throw unknown(call);
+  store.markUsed(repository, digest, digest === argument ? undefined : argument);
   reply.header('docker-content-digest', digest).header('content-type', found.mediaType);
   if (request.method === 'HEAD') return reply.header('content-length', found.bytes.length).send();
   return reply.send(found.bytes);

@@ -1,3 +1,4 @@
+export * from './artifact-types.ts';
 export * from './deployment.ts';
 export * from './globs.ts';
 export * from './lineage.ts';

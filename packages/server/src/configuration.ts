@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseYaml, type SourceDocument } from '@tagboat/api';
 import { invalid } from '@tagboat/base';
 import { defaultRetained, type Retained } from '@tagboat/node';
+import { defaultKeepUnused, type KeepUnused } from './collection/collection.ts';
 
 /** One port of the platform that is an outside service. */
 export interface Port {
@@ -30,6 +31,8 @@ export interface Configuration {
   readonly ports: Readonly<Partial<Record<PortName, Port>>>;
   /** How long, and how much of them, logs and artifacts stay: `keep`. */
   readonly retained: Retained;
+  /** How long what nothing uses stays: `keep` too. */
+  readonly keepUnused: KeepUnused;
 }
 
 /** State lives here unless `TAGBOAT_HOME` says otherwise (XDG base directory specification). */
@@ -80,35 +83,54 @@ function portNumber(text: string, name: string): number {
   return Number(text);
 }
 
-function readText(text: string, file: string): Pick<Configuration, 'ports' | 'retained'> {
+function readText(text: string, file: string): Pick<Configuration, 'ports' | 'retained' | 'keepUnused'> {
   const document = parseYaml(text, file)[0];
   const value = (document?.value ?? {}) as Record<string, unknown>;
   const known = ['keep', ...portNames].join(', ');
   if (typeof value !== 'object' || Array.isArray(value))
     throw invalid(`expected a map with some of ${known}`, { location: { file } });
   const { keep, ...ports } = value;
-  return { ports: readPorts(ports, document), retained: readKeep(keep, document) };
+  return { ports: readPorts(ports, document), ...readKeep(keep, document) };
 }
 
-/** `keep: { logs: { days, megabytes }, artifacts: { days, megabytes } }`; what is not said stays as it is. */
-function readKeep(value: unknown, document: SourceDocument | undefined): Retained {
-  const retained = { logs: { ...defaultRetained.logs }, artifacts: { ...defaultRetained.artifacts } };
+/** Which limits each part of `keep` has. */
+const keepUnits = {
+  logs: ['days', 'megabytes'],
+  artifacts: ['days', 'megabytes'],
+  registry: ['days'],
+  environments: ['days'],
+} as const;
+
+/** `keep: { logs: { days, megabytes }, ..., registry: { days }, ... }`; what is not said stays as it is. */
+function readKeep(
+  value: unknown,
+  document: SourceDocument | undefined,
+): Pick<Configuration, 'retained' | 'keepUnused'> {
+  const { logs, artifacts, registry, environments } = structuredClone({
+    ...defaultRetained,
+    ...defaultKeepUnused,
+  });
+  const kept: Record<keyof typeof keepUnits, { days: number; bytes?: number }> = {
+    ...{ logs, artifacts, registry, environments },
+  };
   for (const [name, limits] of Object.entries(mapAt(value, ['keep'], document))) {
-    if (name !== 'logs' && name !== 'artifacts')
-      throw invalid(`unknown key "${name}"; expected logs, artifacts`, {
+    if (!Object.hasOwn(keepUnits, name))
+      throw invalid(`unknown key "${name}"; expected ${Object.keys(keepUnits).join(', ')}`, {
         location: document?.locate(['keep', name]),
       });
+    const part = name as keyof typeof keepUnits;
+    const units: readonly string[] = keepUnits[part];
     for (const [unit, number] of Object.entries(mapAt(limits, ['keep', name], document))) {
       const location = document?.locate(['keep', name, unit]);
-      if (unit !== 'days' && unit !== 'megabytes')
-        throw invalid(`unknown key "${unit}"; expected days, megabytes`, { location });
+      if (!units.includes(unit))
+        throw invalid(`unknown key "${unit}"; expected ${units.join(', ')}`, { location });
       if (typeof number !== 'number' || !(number >= 0))
         throw invalid(`expected a number of ${unit}, found ${JSON.stringify(number)}`, { location });
-      if (unit === 'days') retained[name].days = number;
-      else retained[name].bytes = number * 2 ** 20;
+      if (unit === 'days') kept[part].days = number;
+      else kept[part].bytes = number * 2 ** 20;
     }
   }
-  return retained;
+  return { retained: { logs, artifacts }, keepUnused: { registry, environments } };
 }
 
 function mapAt(

@@ -1,6 +1,6 @@
 import { access, constants, readdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Finding, Health } from '@tagboat/api';
+import type { CollectionReport, Finding, Health } from '@tagboat/api';
 import { describeError, invalid, isReason } from '@tagboat/base';
 import { type HostTools, probeHost } from '@tagboat/node';
 import { runCommand } from '@tagboat/process';
@@ -13,11 +13,12 @@ export interface HealthSources {
   readonly url: string;
   readonly appsUrl: string;
   readonly startedAt: string;
+  readonly collection: CollectionReport | undefined;
 }
 
 /** Looks anew at each call; reading how much storage is used takes a moment. */
 export async function healthOf(sources: HealthSources): Promise<Health> {
-  const { configuration, tools, startedAt } = sources;
+  const { configuration, tools, startedAt, collection } = sources;
   const { home } = configuration;
   const [storage, freeBytes, findings] = await Promise.all([
     storageOf(home),
@@ -31,6 +32,7 @@ export async function healthOf(sources: HealthSources): Promise<Health> {
     findings,
     startedAt,
     memoryBytes: process.memoryUsage().rss,
+    ...(collection ? { collection } : {}),
   };
 }
 

@@ -57,6 +57,8 @@ export interface MainPortOptions {
   readonly shares: Shares;
   readonly about: () => Record<string, unknown>;
   readonly health: () => Promise<object>;
+  /** Removes what nothing uses, now. */
+  readonly collect: () => Promise<object>;
   /** Where the console's build is. */
   readonly consoleDirectory: string;
   readonly workbenches: WorkbenchRoutesOptions;
@@ -91,6 +93,7 @@ export function mainPort(options: MainPortOptions): FastifyInstance {
   app.get('/tagboat', async () => whole(options.about()));
   maintenanceRoutes(app, { store, home: options.home, clock: systemClock });
   app.get('/tagboat/health', async () => options.health());
+  app.post('/tagboat/collect', async () => options.collect());
   const runs = new RunList({ reader: store, clock: systemClock, log });
   app.addHook('onClose', async () => runs[Symbol.dispose]());
   app.get<{ Querystring: RunQuery }>('/tagboat/runs', async ({ query }) => runs.page(query));

@@ -12,6 +12,7 @@ import type { TriggerOptions } from '@tagboat/triggers';
 import { Gateway, RouteTable } from '@tagboat/workloads';
 import type { FastifyInstance } from 'fastify';
 import { removeHalfBackups } from './backup.ts';
+import { Collection } from './collection/collection.ts';
 import type { Configuration } from './configuration.ts';
 import type { Core } from './core.ts';
 import { healthOf } from './health.ts';
@@ -74,7 +75,7 @@ export async function openPorts(core: Core, stack: AsyncDisposableStack): Promis
   );
   const hosting = new Hosting(join(home, 'git'));
   const parts = { rooms, about, urls, hosting, metrics, measurements, workbenches };
-  const app = await openMainPort(core, { ...parts, ownText });
+  const app = await openMainPort(core, { ...parts, ownText }, stack);
   const routes = stack.use(new RouteTable({ reader: store, clock, log }));
   const gateway = new Gateway({ routes, clock, log, observe: measurements.observe });
   rooms.gateway = gateway;
@@ -92,13 +93,20 @@ const day = 24 * 3600_000;
 
 type Parts = Omit<Ports, 'url' | 'appsUrl' | 'tls'> & { readonly ownText: () => string };
 
-async function openMainPort(core: Core, parts: Parts): Promise<FastifyInstance> {
+async function openMainPort(core: Core, parts: Parts, stack: AsyncDisposableStack): Promise<FastifyInstance> {
   const { configuration, tools, store, clock, log, home, tokens, types, resources } = core;
   const { rooms, about, hosting, measurements, workbenches, ownText } = parts;
   const startedAt = timestamp(clock);
   const blobs = new BlobStore(join(home, 'blobs'));
   await blobs.removeAbandoned(clock.now() - day);
   await removeHalfBackups(home);
+  const collection = stack.use(
+    new Collection({
+      ...{ store, types, clock, home, blobs, hosting },
+      keep: configuration.keepUnused,
+      log: log.with({ part: 'collection' }),
+    }),
+  );
   return mainPort({
     store,
     home,
@@ -119,14 +127,16 @@ async function openMainPort(core: Core, parts: Parts): Promise<FastifyInstance> 
     shares: await Shares.open(home, store, clock),
     pushed: (repository, manifest) => rooms.images?.pushed(repository, manifest),
     about: () => about,
-    health: () =>
+    health: async () =>
       healthOf({
         configuration,
         tools,
         url: String(about.url),
         appsUrl: String(about.appsUrl),
         startedAt,
+        collection: await collection.last(),
       }),
+    collect: () => collection.run(),
     consoleDirectory: join(import.meta.dirname, '..', '..', 'web', 'dist'),
     workbenches: workbenches.routes,
   });

@@ -87,7 +87,7 @@ beforeAll(async () => {
     blobs: new BlobStore(join(home, 'blobs')),
     ...{ podAccess: absent, repositories: absent, hosting: absent, forgeController: absent },
     ...{ repositoryController: absent, triggers: () => undefined, pushed: absent, metrics: () => '' },
-    ...{ drift: () => undefined, about: () => ({}), health: async () => ({}) },
+    ...{ drift: () => undefined, about: () => ({}), health: async () => ({}), collect: absent },
     consoleDirectory: join(home, 'web'),
     workbenches: {} as MainPortOptions['workbenches'],
   });

@@ -5,7 +5,7 @@ import { parseReference, pullArtifact } from '@tagboat/oci';
 import { runChecked } from '@tagboat/process';
 import { referenceFileName, releaseAnnotations } from '@tagboat/render';
 import { registryAt, type StepContext } from './context.ts';
-import { basePythonOf } from './environment-python.ts';
+import { basePythonOf, environmentDirectoryOf } from './environment-python.ts';
 import { importPath, importRoots } from './import-roots.ts';
 import { exportServed } from './served-files.ts';
 
@@ -17,7 +17,7 @@ export async function build(context: StepContext, server: string): Promise<void>
   const registry = await context.registry();
   const digest = context.get('TAGBOAT_MODEL_DIGEST');
   const key = context.get('TAGBOAT_ENVIRONMENT_KEY');
-  const environment = { directory: join(context.environments, key), key };
+  const environment = { directory: environmentDirectoryOf(context), key };
   const base = baseFor(context, spec.image.base, environment.directory);
   base.catch(() => undefined);
   const pulled = await context.directory('model');

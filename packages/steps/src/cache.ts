@@ -1,7 +1,6 @@
 import { pullArtifact, pushArtifact, readArtifact } from '@tagboat/oci';
+import { stepOutcomeType } from '@tagboat/render';
 import type { StepContext } from './context.ts';
-
-const cacheType = 'application/vnd.tagboat.step.v1';
 
 export interface StepOutcome {
   /** Paths relative to the directory that is kept. */
@@ -31,7 +30,7 @@ export async function remember(
   await pushArtifact(await context.registry(), {
     repository: context.artifacts('cache'),
     tags: [key],
-    artifactType: cacheType,
+    artifactType: stepOutcomeType,
     files: kept.files.map((name) => ({ name, path: `${kept.directory}/${name}` })),
     annotations: kept.values,
   });

@@ -1,9 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type ArtifactFile, pushAhead, pushArtifact } from '@tagboat/oci';
+import { notebooksType } from '@tagboat/render';
 import type { StepContext } from './context.ts';
-
-const notebooksType = 'application/vnd.tagboat.notebooks.v1';
 
 /** Pushes the executed notebooks below a directory. @returns their digest; undefined where there are none */
 export async function pushNotebooks(context: StepContext, directory: string): Promise<string | undefined> {

@@ -1,30 +1,34 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isReason, TagboatError } from '@tagboat/base';
+import type { Health } from '@tagboat/api';
+import { bytesText, isReason, TagboatError } from '@tagboat/base';
 import { type Configuration, check, defaultHome, hostFindings, readConfiguration } from '@tagboat/server';
 import { openDiskStore } from '@tagboat/store';
 import { defineCommand } from 'citty';
 import { toolsOfHost } from '../host.ts';
-import { outputOption, show } from '../output.ts';
+import { ago, outputOption, show } from '../output.ts';
 import { about, connect } from '../session.ts';
+import { linesOf } from './collect.ts';
 
 export default defineCommand({
   meta: { name: 'doctor', description: 'Looks at what this machine has, and says what is missing' },
   args: outputOption,
   async run({ args }) {
     const home = defaultHome();
+    const platform = await check(
+      'platform',
+      async () => {
+        const { url, driver } = await about(await connect());
+        return `up at ${url}, pods by ${driver}`;
+      },
+      'start it with: tagboat up',
+    );
     const findings = [
       ...(await hostFindings(home, () => toolsOfHost(home))),
       await check('settings', async () => settings(await readConfiguration()), 'correct tagboat.config.yaml'),
       await check('store', () => storeState(home), 'restore a backup: tagboat restore FILE'),
-      await check(
-        'platform',
-        async () => {
-          const { url, driver } = await about(await connect());
-          return `up at ${url}, pods by ${driver}`;
-        },
-        'start it with: tagboat up',
-      ),
+      platform,
+      ...(platform.state === 'ok' ? [await check('storage', storage, '')] : []),
     ];
     show(findings as unknown as Record<string, unknown>[], {
       output: args.output,
@@ -38,6 +42,20 @@ export default defineCommand({
 function settings({ ports }: Configuration): string {
   const outside = Object.entries(ports).map(([name, port]) => `${name} at ${port?.url}`);
   return outside.join(', ') || 'everything on this machine';
+}
+
+/** What takes space, and what the last collection of what nothing uses removed. */
+async function storage(): Promise<string> {
+  const health = (await (await (await connect()).request('GET', '/tagboat/health')).json()) as Health;
+  const { storage: parts, freeBytes, collection } = health;
+  const largest = parts.slice(0, 4).map(({ name, bytes }) => `${name} ${bytesText(bytes)}`);
+  const lines = collection
+    ? [
+        `collected ${ago(collection.at)}, ${bytesText(collection.removedBytesInAll)} in all`,
+        ...linesOf(collection),
+      ]
+    : ['nothing was collected yet; to do it now: tagboat collect'];
+  return [`${largest.join(', ')}; ${bytesText(freeBytes)} free`, ...lines].join('\n');
 }
 
 /** Reads the whole store again, through the running platform or by itself. @throws where something is wrong */

@@ -1,4 +1,6 @@
 import type { Health } from '@tagboat/api';
+import { bytesText } from '@tagboat/base';
+import { Ago } from '../../components/index.ts';
 
 const meanings: Readonly<Record<string, string>> = {
   store: 'Objects of the API',
@@ -14,17 +16,9 @@ const meanings: Readonly<Record<string, string>> = {
   pods: 'Files of pods',
 };
 
-/** `1.2 GiB`. */
-export function bytesText(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  const step = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
-  const value = bytes / 1024 ** step;
-  return `${value >= 100 || step === 0 ? Math.round(value) : value.toFixed(1)} ${units[step]}`;
-}
-
 /** What takes how much space, as bars. */
 export function Storage({ health, home }: { health: Health; home: string }) {
-  const { storage, freeBytes, memoryBytes } = health;
+  const { storage, freeBytes, memoryBytes, collection } = health;
   const largest = Math.max(1, ...storage.map(({ bytes }) => bytes));
   const total = storage.reduce((sum, { bytes }) => sum + bytes, 0);
   return (
@@ -34,6 +28,13 @@ export function Storage({ health, home }: { health: Health; home: string }) {
         {bytesText(total)} in <code>{home}</code>, {bytesText(freeBytes)} free. The platform uses{' '}
         {bytesText(memoryBytes)} of memory.
       </p>
+      {collection && (
+        <p className="tb-quiet">
+          What nothing uses was collected <Ago at={collection.at} />;{' '}
+          {bytesText(collection.removedBytesInAll)} in all.
+          {collection.problems.map((problem) => ` Left alone: ${problem}.`)}
+        </p>
+      )}
       <ul className="tb-storage">
         {storage.map(({ name, bytes }) => (
           <li key={name}>
