@@ -6,7 +6,7 @@ import pc from 'picocolors';
 import type { LiveOptions } from './live.ts';
 import { printable } from './output.ts';
 import type { RunSource } from './run-source.ts';
-import { type TreeLine, type TreeState, treeOf } from './run-tree.ts';
+import { type TreeLine, type TreeState, treeOf, waitOf } from './run-tree.ts';
 
 const marks: Record<TreeState, string> = {
   waiting: '·',
@@ -81,6 +81,8 @@ class TreeView {
     const known = object.kind === 'PipelineRun' ? this.#runs.get(name) : this.#taskRuns.get(name);
     // What was looked at may be newer than what a watch tells.
     if (known?.status?.completionTime && !object.status?.completionTime) return;
+    // What was said last may have been of a wait that is over.
+    if (known && waitOf(known).length > 0) this.#last.delete(name);
     if (object.kind === 'PipelineRun') this.#runs.set(name, object as PipelineRun);
     else this.#taskRuns.set(name, object as TaskRun);
     if (object.kind === 'TaskRun' && this.#isOurs(object as TaskRun)) this.#followLogs(object as TaskRun);
@@ -161,7 +163,7 @@ class TreeView {
     if (state === 'waiting' || state === 'skipped') return '';
     if (milliseconds !== undefined) return formatDuration(milliseconds);
     const seen = this.#times.get(id) ?? { started: Date.now() };
-    if (state !== 'running') seen.ended ??= Date.now();
+    if (state !== 'running' && state !== 'paused') seen.ended ??= Date.now();
     this.#times.set(id, seen);
     return formatDuration((seen.ended ?? Date.now()) - seen.started);
   }

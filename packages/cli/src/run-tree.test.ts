@@ -65,8 +65,12 @@ test('a task with a step at a breakpoint says how to get in, and is not running'
       depth: 0,
       title: 't',
       state: 'paused',
-      note: '"step-s" failed with exit code 3 and waits at its breakpoint',
-      below: ['to get in: kubectl exec', 'go on'],
+      note: 'waits at a breakpoint',
+      below: [
+        '"step-s" failed with exit code 3 and waits at its breakpoint',
+        'to get in: kubectl exec',
+        'go on',
+      ],
     },
   ]);
   expect(lines(stepsStillRun)).toEqual([{ id: 't', depth: 0, title: 't', state: 'running' }]);

@@ -87,14 +87,14 @@ function taskLines(
   id = run?.metadata.name ?? title,
 ): TreeLine[] {
   const condition = findCondition(run?.status?.conditions, 'Succeeded');
-  const [waits, ...below] = waitOf(run);
-  const state = waits ? 'paused' : stateOf(run);
+  const below = waitOf(run);
+  const state = below.length > 0 ? 'paused' : stateOf(run);
   const retries = run?.status?.retriesStatus?.length ?? 0;
   const taken = run?.status?.annotations?.['tagboat.dev/taken-from'];
   const reused = run?.status?.annotations?.['tagboat.dev/reused'];
   const warning = run?.status?.annotations?.['tagboat.dev/warnings'];
   const notes = [
-    waits ?? '',
+    state === 'paused' ? 'waits at a breakpoint' : '',
     state === 'failed' && run ? failureText(run) : '',
     state === 'running' && condition?.reason === 'Pending' ? (condition.message ?? '') : '',
     retries > 0 ? `attempt ${retries + 1}` : '',
@@ -116,10 +116,17 @@ function taskLines(
   return shown ? [line, ...steps.map((step) => stepLine(step, id, depth + 1))] : [line];
 }
 
-/** What a step of a task waits for at a breakpoint, and how to get in. */
-function waitOf(run: TaskRun | undefined): string[] {
+/** Where a step of a task waits at a breakpoint, and how to get in, line by line; none where nothing waits so. */
+export function waitOf(run: PipelineRun | TaskRun | undefined): string[] {
   const { status, reason, message } = findCondition(run?.status?.conditions, 'Succeeded') ?? {};
-  if (status !== 'Unknown' || reason !== 'Running' || !message || message === stepsStillRun) return [];
+  if (
+    run?.kind !== 'TaskRun' ||
+    status !== 'Unknown' ||
+    reason !== 'Running' ||
+    !message ||
+    message === stepsStillRun
+  )
+    return [];
   return message.split('; ');
 }
 

@@ -35,6 +35,7 @@ export function debugEntrypoint(index: number, { beforeStep, onFailure }: StepBr
     'code=',
     `read -r code < ${path(debugFiles.failureExit)}`,
     'case "$code" in "" | *[!0-9]*) code=0 ;; esac',
+    'echo "Breakpoint exiting with exit code $code" >&2',
     'exit "$code"',
   ];
   return script([
