@@ -97,7 +97,7 @@ export interface Provenance {
 export const failureAnnotation = 'tagboat.dev/failure';
 
 /** Why a TaskRun failed, as a person wants to know it: the failed step's last words, else its condition's message. */
-export function failureText(run: TaskRun): string {
+export function failureText(run: { status?: Pick<TaskRunStatus, 'conditions' | 'annotations'> }): string {
   const condition = run.status?.conditions?.find(({ type }) => type === 'Succeeded');
   return run.status?.annotations?.[failureAnnotation] ?? condition?.message ?? '';
 }

@@ -11,6 +11,7 @@ import { formatDuration, isReason, notFound } from '@tagboat/base';
 import { type Client, splitLines } from '@tagboat/client';
 import { noticesOfRun } from '@tagboat/render';
 import pc from 'picocolors';
+import { timeOf } from './run-tree.ts';
 
 interface Shown {
   readonly name: string;
@@ -172,8 +173,9 @@ class RunView {
       shown.state = 'running';
     }
     if (task.status?.completionTime) {
-      // One that was over when it was first seen is told as recorded, in whole seconds.
-      const recorded = Date.parse(task.status.completionTime) - Date.parse(task.status.startTime ?? '');
+      // One that was over when it was first seen is told as recorded: of old ones in whole seconds.
+      const whole = Date.parse(task.status.completionTime) - Date.parse(task.status.startTime ?? '');
+      const recorded = timeOf(task).milliseconds ?? whole;
       const seen = before === 'running' ? Date.now() - (shown.started ?? 0) : recorded;
       if (Number.isFinite(seen)) shown.seconds = seen / 1000;
       shown.state = condition?.status === 'True' ? 'done' : 'failed';

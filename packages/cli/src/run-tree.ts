@@ -130,7 +130,8 @@ export function waitOf(run: PipelineRun | TaskRun | undefined): string[] {
   return message.split('; ');
 }
 
-function timeOf(run: TaskRun | undefined): { milliseconds?: number } {
+/** How long the steps of a TaskRun that is over took, where that is recorded. */
+export function timeOf(run: TaskRun | undefined): { milliseconds?: number } {
   const { startedAt, finishedAt } = run?.status?.timing ?? {};
   if (!run?.status?.completionTime || !startedAt || !finishedAt) return {};
   return { milliseconds: Date.parse(finishedAt) - Date.parse(startedAt) };

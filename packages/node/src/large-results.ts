@@ -1,6 +1,7 @@
 import { readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256, TagboatError, writeFileAtomic } from '@tagboat/base';
+import { NodeLayout } from './layout.ts';
 
 /** Larger results are kept as files, and objects hold their digests. */
 const inlineLimit = 32 * 1024;
@@ -27,7 +28,7 @@ export async function readLargeResult(text: string, directory: string): Promise<
     const value = await readFile(path, 'utf8').catch(() => {
       throw new TagboatError(`the result ${whole} is no longer kept`, {
         reason: 'ResultExpired',
-        hint: 'run the task again that made it',
+        hint: 'run the task again that made it: tagboat rerun RUN does, with --from-failed too',
       });
     });
     await touch(path);
@@ -35,6 +36,15 @@ export async function readLargeResult(text: string, directory: string): Promise<
   }
   return text.replace(token, (whole) => values.get(whole)!);
 }
+
+/** Tells whether all the large results that a text names are still kept in the state directory `home`. */
+export const resultsKept =
+  (home: string) =>
+  async (text: string): Promise<boolean> => {
+    const { results } = new NodeLayout(home);
+    const found = largeResultsIn(text).map((hex) => stat(join(results, hex)).catch(() => undefined));
+    return (await Promise.all(found)).every((file) => file !== undefined);
+  };
 
 /** The large results that a text names, by the hex of their digests. */
 export const largeResultsIn = (text: string): string[] => [...text.matchAll(token)].map(([, hex]) => hex!);

@@ -33,6 +33,8 @@ export interface PipelineOptions {
   readonly settings?: Settings;
   /** Clients of registries, for Tekton bundles; absent: those anybody may read. */
   readonly registries?: Registries;
+  /** Whether the large results that a text names are still there; absent: always. */
+  readonly resultsKept?: (text: string) => Promise<boolean>;
   /** Controllers of custom tasks can reach the store, and their runs wait for them. Absent: custom tasks fail. */
   readonly customControllers?: boolean;
 }

@@ -65,17 +65,20 @@ async function made(name: string, children: readonly TaskRun[], rerunOf?: string
   });
 }
 
+const take = (taskRun: TaskRun, spec = taskRun.status!.taskSpec!, kept = true) =>
+  takeFromEarlierRun({ reader: store, resultsKept: async () => kept }, taskRun, spec);
+
 /** Whether a task of the run `train-r2` is taken over from `train`. */
 async function taken(made: Made = {}): Promise<boolean> {
   const taskRun = child('train-r2', made);
-  const found = await takeFromEarlierRun(store, taskRun, taskRun.status!.taskSpec!);
+  const found = await take(taskRun);
   return found?.annotations?.[takenFromAnnotation] === `train-${made.task ?? 'make'}`;
 }
 
 it('keeps what a task that succeeded came to, with its results', async () => {
   await made('train', [child('train')]);
   await made('train-r2', [], 'train');
-  expect(await takeFromEarlierRun(store, child('train-r2'), specOf('true'))).toMatchObject({
+  expect(await take(child('train-r2'))).toMatchObject({
     results: [{ name: 'from', value: 'train' }],
     conditions: [{ status: 'True', message: 'Taken from TaskRun train-make, which succeeded' }],
   });
@@ -87,6 +90,12 @@ it('runs what has another param or another text again', async () => {
   expect(await taken()).toBe(true);
   expect(await taken({ word: 'two' })).toBe(false);
   expect(await taken({ script: 'false' })).toBe(false);
+});
+
+it('runs what made a large result that is kept no longer again', async () => {
+  await made('train', [child('train')]);
+  await made('train-r2', [], 'train');
+  expect(await take(child('train-r2'), specOf('true'), false)).toBeUndefined();
 });
 
 it('keeps what differs in the name of its run alone, also where that is a word of its text', async () => {

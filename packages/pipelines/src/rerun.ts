@@ -16,14 +16,20 @@ import { buildGraph } from './graph.ts';
 /** On the status of a TaskRun that did not run: the TaskRun whose outcome it has. */
 export const takenFromAnnotation = 'tagboat.dev/taken-from';
 
+interface Sources {
+  readonly reader: Reader;
+  /** Whether the large results that a text names are still there. */
+  readonly resultsKept: (text: string) => Promise<boolean>;
+}
+
 /**
  * The outcome of the same task in the run that this one repeats, where it succeeded there with the same params and spec,
- * and nothing that it waits for ran again.
+ * its results are still there, and nothing that it waits for ran again.
  * @param spec what would run: variables are replaced
  * @returns what to record, or undefined where the task must run
  */
 export async function takeFromEarlierRun(
-  reader: Reader,
+  { reader, resultsKept }: Sources,
   taskRun: TaskRun,
   spec: TaskSpec,
 ): Promise<Partial<TaskRunStatus> | undefined> {
@@ -41,6 +47,7 @@ export async function takeFromEarlierRun(
   const parents = new Parents(reader, run, earlier);
   if (!(await parents.keptFor(labels['tekton.dev/pipelineTask'] ?? ''))) return undefined;
   const { steps, results, artifacts, podName } = source.status;
+  if (!(await resultsKept(JSON.stringify([results, steps])))) return undefined;
   const taken: Condition = {
     ...condition,
     message: `Taken from TaskRun ${source.metadata.name}, which succeeded`,

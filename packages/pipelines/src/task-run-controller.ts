@@ -40,6 +40,7 @@ export class TaskRunReconciler implements Reconciler {
   readonly #events: RunEvents;
   readonly #settings: Settings;
   readonly #registries: Registries | undefined;
+  readonly #resultsKept: (text: string) => Promise<boolean>;
 
   constructor(options: {
     store: ResourceStore;
@@ -47,12 +48,14 @@ export class TaskRunReconciler implements Reconciler {
     events: RunEvents;
     settings: Settings;
     registries?: Registries;
+    resultsKept?: (text: string) => Promise<boolean>;
   }) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#events = options.events;
     this.#settings = options.settings;
     this.#registries = options.registries;
+    this.#resultsKept = options.resultsKept ?? (async () => true);
   }
 
   async reconcile(key: ResourceKey): Promise<Result> {
@@ -150,7 +153,11 @@ export class TaskRunReconciler implements Reconciler {
     // What steps use undeclared is declared here: once variables are replaced, nothing tells of it any more.
     const complete = { ...withActions, ...(workspaces.length > 0 ? { workspaces } : {}) };
     const spec = substitute(complete, taskLookup(taskRun, complete));
-    const earlier = await takeFromEarlierRun(this.#store, taskRun, spec);
+    const earlier = await takeFromEarlierRun(
+      { reader: this.#store, resultsKept: this.#resultsKept },
+      taskRun,
+      spec,
+    );
     for (const name of attempt === 0 ? stepsNotThere(taskRun, spec) : [])
       this.#events.emit(
         taskRun,

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { TypeRegistry } from '@tagboat/api';
 import { type Clock, type Logger, silentLogger, systemClock } from '@tagboat/base';
 import { GarbageCollector } from '@tagboat/controller';
-import { type HostTools, hostEnvironment, type Node, startNode } from '@tagboat/node';
+import { type HostTools, hostEnvironment, type Node, resultsKept, startNode } from '@tagboat/node';
 import { createPipelineControllers } from '@tagboat/pipelines';
 import { ObjectStore } from '@tagboat/store';
 import { openImages } from './images.ts';
@@ -42,7 +42,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       ...(options.driver ? { driver: options.driver } : {}),
     }),
   );
-  for (const controller of createPipelineControllers({ store, clock, log })) stack.use(controller.start());
+  const controllers = createPipelineControllers({ store, clock, log, resultsKept: resultsKept(home) });
+  for (const controller of controllers) stack.use(controller.start());
   stack.use(new GarbageCollector({ store, types, clock, log }).start());
   const running = stack.move();
   return { store, node, [Symbol.asyncDispose]: () => running.disposeAsync() };

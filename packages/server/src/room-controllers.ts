@@ -3,7 +3,7 @@ import { EventExpiry, GarbageCollector, namespaceController } from '@tagboat/con
 import { forgeController, pullRequestController, repositoryController, statusReporter } from '@tagboat/git';
 import { applicationController } from '@tagboat/gitops';
 import { experimentController, modelController } from '@tagboat/model';
-import { engineProblem } from '@tagboat/node';
+import { engineProblem, resultsKept } from '@tagboat/node';
 import { createPipelineControllers, type Registries } from '@tagboat/pipelines';
 import { inferenceServiceController } from '@tagboat/serving';
 import {
@@ -108,6 +108,7 @@ function runControllers(core: Core, { ports, repositories, registries }: Surroun
     ...createPipelineControllers({
       ...{ store, clock, settings, registries },
       log: log('pipelines'),
+      resultsKept: resultsKept(home),
       customControllers: true,
     }),
     ...createWorkloadControllers({ store, clock, log: log('workloads'), appsUrl, seed: home }),

@@ -8,7 +8,7 @@ import type {
   TaskRun,
   WhenExpression,
 } from '@tagboat/api';
-import { findCondition } from '@tagboat/api';
+import { failureText, findCondition } from '@tagboat/api';
 import { type TaskTimes, taskTimes } from '@tagboat/render/run-times';
 import type { StatusName } from '../components/status.tsx';
 
@@ -103,7 +103,7 @@ function stateOf(task: PipelineTask, children: readonly Child[], view: RunView |
   if (children.length === 0) return { status: completionTime ? 'skipped' : 'pending', reused: false };
   const status = worst(children.map(childState));
   const failed = children.find((item) => childState(item) === 'failed');
-  const message = failed && findCondition(failed.status?.conditions, 'Succeeded')?.message;
+  const message = failed && failureText(failed);
   const times = (of: (state: Child['status']) => string | undefined) =>
     children.flatMap(({ status: state }) => of(state) ?? []).sort();
   const started = times((state) => state?.timing?.startedAt ?? state?.startTime)[0];

@@ -4,7 +4,7 @@ import AngleDownIcon from '@patternfly/react-icons/dist/esm/icons/angle-down-ico
 import AngleUpIcon from '@patternfly/react-icons/dist/esm/icons/angle-up-icon';
 import DownloadIcon from '@patternfly/react-icons/dist/esm/icons/download-icon';
 import { useMemo, useState } from 'react';
-import { Failed, Loading } from '../components/index.ts';
+import { Empty, Failed, Loading } from '../components/index.ts';
 import { type Section, VisibleLines } from './folds.ts';
 import type { LineRange } from './line-range.ts';
 import { LogLines } from './log-lines.tsx';
@@ -22,8 +22,7 @@ export interface LogViewProps {
 export function LogView({ of, selected, onSelect }: LogViewProps) {
   const log = useLog(of);
   if (log.status === 'failed') return <Failed error={log.error!} />;
-  if (log.status === 'missing')
-    return <p className="tb-quiet tb-gap">This step wrote no log, or its log is no longer kept.</p>;
+  if (log.status === 'missing') return <Empty title="There is no log">{log.error!.message}</Empty>;
   if (log.status === 'loading') return <Loading rows={4} />;
   return <OpenLog log={log} of={of} selected={selected} onSelect={onSelect} />;
 }

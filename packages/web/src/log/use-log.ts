@@ -59,7 +59,7 @@ async function follow(of: ContainerRef, signal: AbortSignal, show: Show): Promis
       return publisher.end({ status: 'ended' });
     } catch (error) {
       if (signal.aborted) return;
-      if (isReason(error, 'NotFound')) return publisher.end({ status: 'missing' });
+      if (isReason(error, 'NotFound')) return publisher.end({ status: 'missing', error: asError(error) });
       if (isFinal(error)) return publisher.end({ status: 'failed', error: asError(error) });
       connection.report(true);
     }

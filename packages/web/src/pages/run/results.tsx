@@ -4,6 +4,12 @@ import { MetricsTable } from './metrics-table.tsx';
 import { outcomeOf, resultsByTask } from './results-model.ts';
 import type { LoadedRun } from './use-run.ts';
 
+/** What stands for a result that is too large for an object, in words. */
+const largeResult = (value: string) => {
+  const digest = /^tagboat-result:\/\/(sha256:[0-9a-f]{64})$/.exec(value)?.[1];
+  return digest && <span className="tb-quiet">too large to be shown; tasks get all of {digest}</span>;
+};
+
 /** Metrics and gates, what was made, and every other result. */
 export function Results({ loaded }: { loaded: LoadedRun }) {
   const { summary, taskRuns } = loaded;
@@ -45,7 +51,7 @@ export function Results({ loaded }: { loaded: LoadedRun }) {
               {others.map(({ name, value }) => (
                 <tr key={name}>
                   <th scope="row">{name}</th>
-                  <td className="tb-mono tb-wrap">{value}</td>
+                  <td className="tb-mono tb-wrap">{largeResult(value) ?? value}</td>
                 </tr>
               ))}
             </tbody>

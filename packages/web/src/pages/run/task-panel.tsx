@@ -175,6 +175,7 @@ function StepButton({ selected, onClick, state, name, from, to }: StepButtonProp
 function Explanation({ node, taskRun }: { node: TaskNode; taskRun?: TaskRun }) {
   const conditions = node.task.when ?? [];
   const message = taskRun && findCondition(taskRun.status?.conditions, 'Succeeded')?.message;
+  const warning = taskRun?.status?.annotations?.['tagboat.dev/warnings'];
   return (
     <>
       {node.reason && node.children.length === 0 && <p className="tb-quiet">Skipped: {node.reason}</p>}
@@ -185,6 +186,7 @@ function Explanation({ node, taskRun }: { node: TaskNode; taskRun?: TaskRun }) {
             : 'Nothing it depends on has changed, so its earlier outcome is used.'}
         </p>
       )}
+      {warning && <p className="tb-quiet">Warning: {warning}</p>}
       {conditions.length > 0 && node.children.length > 0 && (
         <p className="tb-quiet">Runs when {conditions.map(whenText).join(' and ')}</p>
       )}
