@@ -8,6 +8,7 @@ export {
   lfsPointers,
   parseLfsPointer,
 } from './lfs.ts';
+export { keepObjectReaders } from './objects.ts';
 export { readBranch } from './read-branch.ts';
 export { fetchMirror, lsRemote, parseRefs, type RemoteRefs } from './remote.ts';
 export * from './tree.ts';

@@ -1,12 +1,20 @@
 import { createHash } from 'node:crypto';
-import { type Digest, digestOf, invalid, notFound } from '@tagboat/base';
+import { type Digest, digestOf, notFound } from '@tagboat/base';
 import { runCommand } from '@tagboat/process';
 import { gitEnvironment } from './git.ts';
+import { largestRead, ObjectReader, tooLarge } from './object-reader.ts';
 
 export interface GitObject {
   readonly id: string;
   readonly type: 'commit' | 'tree' | 'blob' | 'tag';
   readonly content: Buffer;
+}
+
+let readers: Map<string, ObjectReader> | undefined;
+
+/** From now on objects are read by a git for each repository that stays: for a process that reads few repositories much. */
+export function keepObjectReaders(): void {
+  readers ??= new Map();
 }
 
 /**
@@ -17,15 +25,20 @@ export async function readObjects(
   repository: string,
   names: readonly string[],
 ): Promise<(GitObject | undefined)[]> {
+  if (readers) {
+    const reader = readers.get(repository) ?? new ObjectReader(repository);
+    readers.set(repository, reader);
+    return Promise.all(names.map((name) => reader.read(name)));
+  }
   // A name of two lines names nothing, and would be taken for two.
   const asked = names.map((name) => (name.includes('\n') ? '' : name));
   const { code, stdout, cut } = await runCommand('git', ['cat-file', '--batch'], {
     cwd: repository,
     env: gitEnvironment(),
     stdin: asked.map((name) => `${name}\n`).join(''),
-    maxOutput: 2 ** 30,
+    maxOutput: largestRead,
   });
-  if (cut) throw invalid(`objects of ${repository} are larger than 1 GiB, and cannot be read as a whole`);
+  if (cut) throw tooLarge(names.length === 1 ? names[0]! : `what was asked of ${repository}`);
   if (code !== 0) return names.map(() => undefined);
   let at = 0;
   return names.map(() => {

@@ -17,7 +17,6 @@ export interface TreeFile {
   readonly size: number;
 }
 
-const largestRead = 2 ** 30;
 /** What is read beside a commit, not after it. */
 export interface ReadBeside {
   /** Files will be listed and exported: by an index that stays in the repository, for the next who exports them. */
@@ -119,14 +118,8 @@ export class Commit {
   async read(path: string): Promise<Buffer | undefined> {
     const known = `content ${path}`;
     if (this.#known.has(known)) return this.#known.get(known) as Promise<Buffer | undefined>;
-    const { code, stdout, cut } = await runCommand('git', ['cat-file', 'blob', `${this.id}:${path}`], {
-      cwd: this.repository,
-      env: gitEnvironment(),
-      maxOutput: largestRead,
-    });
-    if (cut)
-      throw invalid(`${path} is larger than ${largestRead / 2 ** 30} GiB, and cannot be read as a whole`);
-    return code === 0 ? stdout : undefined;
+    const [found] = await readObjects(this.repository, [`${this.id}:${path}`]);
+    return found?.type === 'blob' ? found.content : undefined;
   }
 
   async readText(path: string): Promise<string | undefined> {

@@ -1,4 +1,5 @@
 import { invalid } from '@tagboat/base';
+import { keepObjectReaders } from '@tagboat/git-client';
 import type { StepContext } from './context.ts';
 
 type Step = (context: StepContext) => Promise<void>;
@@ -42,5 +43,6 @@ const steps: Readonly<Record<string, (server: string) => Promise<Step>>> = {
 export async function runStep(name: string, context: StepContext, server: string): Promise<void> {
   const load = steps[name];
   if (!load) throw invalid(`there is no step "${name}"; there are ${Object.keys(steps).join(', ')}`);
+  keepObjectReaders();
   await (await load(server))(context);
 }

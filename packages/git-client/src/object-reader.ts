@@ -1,0 +1,142 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
+import { invalid } from '@tagboat/base';
+import { tiedToParent } from '@tagboat/process';
+import { gitEnvironment } from './git.ts';
+import type { GitObject } from './objects.ts';
+
+interface Waiting {
+  readonly name: string;
+  readonly resolve: (object: GitObject | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Bytes of what is read as a whole at most. */
+export const largestRead = 2 ** 30;
+
+export const tooLarge = (name: string) =>
+  invalid(`${name} is larger than ${largestRead / 2 ** 30} GiB, and cannot be read as a whole`);
+
+/** How long (milliseconds) a git that nobody asks is kept. */
+const idle = 5000;
+
+/**
+ * Reads objects by one git that stays (git-cat-file(1), `--batch`): to start one for each took most of a step's time
+ * with its repository. It keeps no process from ending.
+ */
+export class ObjectReader {
+  readonly #repository: string;
+  #child: ChildProcessByStdio<Writable, Readable, null> | undefined;
+  #waiting: Waiting[] = [];
+  #parts: Buffer[] = [];
+  #size = 0;
+  /** The object that comes, once its head is known; `needed` counts the line break behind it. */
+  #coming: { id: string; type: GitObject['type']; needed: number } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(repository: string) {
+    this.#repository = repository;
+  }
+
+  /** @returns undefined where the name (gitrevisions(7)) names nothing. @throws `Invalid` for what is above 1 GiB */
+  read(name: string): Promise<GitObject | undefined> {
+    // A name of two lines names nothing, and would be taken for two.
+    if (name.includes('\n')) return Promise.resolve(undefined);
+    const { promise, resolve, reject } = Promise.withResolvers<GitObject | undefined>();
+    clearTimeout(this.#timer);
+    const child = this.#running();
+    this.#waiting.push({ name, resolve, reject });
+    hold(child, true);
+    child.stdin.write(`${name}\n`);
+    return promise;
+  }
+
+  #running(): ChildProcessByStdio<Writable, Readable, null> {
+    if (this.#child) return this.#child;
+    const [file, words] = tiedToParent('git', ['cat-file', '--batch']);
+    const child = spawn(file, words, {
+      cwd: this.#repository,
+      env: gitEnvironment(),
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    this.#child = child;
+    child.stdin.on('error', () => undefined);
+    child.stdout.on('data', (data: Buffer) => {
+      if (this.#child === child) this.#take(data);
+    });
+    child.on('error', () => this.#ended(child));
+    child.on('close', () => this.#ended(child));
+    return child;
+  }
+
+  /** Where there is no repository, or git died, nothing that was asked is there. */
+  #ended(child: ChildProcessByStdio<Writable, Readable, null>): void {
+    if (this.#child !== child) return;
+    this.#forget();
+    for (const { resolve } of this.#waiting.splice(0)) resolve(undefined);
+  }
+
+  #forget(): void {
+    this.#child = undefined;
+    this.#parts = [];
+    this.#size = 0;
+    this.#coming = undefined;
+  }
+
+  #take(data: Buffer): void {
+    this.#parts.push(data);
+    this.#size += data.length;
+    while (this.#waiting.length > 0 && (this.#coming ? this.#body() : this.#head()));
+    if (this.#waiting.length > 0 || !this.#child) return;
+    hold(this.#child, false);
+    this.#timer = setTimeout(() => this.#child?.stdin.end(), idle).unref();
+  }
+
+  /** @returns whether it was there */
+  #head(): boolean {
+    const all = this.#joined();
+    const end = all.indexOf(10);
+    if (end < 0) return false;
+    this.#rest(all.subarray(end + 1));
+    const head = /^([0-9a-f]+) (commit|tree|blob|tag) (\d+)$/.exec(all.toString('latin1', 0, end));
+    if (!head) this.#waiting.shift()!.resolve(undefined);
+    else if (Number(head[3]) > largestRead) this.#tooLarge();
+    else this.#coming = { id: head[1]!, type: head[2] as GitObject['type'], needed: Number(head[3]) + 1 };
+    return true;
+  }
+
+  #body(): boolean {
+    const { id, type, needed } = this.#coming!;
+    if (this.#size < needed) return false;
+    const all = this.#joined();
+    this.#coming = undefined;
+    this.#rest(all.subarray(needed));
+    this.#waiting.shift()!.resolve({ id, type, content: all.subarray(0, needed - 1) });
+    return true;
+  }
+
+  /** It is not read to its end: another git answers what else was asked. */
+  #tooLarge(): void {
+    const [refused, ...others] = this.#waiting.splice(0);
+    this.#child?.kill('SIGKILL');
+    this.#forget();
+    refused!.reject(tooLarge(refused!.name));
+    for (const { name, resolve, reject } of others) this.read(name).then(resolve, reject);
+  }
+
+  #joined(): Buffer {
+    return this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts);
+  }
+
+  #rest(data: Buffer): void {
+    this.#parts = data.length > 0 ? [data] : [];
+    this.#size = data.length;
+  }
+}
+
+/** Whether this process waits for the child. */
+function hold(child: ChildProcessByStdio<Writable, Readable, null>, held: boolean): void {
+  const what = held ? 'ref' : 'unref';
+  for (const one of [child, child.stdin as Socket, child.stdout as Socket]) one[what]();
+}
