@@ -29,7 +29,7 @@ export class PodWorld implements AsyncDisposable {
     await rm(this.home, { recursive: true, force: true });
   }
 
-  /** Starts the node; it has one image, `own/image`. */
+  /** Starts the node; it has two images, `own/image` and one without any file, `own/empty`. */
   async start(driver?: 'process'): Promise<void> {
     const { home, store } = this;
     this.#node = await startNode({
@@ -38,6 +38,8 @@ export class PodWorld implements AsyncDisposable {
       log: silentLogger,
       home,
       images: async (reference) => {
+        if (reference === 'own/empty')
+          return { kind: 'rootfs', digest: 'sha256:0', directory: home, config: {} };
         if (reference !== 'own/image') throw new TagboatError('no such image', { reason: 'ImagePullFailed' });
         return {
           kind: 'rootfs',

@@ -48,7 +48,7 @@ export async function startContainer(
 ): Promise<StartedContainer> {
   const began = context.clock.monotonic();
   const image = await imageFor(container, context);
-  if (options.startedBy) checkShell(container, image);
+  if (options.startedBy && context.driver.isolatesFiles) checkShell(container, image);
   options.stage?.({
     kind: 'pulled',
     image: container.image ?? '',

@@ -9,7 +9,10 @@ beforeEach(async () => {
 afterEach(() => world[Symbol.asyncDispose]());
 
 /** Creates the pod of a task whose steps are scripts. */
-async function create(scripts: Record<string, string>, more: Partial<PodStep>): Promise<void> {
+async function create(
+  scripts: Record<string, string>,
+  { image = 'bash', ...more }: Partial<PodStep> & { image?: string },
+): Promise<void> {
   const names = Object.keys(scripts);
   const steps = names.map((name) => ({ container: name, script: `#!/bin/sh\n${scripts[name]}`, ...more }));
   const volumes = ['results', 'steps', 'run', 'debug-scripts', 'debug-info'];
@@ -28,7 +31,7 @@ async function create(scripts: Record<string, string>, more: Partial<PodStep>): 
       terminationGracePeriodSeconds: 1,
       containers: names.map((name, index) => ({
         name,
-        image: 'bash',
+        image,
         volumeMounts: [
           { name: 'results', mountPath: '/tekton/results' },
           { name: 'steps', mountPath: '/tekton/steps', readOnly: true },
@@ -132,3 +135,15 @@ describe.each([['process'], [undefined]] as const)(
     });
   },
 );
+
+it('says that breakpoints need a shell, where an image has none', async (context) => {
+  await world.start();
+  await create({ a: 'exit 3' }, { image: 'own/empty', breakpoints: { onFailure: true } });
+  const pod = await world.until((found) => phaseIs('Failed')(found) || waits('a')(found));
+  if (waits('a')(pod)) return context.skip('a plain process has the shell of the host');
+  const { status } = pod;
+  expect(status).toMatchObject({ reason: 'ContainerCannotRun' });
+  expect(status?.message).toContain(
+    'a has breakpoints, which need a shell in its image: own/empty has no /bin/sh',
+  );
+});
