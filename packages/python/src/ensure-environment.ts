@@ -11,6 +11,7 @@ import { indexSettings, settingsEnvironment } from './index-settings.ts';
 import { acquireLock } from './kernel-lock.ts';
 import { lockedRequest } from './locked-request.ts';
 import { createReporter, type Reporter } from './progress.ts';
+import { logicalLines } from './requirements-file.ts';
 import type { EnsureEnvironmentOptions, Environment, Interpreter, Requirements } from './types.ts';
 import { ensureUv, runUv } from './uv.ts';
 
@@ -94,11 +95,13 @@ async function install(installation: Installation): Promise<void> {
     env: environment,
     onLine: (line) => {
       const text = line.trim();
-      const built = /^Building (\S+)/.exec(text)?.[1];
+      const [, built, where] = /^Building (\S+)(?: @ (\S+))?/.exec(text) ?? [];
       if (built)
         reporter.say({
           phase: 'install',
-          message: `builds ${built} from its source, which may take long: the index has no wheel of it for Python ${interpreter.version} here`,
+          message: where?.startsWith('git+')
+            ? `builds ${built} from its repository`
+            : `builds ${built} from its source, which may take long: the index has no wheel of it for Python ${interpreter.version} here`,
           packagesTotal: total,
         });
       else if (/^(Downloading|Downloaded|Built|Prepared|Installed|Resolved)/.test(text))
@@ -111,7 +114,7 @@ async function install(installation: Installation): Promise<void> {
       join(temporary, 'bin', 'python'),
       '--no-deps',
       '--no-compile-bytecode',
-      ...(lock.includes('--hash=') ? ['--require-hashes'] : []),
+      ...hashOptions(lock),
       ...(settings.noIndex ? ['--no-index'] : []),
       ...settings.noBinary.flatMap((name) => ['--no-binary', name]),
       '-r',
@@ -129,6 +132,20 @@ async function install(installation: Installation): Promise<void> {
     ...(options.signal ? { signal: options.signal } : {}),
   });
   await finish(installation, temporary);
+}
+
+const namesCommit = /^[\w.-]+(\[[^\]]*\])? @ git\+\S+@[0-9a-f]{40}([#?]\S*)?( ;.*)?$/;
+
+/**
+ * How uv holds what it installs against a lock's hashes: everything must have one, but for what comes from a repository,
+ * which has none, and is what it is by its commit.
+ */
+export function hashOptions(lock: string): string[] {
+  const entries = logicalLines(lock).map(({ text }) => text);
+  const without = entries.filter((text) => !text.includes('--hash='));
+  if (without.length === entries.length) return [];
+  const fromRepositories = without.length > 0 && without.every((text) => namesCommit.test(text));
+  return [fromRepositories ? '--verify-hashes' : '--require-hashes'];
 }
 
 /** An environment without packages, by the interpreter alone; no pip goes into it, so ensurepip is not needed. */
