@@ -81,7 +81,9 @@ export const ownSpecs: Readonly<Record<string, Schema>> = {
     status: text('TaskRunCancelled ends the run.'),
     statusMessage: text('Why the run was ended.'),
     computeResources: open('The resources of the pod as a whole.'),
-    debug: open('Where to stop for a look.'),
+    debug: open(
+      'Where steps wait for a look: breakpoints.onFailure (enabled), and with it breakpoints.beforeSteps (names of steps).',
+    ),
   }),
   'tekton.dev/PipelineRun': object('One run of a pipeline.', {
     ...runCommon,
