@@ -135,10 +135,10 @@ spec:
     expect(await reused('three', 'pears')).toBe(false);
   });
 
-  it('ends a pipeline that runs itself', async () => {
+  it('ends a pipeline that fetches itself', async () => {
     const run = await play(
       'itself',
-      `{ apiVersion: tekton.dev/v1, kind: Pipeline, metadata: { name: p }, spec: { tasks: [{ name: a, pipelineRef: { name: p } }] } }
+      `{ apiVersion: tekton.dev/v1, kind: Pipeline, metadata: { name: p }, spec: { tasks: [{ name: a, pipelineRef: { resolver: cluster, params: [{ name: name, value: p }, { name: kind, value: pipeline }, { name: namespace, value: itself }] } }] } }
 ---
 { apiVersion: tekton.dev/v1, kind: PipelineRun, metadata: { name: r }, spec: { pipelineRef: { name: p } } }
 `,

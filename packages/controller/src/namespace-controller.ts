@@ -9,7 +9,14 @@ import {
   withCondition,
 } from '@tagboat/api';
 import { type Clock, type Logger, timestamp } from '@tagboat/base';
-import { deleteIfPresent, mutate, mutateStatus, type Reader, type Writer } from '@tagboat/store';
+import {
+  createIfAbsent,
+  deleteIfPresent,
+  mutate,
+  mutateStatus,
+  type Reader,
+  type Writer,
+} from '@tagboat/store';
 import { Controller, type Result } from './controller.ts';
 
 export interface NamespaceControllerOptions {
@@ -22,10 +29,14 @@ export interface NamespaceControllerOptions {
 type Namespace = KubernetesObject<{ finalizers?: string[] }, { phase?: string; conditions?: Condition[] }>;
 
 const finalizer = 'kubernetes';
+const defaultAccount = 'default';
 /** A look at what still holds on to a namespace that goes: whatever has finalizers takes its time. */
 const again = 300;
 
-/** Keeps a namespace's phase, and deletes all that is in one that is deleted, before it goes itself. */
+/**
+ * Keeps a namespace's phase and its ServiceAccount `default`, which Kubernetes has in each, and deletes all that is in
+ * one that is deleted, before it goes itself.
+ */
 export function namespaceController(options: NamespaceControllerOptions): Controller {
   const { store, clock, log } = options;
   return new Controller({
@@ -35,7 +46,13 @@ export function namespaceController(options: NamespaceControllerOptions): Contro
     clock,
     log,
     reconciler: { reconcile: (key) => reconcile(options, key) },
+    watches: [{ type: kinds.ServiceAccount, changesOnly: true, keys: namespaceOfDeletedDefault }],
   });
+}
+
+function namespaceOfDeletedDefault({ metadata }: KubernetesObject, change: string): ResourceKey[] {
+  if (change !== 'DELETED' || metadata.name !== defaultAccount) return [];
+  return [{ type: kinds.Namespace, namespace: '', name: metadata.namespace ?? '' }];
 }
 
 async function reconcile(options: NamespaceControllerOptions, key: ResourceKey): Promise<Result> {
@@ -67,6 +84,13 @@ async function activate(
       draft.metadata.labels = { ...draft.metadata.labels, 'kubernetes.io/metadata.name': key.name };
     });
   await setPhase(options, key, 'Active');
+  const account = { type: kinds.ServiceAccount, namespace: key.name, name: defaultAccount };
+  if (await options.store.get(account)) return;
+  await createIfAbsent(options.store, account, {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: defaultAccount, namespace: key.name },
+  });
 }
 
 async function setPhase(

@@ -9,7 +9,7 @@ import {
   type WorkspaceBinding,
 } from '@tagboat/api';
 import { deterministicName } from '@tagboat/base';
-import type { Defaults } from './config-defaults.ts';
+import { type Defaults, mergedTemplate } from './config-defaults.ts';
 import { goDuration, pipelineTimeouts } from './durations.ts';
 import { fanOut, isMatrixed } from './matrix.ts';
 import { childNames } from './names.ts';
@@ -44,10 +44,11 @@ export function childrenOf(input: ChildInput): KubernetesObject[] {
   const earlierNames = goesOn ? childNames(earlier, task.name, count) : [];
   return combinations.map((matrixParams, index) => {
     const params = [...matrixParams, ...(task.params ?? [])];
+    const name = names[index]!;
     const metadata = {
-      name: names[index]!,
+      name,
       namespace: run.metadata.namespace ?? '',
-      labels: labelsFor(input),
+      labels: kind === 'PipelineRun' ? nestedLabels(input, name) : labelsFor(input),
       annotations: {
         ...annotationsFor(input),
         ...(goesOn ? { [rerunOfAnnotation]: earlierNames[index]! } : {}),
@@ -68,7 +69,7 @@ function taskRun(input: ChildInput, params: readonly Param[], matrixParams: read
   const specific = substitute(specificFor(input), lookupIn(paramVariables([], matrixParams)));
   const template = run.spec?.taskRunTemplate;
   const { metadata: _m, apiVersion: _a, kind: _k, spec: _s, ...taskSpec } = task.taskSpec ?? { steps: [] };
-  const podTemplate = { ...template?.podTemplate, ...specific?.podTemplate };
+  const podTemplate = mergedTemplate(specific?.podTemplate, template?.podTemplate);
   const workspaces = workspacesFor(input);
   const timeout = timeoutFor(input);
   return {
@@ -82,7 +83,7 @@ function taskRun(input: ChildInput, params: readonly Param[], matrixParams: read
       ...(timeout === undefined ? {} : { timeout }),
       serviceAccountName:
         specific?.serviceAccountName ?? template?.serviceAccountName ?? input.defaults.serviceAccount,
-      ...(Object.keys(podTemplate).length > 0 ? { podTemplate } : {}),
+      ...(podTemplate && Object.keys(podTemplate).length > 0 ? { podTemplate } : {}),
       ...(specific?.computeResources ? { computeResources: specific.computeResources } : {}),
       ...(specific?.stepSpecs ? { stepSpecs: specific.stepSpecs } : {}),
       ...(specific?.sidecarSpecs ? { sidecarSpecs: specific.sidecarSpecs } : {}),
@@ -144,6 +145,13 @@ function labelsFor(input: ChildInput): Record<string, string> {
     ...(referenced && !task.taskRef?.resolver ? { 'tekton.dev/task': referenced.name } : {}),
     ...specificFor(input)?.metadata?.labels,
   };
+}
+
+/** A run of a pipeline in a pipeline has the name of its own one; one that is fetched gets it once that is known. */
+function nestedLabels(input: ChildInput, name: string): Record<string, string> {
+  const { 'tekton.dev/pipeline': _, ...labels } = labelsFor(input);
+  const { pipelineRef } = input.task;
+  return pipelineRef?.resolver ? labels : { ...labels, 'tekton.dev/pipeline': pipelineRef?.name ?? name };
 }
 
 const notInherited =
@@ -208,8 +216,9 @@ function workspacesFor({ run, task }: ChildInput): WorkspaceBinding[] {
   });
 }
 
-/** The workspace that a pipeline task needs and nobody binds; undefined where all is well. */
+/** The workspace that a pipeline task needs and nobody binds; undefined where all is well, and where the pipeline in it says so itself. */
 export function missingWorkspace({ run, task, taskSpec }: ChildInput): string | undefined {
+  if (childKind(task) === 'PipelineRun') return undefined;
   const bound = new Set((run.spec?.workspaces ?? []).map(({ name }) => name));
   const wanted: { name: string; workspace?: string }[] = [...(task.workspaces ?? [])];
   for (const name of workspacesUsedIn(task.taskSpec))

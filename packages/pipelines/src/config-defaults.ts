@@ -179,8 +179,8 @@ export function withDefaultWorkspaces(run: TaskRun, task: TaskSpec, { workspaceB
   return { ...run, spec: { ...run.spec, workspaces: [...given, ...added] } };
 }
 
-/** A run's pod template over the platform's; variables and volumes merge by name. */
-function mergedTemplate(
+/** A pod template over a more general one; variables and volumes merge by name (Tekton's `MergePodTemplateWithDefault`). */
+export function mergedTemplate(
   own: Partial<PodSpec> | undefined,
   general: Partial<PodSpec> | undefined,
 ): Partial<PodSpec> | undefined {

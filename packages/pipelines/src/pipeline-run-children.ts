@@ -37,6 +37,7 @@ export async function createChildren(
       'CreateRunFailed',
       `expected workspace "${workspace}" to be provided by pipelinerun for pipeline task "${task.name}"`,
     );
+  await checkCycle(store, run, task.pipelineRef?.name);
   await claimVolumes(store, run);
   const mistyped = mistypedMatrix(task);
   if (mistyped)
@@ -79,16 +80,39 @@ export async function cancelChild(
 
 /** A pipeline may run others, and by way of them itself: not for ever. */
 export async function checkDepth(reader: Reader, run: PipelineRun): Promise<void> {
-  const namespace = run.metadata.namespace ?? '';
-  let parent = controllerOf(run);
-  for (let depth = 1; parent?.kind === 'PipelineRun'; depth++) {
-    if (depth > deepest)
+  let depth = 0;
+  for await (const _ of runsAbove(reader, run))
+    if (++depth > deepest)
       throw refused(
         'PipelineValidationFailed',
         `pipelines in pipelines may be ${deepest} deep; does one run itself?`,
       );
-    const key = { type: kinds.PipelineRun, namespace, name: parent.name };
-    const above = await reader.get<PipelineRun>(key);
-    parent = above && controllerOf(above);
+}
+
+/** Whether a pipeline that a run is about to run already runs around it (Tekton's `detectPipelineRefCycle`). */
+async function checkCycle(reader: Reader, run: PipelineRun, pipeline: string | undefined): Promise<void> {
+  if (pipeline === undefined) return;
+  const visited: string[] = [];
+  for await (const { metadata } of runsAbove(reader, run)) {
+    const name = metadata.labels?.['tekton.dev/pipeline'];
+    if (name === pipeline)
+      throw refused(
+        'CreateRunFailed',
+        `detected cycle in pipeline-in-pipeline: pipeline "${pipeline}" is already running in ancestor chain [${visited.join(' ')}]`,
+      );
+    if (name) visited.push(name);
+  }
+}
+
+/** A run, the one whose task it is, and so on up. */
+async function* runsAbove(reader: Reader, run: PipelineRun): AsyncGenerator<PipelineRun> {
+  const namespace = run.metadata.namespace ?? '';
+  for (let current: PipelineRun | undefined = run; current; ) {
+    yield current;
+    const owner = controllerOf(current);
+    current =
+      owner?.kind === 'PipelineRun'
+        ? await reader.get<PipelineRun>({ type: kinds.PipelineRun, namespace, name: owner.name })
+        : undefined;
   }
 }

@@ -39,7 +39,7 @@ export async function resolveStepActions(
         { ...request, kind: 'StepAction' },
         reference,
       );
-      if (source) sources.set(step.name ?? `unnamed-${index}`, source);
+      if (source) sources.set(step.name || `unnamed-${index}`, source);
       const action = decodeStepAction(object.spec!);
       return mergeAction(step, action, { name: object.metadata.name, variables });
     }),

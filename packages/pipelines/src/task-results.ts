@@ -49,7 +49,7 @@ export function collectResults(spec: TaskSpec, statuses: ReadonlyMap<string, Con
     const container = stepContainerName(step, index);
     for (const { key, value, type } of termination(statuses.get(container))) {
       if (type === 1) values.set(key, value);
-      if (type === 4) ofSteps.set(`${step.name ?? container}/${key}`, value);
+      if (type === 4) ofSteps.set(`${step.name || container}/${key}`, value);
     }
   }
   return (spec.results ?? []).flatMap(({ name, type = 'string', value: source }) => {

@@ -41,7 +41,7 @@ export function outcomeOfPod(taskRun: TaskRun, spec: TaskSpec, pod: Pod): PodOut
     const container = stepContainerName(step, index);
     const status = statuses.get(container);
     if (!status) return [];
-    const name = step.name ?? `unnamed-${index}`;
+    const name = step.name || `unnamed-${index}`;
     const provenance = provenances.get(name);
     return [
       {
@@ -51,7 +51,8 @@ export function outcomeOfPod(taskRun: TaskRun, spec: TaskSpec, pod: Pod): PodOut
       },
     ];
   });
-  const sidecars = (spec.sidecars ?? []).flatMap(({ name = 'unnamed' }) => {
+  const sidecars = (spec.sidecars ?? []).flatMap((sidecar) => {
+    const name = sidecar.name || 'unnamed';
     const status = statuses.get(`sidecar-${name}`);
     return status ? [containerState(`sidecar-${name}`, name, status)] : [];
   });
