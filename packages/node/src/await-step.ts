@@ -61,7 +61,8 @@ export async function awaitStep(started: StartedContainer, awaited: AwaitedStep)
       ...(debugged ? { hint: 'a step with breakpoints needs /bin/sh in its image' } : {}),
     });
   const words = course.words ?? lastWords(log.tail);
-  if (time.isOver) return { ...course, words, end: { exitCode, reason: 'TimeoutExceeded' } };
+  // Tekton's entrypoint ends with 1 then, whatever the signal did.
+  if (time.isOver) return { ...course, words, end: { exitCode: 1, reason: 'TimeoutExceeded' } };
   const outOfMemory = exitCode !== 0 && (told ?? (await group?.outOfMemory()) ?? false);
   return { ...course, words, end: { exitCode, outOfMemory } };
 }

@@ -171,6 +171,7 @@ describe.each([['process'], [undefined]] as const)('a node with the driver %s', 
     expect(pod.status).toMatchObject({ phase: 'Failed', message: 'why' });
     const codes = pod.status?.containerStatuses?.map((status) => status.state?.terminated?.exitCode);
     expect(codes).toEqual([3, 1]);
+    expect(await logOf('bad', 'step-two')).toBe('');
   });
 
   it('goes on after an ignored error and ends a step at its timeout', async () => {
@@ -181,6 +182,7 @@ describe.each([['process'], [undefined]] as const)('a node with the driver %s', 
     expect(ignored.status?.phase).toBe('Succeeded');
     const late = await run(stepPod('late', { one: '#!/bin/sh\nsleep 600' }, { timeoutMilliseconds: 200 }));
     expect(late.status?.message).toBe('the step timed out');
+    expect(late.status?.containerStatuses?.[0]?.state?.terminated?.exitCode).toBe(1);
   });
 
   it('ends daemons that a step leaves, and opens its output by name', async () => {

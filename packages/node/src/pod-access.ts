@@ -43,11 +43,19 @@ export class NodePodAccess implements PodAccess {
       yield* logs.read(request);
     } catch (error) {
       if (!isReason(error, 'NotFound')) throw error;
+      if (!request.previous && (await this.#wasSkipped(request))) return;
       if (!request.previous) throw await this.#gone(request, error);
       throw badRequest(
         `previous terminated container "${request.container}" in pod "${request.pod}" not found`,
       );
     }
+  }
+
+  /** Whether the container is a step that was passed over: it has written nothing. */
+  async #wasSkipped({ namespace, pod: name, container }: LogRequest): Promise<boolean> {
+    const pod = await this.#options.reader.get<Pod>({ type: kinds.Pod, namespace, name });
+    const message = pod && statusOf(pod, container)?.state?.terminated?.message;
+    return message?.includes('{"key":"Reason","value":"Skipped"') ?? false;
   }
 
   /** Why a container that has run has no log any more. */

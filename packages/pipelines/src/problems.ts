@@ -55,13 +55,18 @@ export class Problems {
     }
   }
 
-  duplicates(path: Path, names: readonly (string | undefined)[]): void {
-    const seen = new Set<string>();
+  duplicates(
+    path: Path,
+    names: readonly (string | undefined)[],
+    words = (name: string, _before: number, _index: number) =>
+      `expected exactly one, got both: "${name}" is there twice`,
+  ): void {
+    const seen = new Map<string, number>();
     for (const [index, name] of names.entries()) {
       if (name === undefined || name === '') continue;
-      if (seen.has(name))
-        this.add([...path, index, 'name'], `expected exactly one, got both: "${name}" is there twice`);
-      seen.add(name);
+      const before = seen.get(name);
+      if (before !== undefined) this.add([...path, index, 'name'], words(name, before, index));
+      seen.set(name, index);
     }
   }
 }

@@ -51,7 +51,7 @@ export function stoppedSteps(
         startedAt: running?.startedAt ?? createdAt,
         finishedAt: now,
       },
-      terminationReason: reason === 'TaskRunTimeout' ? 'TimeoutExceeded' : 'Cancelled',
+      terminationReason: reason,
     };
   });
 }

@@ -132,7 +132,12 @@ export function validatePipelineRun(problems: Problems, run: PipelineRun): void 
       ['spec', 'status'],
       `${spec.status} should be Cancelled, CancelledRunFinally, StoppedRunFinally or PipelineRunPending`,
     );
-  validateBindings(problems, spec.workspaces);
+  validateBindings(
+    problems,
+    spec.workspaces,
+    (name, before, index) =>
+      `workspace "${name}" provided by pipelinerun more than once, at index ${before} and ${index}`,
+  );
   validateTimeouts(problems, spec.timeouts);
   validateForbidden(problems, ['spec', 'taskRunTemplate', 'podTemplate'], spec.taskRunTemplate?.podTemplate);
   notPendingOnceStarted(problems, run);
@@ -197,10 +202,15 @@ const sources = [
   'csi',
 ] as const;
 
-function validateBindings(problems: Problems, bindings: readonly WorkspaceBinding[] | undefined): void {
+function validateBindings(
+  problems: Problems,
+  bindings: readonly WorkspaceBinding[] | undefined,
+  twice?: (name: string, before: number, index: number) => string,
+): void {
   problems.duplicates(
     ['spec', 'workspaces'],
     (bindings ?? []).map(({ name }) => name),
+    twice,
   );
   for (const [index, binding] of (bindings ?? []).entries()) {
     const path = ['spec', 'workspaces', index];

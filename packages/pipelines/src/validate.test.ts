@@ -77,6 +77,10 @@ const matrix = (value: string) =>
 /** Cases of Tekton's own validation tests, told as theirs. */
 test.each([
   [
+    object('PipelineRun', `{ ${ref}, workspaces: [{ name: w, emptyDir: {} }, { name: w, emptyDir: {} }] }`),
+    'workspace "w" provided by pipelinerun more than once, at index 0 and 1',
+  ],
+  [
     object(
       'Task',
       '{ steps: [{ image: a, volumeMounts: [{ name: v, mountPath: /tekton/home/../results }] }] }',
