@@ -35,6 +35,7 @@ export type Validator = (object: KubernetesObject, before?: KubernetesObject) =>
 
 /** Decides whether an object may be written, and brings it into the shape that is stored. */
 export class Admission {
+  readonly #fillers: ((object: KubernetesObject) => void)[] = [];
   readonly #validators: Validator[] = [];
   readonly #kinds: Kinds;
   readonly #reader: Reader;
@@ -42,6 +43,11 @@ export class Admission {
   constructor(kinds: Kinds, reader: Reader) {
     this.#kinds = kinds;
     this.#reader = reader;
+  }
+
+  /** From now on, this fills in defaults before an object is judged, as a mutating webhook does on a cluster. */
+  fillWith(filler: (object: KubernetesObject) => void): void {
+    this.#fillers.push(filler);
   }
 
   /** From now on, what this refuses is refused. */
@@ -154,6 +160,7 @@ export class Admission {
   }
 
   #ask(object: KubernetesObject, before?: KubernetesObject): void {
+    for (const fill of this.#fillers) fill(object);
     for (const validator of this.#validators) {
       const denied = validator(object, before);
       if (denied !== undefined) throw badRequest(denied);

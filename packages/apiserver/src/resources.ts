@@ -45,6 +45,11 @@ export class Resources {
     this.#admission = new Admission(this.kinds, store);
   }
 
+  /** From now on, this fills in the defaults of what is written. */
+  fillWith(filler: (object: KubernetesObject) => void): void {
+    this.#admission.fillWith(filler);
+  }
+
   /** From now on, writes that this refuses are refused. */
   refuseWhere(validator: Validator): void {
     this.#admission.use(validator);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Condition, PodStep, RunResult } from '@tagboat/api';
-import { TagboatError } from '@tagboat/base';
+import { canonicalJson, TagboatError } from '@tagboat/base';
 import { readStepFile } from './inside.ts';
 import { keepLargeResult, readLargeResult } from './large-results.ts';
 import type { TektonDirectories } from './step-directories.ts';
@@ -162,7 +162,7 @@ export class EarlierSteps {
     const found =
       name === undefined ? artifacts[list]?.[0] : artifacts[list]?.find((item) => item.name === name);
     if (!found) throw missing(`step "${step}" names no artifact ${list}${name ? `.${name}` : ''}`);
-    return JSON.stringify(found.values ?? []);
+    return canonicalJson(found.values ?? []);
   }
 }
 

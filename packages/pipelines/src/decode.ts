@@ -105,12 +105,17 @@ function decodeParams(params: readonly Param[]): Param[] {
 }
 
 /** A type that is not said follows from properties, else from the default value, else it is string. */
+export const parameterType = (spec: ParamSpec): NonNullable<ParamSpec['type']> =>
+  spec.type ||
+  (spec.properties
+    ? 'object'
+    : typeOfParam(spec.default === undefined ? undefined : decodeParamValue(spec.default)));
+
 function defaultParamSpec(spec: ParamSpec): ParamSpec {
   const fallback = spec.default === undefined ? undefined : decodeParamValue(spec.default);
-  const type = spec.type || (spec.properties ? 'object' : typeOfParam(fallback));
   return {
     ...spec,
-    type,
+    type: parameterType(spec),
     ...(fallback === undefined ? {} : { default: fallback }),
     ...(spec.properties ? { properties: withTypes(spec.properties) } : {}),
   };

@@ -12,6 +12,7 @@ import { RunQueue } from './run-queue.ts';
 import { Settings } from './settings.ts';
 import { TaskRunReconciler, taskRunOfPod } from './task-run-controller.ts';
 
+export { fillTektonDefaults } from './admission-defaults.ts';
 export { claimName as claimNameOf } from './children.ts';
 export { childName } from './names.ts';
 export type { Problem } from './problems.ts';

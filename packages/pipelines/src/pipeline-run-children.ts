@@ -1,5 +1,6 @@
 import { controllerOf, keyOf, kinds, type PipelineRun } from '@tagboat/api';
 import { createIfAbsent, mutate, type Reader, type ResourceStore } from '@tagboat/store';
+import { fillTektonDefaults } from './admission-defaults.ts';
 import { childrenOf, missingWorkspace } from './children.ts';
 import { claimVolumes } from './claims.ts';
 import { mistypedMatrix } from './matrix.ts';
@@ -45,9 +46,11 @@ export async function createChildren(
       'InvalidMatrixParameterTypes',
       `Failed to validate matrix "${run.metadata.name}" with error ${mistyped}`,
     );
-  const children = childrenOf(input);
+  // They share parts with what is stored, which nobody may change.
+  const children = structuredClone(childrenOf(input));
   return Promise.all(
     children.map(async (child) => {
+      fillTektonDefaults(child, defaults);
       const created = await createIfAbsent(store, keyOf(typeOfKind(child.kind), child), child);
       if (controllerOf(created)?.uid === run.metadata.uid) return created as Child;
       throw refused(

@@ -162,33 +162,20 @@ function stepContainer({ step, index, spec, taskRun }: StepInput): { container: 
     terminationMessagePath: '/tekton/termination',
   };
   if (container.workingDir === '') delete container.workingDir;
-  const own = lookupIn(
-    new Map([
-      ['step.artifacts.path', `/tekton/steps/${name}/artifacts/provenance.json`],
-      ...(results ?? []).flatMap((result) => {
-        const path = `/tekton/steps/${name}/results/${result.name}`;
-        return [
-          [`step.results.${result.name}.path`, path] as const,
-          [`results.${result.name}.path`, path] as const,
-        ];
-      }),
-    ]),
-  );
-  const substituted = substitute({ container, script, when, stdoutConfig, stderrConfig }, own);
   const breakpoints = breakpointsOf(taskRun, step);
   return {
-    container: substituted.container,
+    container,
     step: {
       container: name,
-      ...(substituted.script ? { script: withShebang(substituted.script) } : {}),
+      ...(script ? { script: withShebang(script) } : {}),
       ...(onError === undefined ? {} : { onError }),
       ...(timeout === undefined ? {} : { timeoutMilliseconds: parseDuration(timeout) }),
       ...(results === undefined
         ? {}
         : { results: results.map((result) => ({ name: result.name, type: result.type ?? 'string' })) }),
-      ...(when?.length ? { when: substituted.when! } : {}),
-      ...(stdoutConfig === undefined ? {} : { stdoutPath: substituted.stdoutConfig!.path }),
-      ...(stderrConfig === undefined ? {} : { stderrPath: substituted.stderrConfig!.path }),
+      ...(when?.length ? { when } : {}),
+      ...(stdoutConfig === undefined ? {} : { stdoutPath: stdoutConfig.path }),
+      ...(stderrConfig === undefined ? {} : { stderrPath: stderrConfig.path }),
       ...(breakpoints ? { breakpoints } : {}),
     },
   };

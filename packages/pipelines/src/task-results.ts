@@ -106,10 +106,7 @@ export function resultTypeProblem(spec: TaskSpec, results: readonly TaskResult[]
 }
 
 /** Artifacts of the task: those it wrote itself, and those that its steps marked as its outputs. */
-export function artifactsOf(
-  spec: TaskSpec,
-  statuses: ReadonlyMap<string, ContainerStatus>,
-): Artifacts | undefined {
+export function artifactsOf(spec: TaskSpec, statuses: ReadonlyMap<string, ContainerStatus>): Artifacts {
   const merged: { inputs: Artifact[]; outputs: Artifact[] } = { inputs: [], outputs: [] };
   for (const [index, step] of spec.steps.entries()) {
     const entries = termination(statuses.get(stepContainerName(step, index)));
@@ -120,7 +117,6 @@ export function artifactsOf(
       merge(merged.outputs, outputs);
     }
   }
-  if (merged.inputs.length + merged.outputs.length === 0) return undefined;
   return {
     ...(merged.inputs.length > 0 ? { inputs: merged.inputs } : {}),
     ...(merged.outputs.length > 0 ? { outputs: merged.outputs } : {}),

@@ -30,7 +30,7 @@ import { credentialsOf } from './task-credentials.ts';
 import { podForTaskRun } from './task-pod.ts';
 import { retried, stoppedSteps } from './task-run-history.ts';
 import { ended, outcomeOfPod } from './task-run-status.ts';
-import { paramsOfTaskRun, taskLookup, workspacesOf } from './task-variables.ts';
+import { paramsOfTaskRun, taskLookup, withStepPaths, workspacesOf } from './task-variables.ts';
 import { firstProblem, validateTaskSpec } from './validate-task.ts';
 
 /** Turns TaskRuns into pods, one attempt after the other, and pods' ends into TaskRun statuses. */
@@ -152,7 +152,7 @@ export class TaskRunReconciler implements Reconciler {
     const { spec: withActions, sources } = await resolveStepActions(request, resolved.spec, context);
     // What steps use undeclared is declared here: once variables are replaced, nothing tells of it any more.
     const complete = { ...withActions, ...(workspaces.length > 0 ? { workspaces } : {}) };
-    const spec = substitute(complete, taskLookup(taskRun, complete));
+    const spec = withStepPaths(substitute(complete, taskLookup(taskRun, complete)));
     const earlier = await takeFromEarlierRun(
       { reader: this.#store, resultsKept: this.#resultsKept },
       taskRun,

@@ -8,6 +8,7 @@ import {
   type TaskRun,
   type TaskRunStatus,
 } from '@tagboat/api';
+import { canonicalJson } from '@tagboat/base';
 import { isMatrixed } from './matrix.ts';
 
 export const cancelledByTimeout = 'TaskRun cancelled as the PipelineRun it belongs to has timed out.';
@@ -118,7 +119,7 @@ function addArtifacts(variables: Map<string, ParamValue>, task: string, runs: re
   for (const list of ['inputs', 'outputs'] as const) {
     const all = runs.flatMap(({ status }) => (status as TaskRunStatus | undefined)?.artifacts?.[list] ?? []);
     for (const [index, artifact] of all.entries()) {
-      const text = JSON.stringify(artifact.values ?? []);
+      const text = canonicalJson(artifact.values ?? []);
       variables.set(`tasks.${task}.${list}.${artifact.name}`, text);
       if (index === 0) variables.set(`tasks.${task}.${list}`, text);
     }

@@ -1,11 +1,24 @@
 import type { ParamValue, Step, TaskRun, TaskSpec } from '@tagboat/api';
 import { workspacesUsedIn } from './children.ts';
-import { type Lookup, lookupIn, paramVariables } from './substitute.ts';
+import { type Lookup, lookupIn, paramVariables, substitute } from './substitute.ts';
 
 export const stepContainerName = (step: Step, index: number): string =>
   step.name ? `step-${step.name}` : `step-unnamed-${index}`;
 
 export const volumeOfWorkspace = (workspace: string) => `ws-${workspace}`;
+
+/** The task with the paths that a step calls its own: of its results, and of its artifacts. */
+export function withStepPaths(spec: TaskSpec): TaskSpec {
+  const steps = spec.steps.map((step, index) => {
+    const directory = `/tekton/steps/${stepContainerName(step, index)}`;
+    const own = new Map([['step.artifacts.path', `${directory}/artifacts/provenance.json`]]);
+    for (const { name } of step.results ?? [])
+      for (const variable of [`step.results.${name}.path`, `results.${name}.path`])
+        own.set(variable, `${directory}/results/${name}`);
+    return substitute(step, lookupIn(own));
+  });
+  return { ...spec, steps };
+}
 
 /** The task's workspaces: those it declares, and those its inline steps use and the run binds. */
 export function workspacesOf(spec: TaskSpec, taskRun: TaskRun): NonNullable<TaskSpec['workspaces']> {

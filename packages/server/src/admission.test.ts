@@ -57,6 +57,32 @@ const denied = (message: string, reason = 'BadRequest') => ({
 });
 
 const steps = [{ name: 'a', image: 'alpine' }];
+
+test('what a run does not say is filled in, as Tekton’s webhook does', async () => {
+  const { body } = await request('POST', `${v1}/pipelineruns`, {
+    apiVersion: 'tekton.dev/v1',
+    kind: 'PipelineRun',
+    metadata: { generateName: 'r-' },
+    spec: {
+      pipelineSpec: {
+        params: [{ name: 'list', default: ['a'] }],
+        tasks: [{ name: 'a', taskSpec: { results: [{ name: 'r' }], steps } }],
+      },
+    },
+  });
+  expect(body).toMatchObject({
+    metadata: { labels: { 'app.kubernetes.io/managed-by': 'tekton-pipelines' } },
+    spec: {
+      timeouts: { pipeline: '1h0m0s' },
+      taskRunTemplate: { serviceAccountName: 'default' },
+      pipelineSpec: {
+        params: [{ name: 'list', type: 'array' }],
+        tasks: [{ taskSpec: { results: [{ name: 'r', type: 'string' }] } }],
+      },
+    },
+  });
+});
+
 test.each([
   ['tasks', { steps: [] }, 'missing field(s): spec.steps'],
   ['tasks', { steps: [...steps, ...steps] }, 'expected exactly one, got both'],

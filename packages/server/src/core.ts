@@ -4,7 +4,7 @@ import { TypeRegistry } from '@tagboat/api';
 import { CustomResources, Resources } from '@tagboat/apiserver';
 import { type Clock, createLogger, type Logger, systemClock } from '@tagboat/base';
 import type { HostTools } from '@tagboat/node';
-import { Settings, tektonDenial } from '@tagboat/pipelines';
+import { fillTektonDefaults, Settings, tektonDenial } from '@tagboat/pipelines';
 import { type ObjectStore, openDiskStore } from '@tagboat/store';
 import type { Configuration } from './configuration.ts';
 import { Tokens } from './tokens.ts';
@@ -48,6 +48,7 @@ export async function openCore(options: PlatformOptions, stack: AsyncDisposableS
   );
   const resources = new Resources(store, types, clock);
   const settings = new Settings({ reader: store, log });
+  resources.fillWith((object) => fillTektonDefaults(object, settings.current));
   resources.refuseWhere((object, before) => tektonDenial(object, before, settings.current));
   const customLog = log.with({ part: 'custom resources' });
   stack.use(await CustomResources.start({ store, kinds: resources.kinds, clock, log: customLog }));
