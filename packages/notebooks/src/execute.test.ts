@@ -128,6 +128,18 @@ describe.skipIf(missing)(`executeNotebook with a real kernel${missing ? ` (${mis
     expect((await run(died, {}, { memory: same })).error).toMatchObject({ reason: 'KernelDied' });
   });
 
+  it('lets what belongs to nothing any more end well', async () => {
+    const circle = `class Circle:
+    def __init__(self):
+        self.itself = self
+    def __del__(self, open=open):
+        with open("ended", "w") as file:
+            file.write("well")
+circle = Circle()`;
+    expect((await run(notebook(code(circle)))).error).toBeUndefined();
+    expect(readFileSync(join(directory, 'ended'), 'utf8')).toBe('well');
+  });
+
   it('answers no question, ends well at sys.exit(), and runs what a kernel registered for its end', async () => {
     const asked = await run(notebook(code('input("name? ")')));
     expect(asked.error).toMatchObject({ exceptionName: 'StdinNotImplementedError' });

@@ -5,6 +5,7 @@ import { invalid, TagboatError } from '@tagboat/base';
 import type { KernelOptions } from './kernel.ts';
 import type { Notebook } from './notebook-file.ts';
 import { languageOf } from './parameters.ts';
+import { quickEnd } from './quick-end.ts';
 
 export interface KernelPlace {
   /** The notebook, as messages call it. */
@@ -28,6 +29,7 @@ const ipykernel = [
   '-f',
   '{connection_file}',
   '--HistoryManager.hist_file=:memory:',
+  ...quickEnd,
 ];
 
 /**
