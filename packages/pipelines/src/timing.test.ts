@@ -77,6 +77,24 @@ it("counts as a nested run's own time what its critical path spent in steps", ()
   expect(criticalPath).toEqual(['fetch', 'nested']);
 });
 
+it('knows of a task that was stopped how long the step ran that it was stopped in', () => {
+  const terminated = { exitCode: 1, reason: 'TaskRunCancelled', startedAt: at(2), finishedAt: at(5) };
+  const stopped = {
+    kind: 'TaskRun',
+    metadata: { name: 'child' },
+    status: {
+      startTime: at(1),
+      completionTime: at(5),
+      steps: [
+        { name: 'a', container: 'step-a', imageID: 'host:sh', terminated },
+        { name: 'b', container: 'step-b', terminated },
+      ],
+    },
+  } as unknown as Child;
+  const { tasks } = runTiming(run, status({ name: 'stopped' }), new Map([['stopped', [stopped]]]));
+  expect(tasks['stopped']).toEqual({ waitSeconds: 1, runSeconds: 3, overheadSeconds: 1 });
+});
+
 it('counts the time of what another controller runs as its own', () => {
   const custom = {
     kind: 'CustomRun',

@@ -1,4 +1,11 @@
-import type { PipelineRun, PipelineRunStatus, RunTiming, StepTiming, TaskTiming } from '@tagboat/api';
+import type {
+  PipelineRun,
+  PipelineRunStatus,
+  RunTiming,
+  StepState,
+  StepTiming,
+  TaskTiming,
+} from '@tagboat/api';
 import { buildGraph } from './graph.ts';
 import type { Child } from './task-states.ts';
 
@@ -13,6 +20,7 @@ interface ChildStatus {
   readonly startTime?: string;
   readonly completionTime?: string;
   readonly annotations?: Record<string, string>;
+  readonly steps?: readonly StepState[];
   readonly timing?: Pick<StepTiming | RunTiming, 'startedAt' | 'completedAt' | 'runSeconds'>;
 }
 
@@ -66,15 +74,24 @@ export function runTiming(
 const seconds = (milliseconds: number) =>
   Number.isFinite(milliseconds) ? Math.max(0, Math.round(milliseconds) / 1000) : 0;
 
+/** Of a TaskRun that was stopped, whose steps could not tell their times: milliseconds, from whole seconds. */
+const inSteps = (steps: readonly StepState[] = []) =>
+  steps.reduce((sum, { imageID, terminated }) => {
+    const length = time(terminated?.finishedAt) - time(terminated?.startedAt);
+    // One without an image never started.
+    return imageID && length > 0 ? sum + length : sum;
+  }, 0);
+
 function spanOf(runs: readonly Child[]): Span | undefined {
   const spans = runs.flatMap(({ kind, status }) => {
-    const { startTime, completionTime, timing, annotations } = (status ?? {}) as ChildStatus;
+    const { startTime, completionTime, timing, annotations, steps } = (status ?? {}) as ChildStatus;
     if (!startTime || !completionTime || annotations?.['tagboat.dev/taken-from']) return [];
     const start = time(timing?.startedAt ?? startTime);
     const end = Math.max(time(timing?.completedAt ?? completionTime), start);
     // What another controller does in its time is not known.
     if (kind === 'CustomRun') return [{ start, end, run: end - start }];
-    return [{ start, end, run: Math.min((timing?.runSeconds ?? 0) * 1000, end - start) }];
+    const run = timing?.runSeconds === undefined ? inSteps(steps) : timing.runSeconds * 1000;
+    return [{ start, end, run: Math.min(run, end - start) }];
   });
   if (spans.length === 0) return undefined;
   const longest = spans.reduce((a, b) => (b.run > a.run ? b : a));
