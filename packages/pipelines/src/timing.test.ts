@@ -73,7 +73,7 @@ it("counts as a nested run's own time what its critical path spent in steps", ()
       ['nested', [child('PipelineRun', inner)]],
     ]),
   );
-  expect(tasks['nested']).toEqual({ waitSeconds: 0.5, runSeconds: 1.75, overheadSeconds: 0.75 });
+  expect(tasks.nested).toEqual({ waitSeconds: 0.5, runSeconds: 1.75, overheadSeconds: 0.75 });
   expect(criticalPath).toEqual(['fetch', 'nested']);
 });
 
@@ -92,7 +92,7 @@ it('knows of a task that was stopped how long the step ran that it was stopped i
     },
   } as unknown as Child;
   const { tasks } = runTiming(run, status({ name: 'stopped' }), new Map([['stopped', [stopped]]]));
-  expect(tasks['stopped']).toEqual({ waitSeconds: 1, runSeconds: 3, overheadSeconds: 1 });
+  expect(tasks.stopped).toEqual({ waitSeconds: 1, runSeconds: 3, overheadSeconds: 1 });
 });
 
 it('counts the time of what another controller runs as its own', () => {
@@ -102,7 +102,7 @@ it('counts the time of what another controller runs as its own', () => {
     status: { startTime: at(1), completionTime: at(4) },
   } as unknown as Child;
   const { tasks } = runTiming(run, status({ name: 'custom' }), new Map([['custom', [custom]]]));
-  expect(tasks['custom']).toEqual({ waitSeconds: 1, runSeconds: 3, overheadSeconds: 0 });
+  expect(tasks.custom).toEqual({ waitSeconds: 1, runSeconds: 3, overheadSeconds: 0 });
 });
 
 it('names no times where nothing ran', () => {
