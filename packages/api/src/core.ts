@@ -127,6 +127,7 @@ export interface PodSpec {
   terminationGracePeriodSeconds?: number;
   activeDeadlineSeconds?: number;
   serviceAccountName?: string;
+  imagePullSecrets?: { name: string }[];
   automountServiceAccountToken?: boolean;
   securityContext?: {
     runAsUser?: number;

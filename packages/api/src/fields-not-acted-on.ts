@@ -13,7 +13,6 @@ const podFields = [
   'dnsConfig',
   'shareProcessNamespace',
   'priorityClassName',
-  'imagePullSecrets',
   'runtimeClassName',
   'setHostnameAsFQDN',
   'ephemeralContainers',

@@ -1,4 +1,5 @@
 import type { ExecSession } from '@tagboat/api';
+import type { Login } from '@tagboat/oci';
 import type { ContainerUser } from './container-user.ts';
 import type { ControlGroup, ResourceLimits } from './control-groups.ts';
 import type { ResolvedImage } from './images.ts';
@@ -69,6 +70,8 @@ export interface RunningContainer {
 export interface WantedImage {
   readonly reference: string;
   readonly pullPolicy: string | undefined;
+  /** The login that the pod has for the image's registry. */
+  readonly login?: () => Promise<Login | undefined>;
 }
 
 /** Runs containers on this machine. One contract suite holds for all drivers. */

@@ -66,7 +66,7 @@ export class EngineDriver implements ContainerDriver {
     return driver;
   }
 
-  async image({ reference, pullPolicy }: WantedImage): Promise<ResolvedImage> {
+  async image({ reference, pullPolicy, login }: WantedImage): Promise<ResolvedImage> {
     if (this.#options.hostImage && toolboxOf(reference)?.name === 'tagboat') {
       this.#own ??= this.#ownImage(this.#options.hostImage);
       return this.#own.catch((error: unknown) => {
@@ -83,7 +83,8 @@ export class EngineDriver implements ContainerDriver {
         reason: 'ImagePullFailed',
       });
     try {
-      await pullImage(this.#engine, { reference, login: this.#options.login?.(reference) });
+      const known = this.#options.login?.(reference) ?? (await login?.());
+      await pullImage(this.#engine, { reference, login: known });
     } catch (cause) {
       // What the engine has is as good as what cannot be asked for, unless it must be the newest.
       if (present && pullPolicy !== 'Always') return present;

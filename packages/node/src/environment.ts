@@ -2,6 +2,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { type ConfigMap, type Container, type EnvVar, kinds, type Pod, type Secret } from '@tagboat/api';
 import { TagboatError } from '@tagboat/base';
 import type { Reader } from '@tagboat/store';
+import { decodedSecret } from './decoded-secret.ts';
 import { parseQuantity } from './quantity.ts';
 
 export interface ResolvedEnvironment {
@@ -125,11 +126,7 @@ export async function valuesOf(
   if (!secret) return (await reader.get<ConfigMap>({ type: kinds.ConfigMap, namespace, name }))?.data;
   const found = await reader.get<Secret>({ type: kinds.Secret, namespace, name });
   if (!found) return undefined;
-  const entries = Object.entries(found.data ?? {}).map(([key, value]) => [
-    key,
-    Buffer.from(value, 'base64').toString('utf8'),
-  ]);
-  return { ...Object.fromEntries(entries), ...found.stringData } as Record<string, string>;
+  return decodedSecret(found);
 }
 
 /** The files that a Secret or ConfigMap makes in a volume: its values as bytes. */

@@ -1,4 +1,5 @@
 import { TagboatError } from '@tagboat/base';
+import type { Login } from '@tagboat/oci';
 import { toolboxOf } from './toolboxes.ts';
 import type { Mount } from './volumes.ts';
 
@@ -39,11 +40,22 @@ export interface ImageConfig {
   readonly Labels?: Readonly<Record<string, string>>;
 }
 
-/** Fetches and unpacks an image; the same digest always gives the same directory. @throws `ImagePullFailed` */
-export type ImageSource = (reference: string) => Promise<Extract<ResolvedImage, { kind: 'rootfs' }>>;
+/**
+ * Fetches and unpacks an image; the same digest always gives the same directory.
+ * `login`: asked for where the image's registry may want one.
+ * @throws `ImagePullFailed`
+ */
+export type ImageSource = (
+  reference: string,
+  login?: () => Promise<Login | undefined>,
+) => Promise<Extract<ResolvedImage, { kind: 'rootfs' }>>;
 
 /** The image of a container. @throws `ImagePullFailed` saying where it was looked for. */
-export async function resolveImage(image: string | undefined, source: ImageSource): Promise<ResolvedImage> {
+export async function resolveImage(
+  image: string | undefined,
+  source: ImageSource,
+  login?: () => Promise<Login | undefined>,
+): Promise<ResolvedImage> {
   if (!image)
     throw new TagboatError('expected an image for the container, found none', {
       reason: 'InvalidImageName',
@@ -51,7 +63,7 @@ export async function resolveImage(image: string | undefined, source: ImageSourc
     });
   const toolbox = toolboxOf(image);
   if (toolbox) return { kind: 'host', ...toolbox };
-  return source(image);
+  return source(image, login);
 }
 
 /** The directory of an image's files; '' stands for the host's own. An engine keeps its images to itself. */

@@ -14,6 +14,7 @@ import { expand, resolveEnvironment } from './environment.ts';
 import { filesOfImage, type ImageConfig, type ResolvedImage, resolveImage } from './images.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { StartOptions } from './pod-worker.ts';
+import { pullLogin } from './pull-login.ts';
 import { SecretMask } from './secret-mask.ts';
 import type { PodVolumes } from './volumes.ts';
 
@@ -47,7 +48,7 @@ export async function startContainer(
   options: StartOptions,
 ): Promise<StartedContainer> {
   const began = context.clock.monotonic();
-  const image = await imageFor(container, context);
+  const image = await imageFor(container, pod, context);
   if (options.startedBy && context.driver.isolatesFiles) checkShell(container, image);
   options.stage?.({
     kind: 'pulled',
@@ -118,9 +119,14 @@ export async function startContainer(
   };
 }
 
-async function imageFor(container: Container, { driver, images }: NodeContext): Promise<ResolvedImage> {
-  if (!driver.image || !container.image) return resolveImage(container.image, images);
-  return driver.image({ reference: container.image, pullPolicy: container.imagePullPolicy });
+async function imageFor(
+  { image, imagePullPolicy: pullPolicy }: Container,
+  pod: Pod,
+  { driver, images, store }: NodeContext,
+): Promise<ResolvedImage> {
+  const login = () => pullLogin(store, pod, image ?? '');
+  if (!driver.image || !image) return resolveImage(image, images, login);
+  return driver.image({ reference: image, pullPolicy, login });
 }
 
 /** @throws `ContainerCannotRun` where what starts a command could not run itself */

@@ -2,6 +2,7 @@ import { chmod, chown, cp, lstat, mkdir, readdir, rm, writeFile } from 'node:fs/
 import { join } from 'node:path';
 import { kinds, type Pod, type Secret } from '@tagboat/api';
 import type { Reader } from '@tagboat/store';
+import { decodedSecret } from './decoded-secret.ts';
 
 interface Login {
   readonly url: string;
@@ -39,7 +40,7 @@ export async function readCredentials(
       name,
     });
     if (!secret) continue;
-    const data = decoded(secret);
+    const data = decodedSecret(secret);
     found.secrets.push(...Object.values(data));
     const urls = (kind: string) =>
       Object.entries(secret.metadata.annotations ?? {})
@@ -55,14 +56,6 @@ export async function readCredentials(
     else if (secret.type === 'kubernetes.io/dockercfg') addConfig(found.configs, data['.dockercfg'], true);
   }
   return found;
-}
-
-function decoded(secret: Secret): Record<string, string> {
-  const data = Object.entries(secret.data ?? {}).map(([key, value]) => [
-    key,
-    Buffer.from(value, 'base64').toString('utf8'),
-  ]);
-  return { ...Object.fromEntries(data), ...secret.stringData } as Record<string, string>;
 }
 
 function addConfig(configs: object[], text: string | undefined, old = false): void {

@@ -1,5 +1,6 @@
 export * from './artifact.ts';
 export { collectUnpacked } from './collect-unpacked.ts';
+export { type Login, loginFrom } from './docker-config.ts';
 export {
   directoryEntries,
   type Layer,

@@ -1,7 +1,15 @@
 import { gunzipSync } from 'node:zlib';
-import { type KubernetesObject, kinds, type Secret } from '@tagboat/api';
+import { type KubernetesObject, kinds, type Secret, withPlainData } from '@tagboat/api';
 import { describeError } from '@tagboat/base';
-import { type Descriptor, type ImageManifest, parseReference, RegistryClient } from '@tagboat/oci';
+import {
+  type Descriptor,
+  type ImageManifest,
+  type Login,
+  loginFrom,
+  parseReference,
+  type Reference,
+  RegistryClient,
+} from '@tagboat/oci';
 import {
   failed,
   largestFile,
@@ -28,9 +36,10 @@ export async function fromBundle<T extends KubernetesObject>(
   const bundle = required(params, 'bundle');
   const name = required(params, 'name');
   const kind = (optional(params, 'kind') ?? settings['default-kind'] ?? 'task').toLowerCase();
-  const { host, repository, tag, digest } = parseReference(bundle);
+  const reference = parseReference(bundle);
+  const { host, repository, tag, digest } = reference;
   const account = optional(params, 'serviceAccount') ?? settings['default-service-account'] ?? 'default';
-  const login = await loginFor(request, host, { account, secret: optional(params, 'secret') });
+  const login = await loginFor(request, reference, { account, secret: optional(params, 'secret') });
   const client = (request.registries ?? openRegistries)(host, login);
   try {
     const found = await client.getManifest(repository, digest ?? tag ?? 'latest');
@@ -100,36 +109,22 @@ type Account = KubernetesObject & {
 /** The login for a registry that a pull secret holds: the named one, else one of the service account. */
 async function loginFor(
   { reader, namespace }: ResolveRequest,
-  host: string,
+  image: Reference,
   { account, secret }: { account: string; secret: string | undefined },
-): Promise<{ username: string; password: string } | undefined> {
+): Promise<Login | undefined> {
   const found = await reader.get<Account>({ type: kinds.ServiceAccount, namespace, name: account });
   const own = [...(found?.imagePullSecrets ?? []), ...(found?.secrets ?? [])].map(({ name }) => name);
   for (const name of secret === undefined ? own : [secret]) {
     const object = await reader.get<Secret>({ type: kinds.Secret, namespace, name });
     if (!object && secret !== undefined)
       throw failed(`there is no Secret "${name}" in namespace ${namespace}`);
-    const login = object && loginIn(object, host);
+    const login = object && loginIn(object, image);
     if (login) return login;
   }
   return undefined;
 }
 
-interface DockerConfig {
-  readonly auths?: Record<string, { auth?: string; username?: string; password?: string }>;
-}
-
-function loginIn({ data, stringData }: Secret, host: string) {
-  const encoded = data?.['.dockerconfigjson'];
-  const text =
-    stringData?.['.dockerconfigjson'] ?? (encoded && Buffer.from(encoded, 'base64').toString('utf8'));
-  if (!text) return undefined;
-  const { auths = {} } = JSON.parse(text) as DockerConfig;
-  const bare = (url: string) => url.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
-  const entry = Object.entries(auths).find(([url]) => bare(url) === host)?.[1];
-  if (!entry) return undefined;
-  const [username = '', ...password] = entry.auth
-    ? Buffer.from(entry.auth, 'base64').toString('utf8').split(':')
-    : [entry.username ?? '', entry.password ?? ''];
-  return { username, password: password.join(':') };
+function loginIn(secret: Secret, image: Reference): Login | undefined {
+  const encoded = withPlainData(secret).data?.['.dockerconfigjson'];
+  return encoded ? loginFrom(Buffer.from(encoded, 'base64').toString('utf8'), image) : undefined;
 }

@@ -17,7 +17,7 @@ export interface ImageSettings {
 }
 
 export interface Images {
-  /** Fetches images from this platform's registry, the configured one, or any other that needs no login. */
+  /** Fetches images from this platform's registry, the configured one, or any other, with the login of a pod's pull secrets. */
   readonly source: ImageSource;
   /**
    * Unpacks an image that was pushed here ahead of its pods, where it shares layers with what ran here before: a new
@@ -37,9 +37,10 @@ export interface Images {
 export async function openImages(settings: ImageSettings, log: Logger): Promise<Images> {
   const own = await ownHosts(settings.home, settings.ownHost);
   const cache = join(settings.home, 'images');
-  const source: ImageSource = async (text) => {
+  const source: ImageSource = async (text, login) => {
     const reference = parseReference(text);
-    const client = clientFor(settings, own.has(reference.host) ? settings.ownHost : reference.host);
+    const host = own.has(reference.host) ? settings.ownHost : reference.host;
+    const client = clientFor(settings, host, host === settings.ownHost ? undefined : await login?.());
     const unpacked = await unpackImage(
       client,
       { repository: reference.repository, reference: reference.digest ?? reference.tag ?? 'latest' },
