@@ -26,6 +26,14 @@ describe('readRequirements', () => {
     ]);
     expect([...files].sort()).toEqual(['more.txt', 'requirements.txt']);
   });
+  it('leaves it to the installer which package a repository holds, where nobody says it', async () => {
+    const url = 'git+https://git.example.com/team/py-ours.git@v1';
+    await put('requirements.txt', `${url}\n-c limits.txt\nother @ ${url}\n${url}#egg=third\n`);
+    await put('limits.txt', `${url}\n`);
+    const { lines, constraints } = await readRequirements(directory, 'requirements.txt');
+    expect(lines.map(({ requirement }) => requirement)).toEqual([url, `other @ ${url}`, `third @ ${url}`]);
+    expect(constraints.map(({ requirement }) => requirement)).toEqual([`py-ours @ ${url}`]);
+  });
   it('refuses to read outside its directory', async () => {
     await put('requirements.txt', '-r ../secret.txt\n');
     await expect(readRequirements(directory, 'requirements.txt')).rejects.toThrow(

@@ -167,7 +167,10 @@ async function readEntry(reading: Reading, entry: string, source: Location): Pro
   const { text, hashes } = splitHashes(entry);
   const isUrl = /^(?:[a-z]+\+)?(?:https?|ssh|git):\/\//i.test(text);
   if (!isUrl && isLocalPath(text)) return addLocalProject(reading.draft, text, source);
-  const line = requirementLine(isUrl ? namedUrl(text, source) : text, source, hashes);
+  const named = requirementLine(isUrl ? namedUrl(text, source) : text, source, hashes);
+  // What a repository is called says little of the package in it: the installer looks. Constraints must name theirs.
+  const isUnnamed = isUrl && /^[a-z]+\+/i.test(text) && !/[#&]egg=/.test(text) && !reading.constraint;
+  const line = isUnnamed ? { ...named, requirement: text } : named;
   (reading.constraint ? reading.draft.constraints : reading.draft.lines).push(line);
 }
 
