@@ -54,6 +54,11 @@ export function isReason(error: unknown, reason: string): error is TagboatError 
   return error instanceof TagboatError && error.reason === reason;
 }
 
+/** Whether something failed because a disk, or its user's quota, is full. */
+export const isDiskFull = (error: unknown): boolean =>
+  isReason(error, 'DiskFull') ||
+  ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException | null)?.code ?? '');
+
 /** `file:line:column`, leaving out what is not known. */
 export function formatLocation(location: Location): string {
   return [location.file, location.line, location.line === undefined ? undefined : location.column]
@@ -82,6 +87,7 @@ const httpStatuses: Readonly<Record<string, number>> = {
   TooLarge: 413,
   Unprocessable: 422,
   Unavailable: 503,
+  DiskFull: 507,
 };
 
 /** The HTTP status that goes with an error's reason; 500 for what nobody expected. */

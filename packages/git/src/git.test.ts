@@ -66,6 +66,24 @@ it('takes a push over HTTP and records the refs, peeled', async () => {
   }
 });
 
+it('tells who wants to push that the disk is full', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'tagboat-full-'));
+  const hosting = new Hosting(directory);
+  const app = Fastify();
+  try {
+    const open = (namespace: string, name: string) => hosting.ensure(namespace, name);
+    const options = { open, pushed: async () => undefined, log: silentLogger, freeBytes: async () => 4096 };
+    await app.register((scope) => smartHttp(scope, options), { prefix: '/git' });
+    const refs = (service: string) => app.inject(`/git/demo/app.git/info/refs?service=git-${service}`);
+    expect((await refs('upload-pack')).statusCode).toBe(200);
+    const refused = await refs('receive-pack');
+    expect([refused.statusCode, refused.body]).toEqual([507, expect.stringMatching(/disk .* is full/)]);
+  } finally {
+    await app.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
 it('answers in full when git has heard enough before the request has ended', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'tagboat-early-'));
   const hosting = new Hosting(directory);

@@ -1,9 +1,10 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { statfs } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { describeError, httpStatusOf, type Logger, notFound } from '@tagboat/base';
+import { describeError, httpStatusOf, type Logger, notFound, TagboatError } from '@tagboat/base';
 import { git, gitEnvironment } from '@tagboat/git-client';
 import { signalGroup, tiedToParent } from '@tagboat/process';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -32,6 +33,8 @@ export interface SmartHttpOptions {
   /** Called when a push has ended. */
   readonly pushed: (namespace: string, name: string) => Promise<void>;
   readonly log: Logger;
+  /** Bytes that are free where a directory is; default: asks the file system. */
+  readonly freeBytes?: (directory: string) => Promise<number>;
 }
 
 export interface ProposedTo {
@@ -65,6 +68,8 @@ export async function smartHttp(app: FastifyInstance, options: SmartHttpOptions)
       if (!service)
         return reply.code(403).send('only the smart protocol is served here: use git 1.6.6 or later\n');
       const directory = await find(request, service, options);
+      // Here, because git shows a person what is answered to this request alone.
+      if (service === 'receive-pack') await refuseWhereFull(directory, options);
       const words = await wordsFor({ request, directory, service, args: ['--advertise-refs'] }, options);
       const { stdout } = await git(words, { environment: protocolOf(request) });
       const head = `# service=git-${service}\n`;
@@ -98,6 +103,23 @@ async function find(request: FastifyRequest, service: string, options: SmartHttp
   });
   if (!directory) throw notFound(`there is no repository ${params.namespace}/${name}`);
   return directory;
+}
+
+/** Less than the smallest push needs, with the log of its references. */
+const leastSpace = 2 ** 20;
+
+/** @throws `DiskFull` */
+async function refuseWhereFull(directory: string, { freeBytes = spaceOf }: SmartHttpOptions): Promise<void> {
+  if ((await freeBytes(directory)) < leastSpace)
+    throw new TagboatError('nothing can be pushed: the disk that holds the repository is full', {
+      reason: 'DiskFull',
+      hint: 'free some space where TAGBOAT_HOME is, and push again',
+    });
+}
+
+async function spaceOf(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize;
 }
 
 function start(reply: FastifyReply, type: string): void {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { constants, createReadStream, existsSync, rmSync, statSync, utimesSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { syncDirectory, TagboatError, writeFileAtomic } from '@tagboat/base';
+import { isDiskFull, syncDirectory, TagboatError, writeFileAtomic } from '@tagboat/base';
 import { algorithmOf, type BlobDigest, digestNamed, finished, hashFor, hexOfBlob } from './digest.ts';
 
 /** An error of the distribution spec ("Error Codes"). */
@@ -119,7 +119,14 @@ export class BlobStore {
     return this.#alone(id, async (path) => {
       // Not made where it is missing: it has been ended meanwhile.
       const file = await open(path, constants.O_WRONLY | constants.O_APPEND);
-      await pipeline(data, file.createWriteStream({ flush: true }));
+      const { size } = await file.stat();
+      try {
+        await pipeline(data, file.createWriteStream({ flush: true }));
+      } catch (error) {
+        // The chunk will be sent again, and until then others need its place.
+        if (isDiskFull(error)) await truncate(path, size);
+        throw error;
+      }
       return (await stat(path)).size;
     });
   }

@@ -1,4 +1,4 @@
-import { type Digest, describeError, httpStatusOf, type Logger } from '@tagboat/base';
+import { type Digest, describeError, httpStatusOf, isDiskFull, type Logger } from '@tagboat/base';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { blobHandlers } from './blob-handlers.ts';
 import { type BlobStore, DistributionError } from './blob-store.ts';
@@ -18,6 +18,8 @@ export interface PushedManifest {
   readonly layers: readonly Digest[];
 }
 
+const fullDisk = 'the disk of the registry is full: free some space where TAGBOAT_HOME is, and push again';
+
 /**
  * The OCI distribution API 1.1, to be registered at `/v2`. Who may do what is decided before.
  */
@@ -28,6 +30,10 @@ export async function registryPlugin(app: FastifyInstance, options: RegistryOpti
   app.setErrorHandler((error, request, reply) => {
     if (error instanceof DistributionError)
       return reply.code(error.status).send({ errors: [{ code: error.code, message: error.message }] });
+    if (isDiskFull(error)) {
+      log.warn('the registry cannot keep what was pushed', { error });
+      return reply.code(507).send({ errors: [{ code: 'UNKNOWN', message: fullDisk }] });
+    }
     if (request.raw.destroyed && !request.raw.complete) {
       log.debug('a client of the registry went away', { error });
       return reply.code(400).send({ errors: [{ code: 'SIZE_INVALID', message: 'the content broke off' }] });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
@@ -258,5 +258,38 @@ describe('registry', () => {
     expect(await store.uploadSize(id)).toBe(0);
     await store.removeAbandoned(Date.now() + 3600_000);
     expect(await store.uploadSize(id)).toBeUndefined();
+  });
+
+  it('says that the disk is full, and leaves nothing of what it could not keep', async () => {
+    const store = new BlobStore(join(directory, 'blobs'));
+    const full = Object.assign(new Error('write'), { code: 'ENOSPC' });
+    const half = async function* () {
+      yield Buffer.from('half');
+      throw full;
+    };
+    const id = await store.startUpload();
+    await store.append(id, Readable.from(['first']));
+    await expect(store.append(id, Readable.from(half()))).rejects.toBe(full);
+    expect(await store.uploadSize(id)).toBe(5);
+    await store.cancelUpload(id);
+    const spare = new (class extends BlobStore {
+      override async append(): Promise<number> {
+        throw full;
+      }
+    })(join(directory, 'full'));
+    const other = Fastify();
+    await other.register((scope) => registryPlugin(scope, { store: spare, log: silentLogger }), {
+      prefix: '/v2',
+    });
+    const put = await other.inject({
+      method: 'POST',
+      url: `/v2/a/blobs/uploads/?digest=${sha256('x')}`,
+      payload: 'x',
+    });
+    expect([put.statusCode, put.json()]).toMatchObject([
+      507,
+      { errors: [{ message: expect.stringContaining('disk of the registry is full') }] },
+    ]);
+    expect(await readdir(join(directory, 'full', 'uploads'))).toEqual([]);
   });
 });

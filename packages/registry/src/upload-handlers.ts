@@ -30,7 +30,14 @@ async function start(store: BlobStore, call: Call): Promise<unknown> {
   }
   const wanted = digest ? digestParameter(digest) : undefined;
   const id = await store.startUpload();
-  return wanted ? finish(store, call, { id, digest: wanted }) : accepted(reply, { repository, id, size: 0 });
+  if (!wanted) return accepted(reply, { repository, id, size: 0 });
+  try {
+    return await finish(store, call, { id, digest: wanted });
+  } catch (error) {
+    // Its client was never told the upload's name, and begins anew.
+    if ((await store.uploadSize(id)) !== undefined) await store.cancelUpload(id);
+    throw error;
+  }
 }
 
 async function append(store: BlobStore, { repository, argument, request, reply }: Call): Promise<unknown> {
