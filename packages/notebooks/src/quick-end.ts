@@ -8,8 +8,10 @@
 const source = `
 import atexit, collections, gc
 
-# The kernel's own, and two that end a helper process, which ends with this one.
+# Open files that hold back nothing, the kernel's own, and two that end a helper process, which ends with this one.
 harmless = {
+    "_io.FileIO",
+    "_io.BufferedReader",
     "zmq.sugar.socket.Socket",
     "multiprocessing.resource_tracker.ResourceTracker",
     "joblib.externals.loky.backend.resource_tracker.ResourceTracker",
