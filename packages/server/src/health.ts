@@ -115,8 +115,21 @@ async function stateDirectory(home: string): Promise<string> {
   await access(place, constants.W_OK).catch(() => {
     throw invalid(`cannot write to ${place}`);
   });
-  return `${home}, ${Math.round((await freeSpace(home)) / 2 ** 30)} GiB free`;
+  const kind = networkFileSystems[(await statfs(place)).type];
+  const note = kind ? `; it lies on ${kind}, and is slow and unsafe there: choose a local disk` : '';
+  return `${home}, ${Math.round((await freeSpace(home)) / 2 ** 30)} GiB free${note}`;
 }
+
+/** By the number that statfs(2) gives them: SQLite's log, and locks, need a disk of this machine. */
+const networkFileSystems: Readonly<Record<number, string>> = {
+  0x6969: 'NFS',
+  0x517b: 'SMB',
+  0xff534d42: 'CIFS',
+  0xfe534d42: 'SMB',
+  0x01021997: '9p',
+  0x00c36400: 'Ceph',
+  0x0bd00bd0: 'Lustre',
+};
 
 /** Bytes that are free where a path is, or will be. */
 async function freeSpace(path: string): Promise<number> {
