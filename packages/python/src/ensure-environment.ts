@@ -6,7 +6,7 @@ import { runChecked, syncTree } from '@tagboat/process';
 import { compileBytecode, modulesIn } from './bytecode.ts';
 import { marker } from './collect-environments.ts';
 import { environmentKey } from './environment-key.ts';
-import { explainUv } from './explain.ts';
+import { explainFullDisk, explainUv } from './explain.ts';
 import { indexSettings, settingsEnvironment } from './index-settings.ts';
 import { acquireLock } from './kernel-lock.ts';
 import { lockedRequest } from './locked-request.ts';
@@ -18,9 +18,13 @@ import { ensureUv, runUv } from './uv.ts';
 /**
  * The Python environment for these requirements, made if it is not there. Callers in any number of processes share one.
  * When it is there already, nothing is started and the network is not used.
- * @throws what `readRequirements`, `resolveInterpreter` and `lockEnvironment` throw; `Cancelled`
+ * @throws what `readRequirements`, `resolveInterpreter` and `lockEnvironment` throw; `DiskFull`; `Cancelled`
  */
-export async function ensureEnvironment(options: EnsureEnvironmentOptions): Promise<Environment> {
+export function ensureEnvironment(options: EnsureEnvironmentOptions): Promise<Environment> {
+  return explainFullDisk(() => findOrMake(options));
+}
+
+async function findOrMake(options: EnsureEnvironmentOptions): Promise<Environment> {
   const clock = options.clock ?? systemClock;
   using reporter = createReporter(options.onProgress, clock);
   const { requirements, interpreter, lock, pinned } = await lockedRequest(options, reporter);

@@ -1,5 +1,6 @@
+import { TagboatError } from '@tagboat/base';
 import { describe, expect, it } from 'vitest';
-import { explainUv } from './explain.ts';
+import { explainFullDisk, explainUv } from './explain.ts';
 import { keepGivenHashes } from './lock.ts';
 import { requirementLine } from './pep508.ts';
 import type { Requirements } from './types.ts';
@@ -140,4 +141,18 @@ describe('hashes that the requirements give', () => {
   it('leave other locks as they are', () => {
     expect(keepGivenHashes(lock, [requirementLine('six==1.16.0', source)])).toBe(lock);
   });
+});
+
+it.each([
+  Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' }),
+  new TagboatError('python3 ended with code 1: OSError: [Errno 28] No space left on device', {
+    reason: 'CommandFailed',
+  }),
+])('a full disk is told in words, whoever found it full: %s', async (error) => {
+  await expect(explainFullDisk(() => Promise.reject(error))).rejects.toMatchObject({
+    reason: 'DiskFull',
+    message: expect.stringMatching(/^the disk is full/),
+  });
+  const other = new Error('something else');
+  await expect(explainFullDisk(() => Promise.reject(other))).rejects.toBe(other);
 });

@@ -1,4 +1,4 @@
-import { formatLocation, type Location, TagboatError } from '@tagboat/base';
+import { describeError, formatLocation, isDiskFull, type Location, TagboatError } from '@tagboat/base';
 import { withoutCredentials } from './index-settings.ts';
 import { normalizeName } from './pep508.ts';
 import type { RequirementLine, Requirements } from './types.ts';
@@ -51,12 +51,24 @@ const locationOf = (name: string | undefined, requirements: Requirements): { loc
 
 const thePackage = (name: string | undefined) => (name ? `the package "${name}"` : 'a package');
 
-function fullDisk({ text }: Said): TagboatError | undefined {
-  if (!/No space left on device|os error 28\b|Disk quota exceeded/i.test(text)) return undefined;
-  return new TagboatError('the disk is full: the packages could not be put into the environment', {
+const noSpace = /No space left on device|os error 28\b|Disk quota exceeded/i;
+
+const fullDisk = ({ text }: Said): TagboatError | undefined => (noSpace.test(text) ? diskFull() : undefined);
+
+const diskFull = (cause?: unknown): TagboatError =>
+  new TagboatError('the disk is full: the packages could not be put into the environment', {
     reason: 'DiskFull',
     hint: 'free some space where the state directory is, and run it again',
+    cause,
   });
+
+/** Does something that writes to the disk. @throws `DiskFull` in words for people, whoever it was that found no space */
+export async function explainFullDisk<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isDiskFull(error) || noSpace.test(describeError(error)) ? diskFull(error) : error;
+  }
 }
 
 function refusedLogin({ text }: Said, requirements: Requirements): TagboatError | undefined {
