@@ -32,6 +32,8 @@ export interface CollectionReport {
     readonly stored: { readonly blobs: number; readonly bytes: number };
     readonly removed: { readonly manifests: number; readonly blobs: number; readonly bytes: number };
   };
+  /** Of runs that are over. */
+  readonly workspaces?: CollectedDirectories;
   readonly environments?: CollectedDirectories;
   /** Unpacked images, and layers kept for the next ones. */
   readonly images?: CollectedDirectories;

@@ -1,4 +1,4 @@
-import { isReason, TagboatError } from '@tagboat/base';
+import { isReason, notFound, TagboatError } from '@tagboat/base';
 import type { PipelineRun } from './tekton-pipeline-run.ts';
 import type { WorkspaceBinding } from './tekton-task.ts';
 
@@ -43,6 +43,25 @@ function onSameClaim(binding: WorkspaceBinding, fromFailed: FromFailed): Workspa
   const { volumeClaimTemplate, ...rest } = binding;
   const claimName = volumeClaimTemplate && fromFailed ? fromFailed(binding) : undefined;
   return claimName ? { ...rest, persistentVolumeClaim: { claimName } } : binding;
+}
+
+/**
+ * Looks whether what the tasks of a run left is still there to go on with.
+ * @param hasClaim whether there is a claim of this name
+ * @throws `NotFound`
+ */
+export async function checkKept(
+  run: PipelineRun,
+  fromFailed: FromFailed,
+  hasClaim: (name: string) => Promise<boolean>,
+): Promise<void> {
+  for (const binding of run.spec?.workspaces ?? []) {
+    const name = binding.volumeClaimTemplate && fromFailed ? fromFailed(binding) : undefined;
+    if (name !== undefined && !(await hasClaim(name)))
+      throw notFound(`the files that ${run.metadata.name} left are not kept any more`, {
+        hint: 'run all of it again; keep.workspaces in tagboat.config.yaml says how long they stay',
+      });
+  }
 }
 
 /**

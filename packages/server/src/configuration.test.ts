@@ -19,12 +19,23 @@ it('keeps things as long as is said, and what is not said as usual', async () =>
   const text = 'keep:\n  logs: { days: 1 }\n  registry: { days: 7 }\n  environments: { days: .inf }\n';
   const { retained, keepUnused } = await read(text);
   expect(retained).toMatchObject({ logs: { days: 1, bytes: 2 * 2 ** 30 }, artifacts: { days: 90 } });
-  expect(keepUnused).toEqual({ registry: { days: 7 }, environments: { days: Number.POSITIVE_INFINITY } });
-  expect((await read('')).keepUnused).toEqual({ registry: { days: 90 }, environments: { days: 30 } });
+  expect(keepUnused).toEqual({
+    registry: { days: 7 },
+    environments: { days: Number.POSITIVE_INFINITY },
+    workspaces: { days: 7 },
+  });
+  expect((await read('')).keepUnused).toEqual({
+    registry: { days: 90 },
+    environments: { days: 30 },
+    workspaces: { days: 7 },
+  });
 });
 
 it.each([
-  ['keep: { images: { days: 1 } }', 'unknown key "images"; expected logs, artifacts, registry, environments'],
+  [
+    'keep: { images: { days: 1 } }',
+    'unknown key "images"; expected logs, artifacts, registry, environments, workspaces',
+  ],
   ['keep: { registry: { megabytes: 1 } }', 'unknown key "megabytes"; expected days'],
   ['keep: { registry: { days: soon } }', 'expected a number of days, found "soon"'],
   ['keep: { registry: 7 }', 'expected a map in keep.registry'],

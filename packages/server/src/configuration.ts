@@ -99,6 +99,7 @@ const keepUnits = {
   artifacts: ['days', 'megabytes'],
   registry: ['days'],
   environments: ['days'],
+  workspaces: ['days'],
 } as const;
 
 /** `keep: { logs: { days, megabytes }, ..., registry: { days }, ... }`; what is not said stays as it is. */
@@ -106,12 +107,12 @@ function readKeep(
   value: unknown,
   document: SourceDocument | undefined,
 ): Pick<Configuration, 'retained' | 'keepUnused'> {
-  const { logs, artifacts, registry, environments } = structuredClone({
+  const { logs, artifacts, registry, environments, workspaces } = structuredClone({
     ...defaultRetained,
     ...defaultKeepUnused,
   });
   const kept: Record<keyof typeof keepUnits, { days: number; bytes?: number }> = {
-    ...{ logs, artifacts, registry, environments },
+    ...{ logs, artifacts, registry, environments, workspaces },
   };
   for (const [name, limits] of Object.entries(mapAt(value, ['keep'], document))) {
     if (!Object.hasOwn(keepUnits, name))
@@ -130,7 +131,7 @@ function readKeep(
       else kept[part].bytes = number * 2 ** 20;
     }
   }
-  return { retained: { logs, artifacts }, keepUnused: { registry, environments } };
+  return { retained: { logs, artifacts }, keepUnused: { registry, environments, workspaces } };
 }
 
 function mapAt(

@@ -21,13 +21,24 @@ export default defineCommand({
 });
 
 /** What a collection found and removed, a line for each part. */
-export function linesOf({ registry, environments, images, problems }: CollectionReport): string[] {
+export function linesOf({
+  registry,
+  workspaces,
+  environments,
+  images,
+  problems,
+}: CollectionReport): string[] {
   const removed = (count: number, what: string, bytes: number) =>
     count === 0 && bytes === 0 ? 'nothing removed' : `removed ${count} ${what} (${bytesText(bytes)})`;
   return [
     ...(registry
       ? [
           `registry: ${bytesText(registry.stored.bytes)} in ${registry.stored.blobs} blobs, ${removed(registry.removed.manifests, 'artifacts', registry.removed.bytes)}`,
+        ]
+      : []),
+    ...(workspaces
+      ? [
+          `workspaces: ${workspaces.kept} kept, ${removed(workspaces.removed, 'workspaces', workspaces.bytes)}`,
         ]
       : []),
     ...(environments

@@ -1,4 +1,4 @@
-import { findCondition, keyOf, kinds, startRerun } from '@tagboat/api';
+import { checkKept, type FromFailed, findCondition, keyOf, kinds, startRerun } from '@tagboat/api';
 import { invalid } from '@tagboat/base';
 import { claimNameOf } from '@tagboat/pipelines';
 import { defineCommand } from 'citty';
@@ -24,11 +24,14 @@ export default defineCommand({
       throw invalid(`the run "${args.run}" is not over yet`, {
         hint: `follow it: tagboat runs ${args.run}; or end it: tagboat cancel ${args.run}`,
       });
-    const again = await startRerun(
-      (run) => client.create(kinds.PipelineRun, run),
+    const fromFailed: FromFailed = args['from-failed'] ? (binding) => claimNameOf(earlier, binding) : false;
+    const { namespace = '' } = earlier.metadata;
+    await checkKept(
       earlier,
-      args['from-failed'] ? (binding) => claimNameOf(earlier, binding) : false,
+      fromFailed,
+      async (name) => !!(await client.get({ type: kinds.PersistentVolumeClaim, namespace, name })),
     );
+    const again = await startRerun((run) => client.create(kinds.PipelineRun, run), earlier, fromFailed);
     const quiet = args.output === 'json';
     if (args.detach || !quiet) tell(args.output, again, `${again.metadata.namespace}/${again.metadata.name}`);
     if (args.detach) return;

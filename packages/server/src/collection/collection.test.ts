@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type KubernetesObject, kinds, type Pod } from '@tagboat/api';
+import { type KubernetesObject, kinds, ownedBy, type PersistentVolumeClaim, type Pod } from '@tagboat/api';
 import { type Digest, ManualClock, sha256, silentLogger } from '@tagboat/base';
 import { Hosting } from '@tagboat/git';
 import { commitFiles } from '@tagboat/git-client';
@@ -125,6 +125,35 @@ it('keeps environments and images that something uses since before they were las
   expect(await readdir(join(home, 'images'))).toEqual([image]);
   await store.delete({ type: kinds.Pod, namespace: 'demo', name: pod.metadata.name });
   expect(await collection.run()).toMatchObject({ environments: { removed: 2 }, images: { removed: 1 } });
+});
+
+it('removes the workspaces of runs that ended long ago, and none that another run goes on with', async () => {
+  const run = (name: string, days: number | undefined, workspaces: object[] = []) =>
+    create('PipelineRun', 'tekton.dev/v1', name, {
+      spec: { workspaces },
+      status: days === undefined ? {} : { completionTime: new Date(clock.now() - days * day).toISOString() },
+    });
+  const claim = async (owner: KubernetesObject) => {
+    const { name } = owner.metadata;
+    const metadata = { name, namespace: 'demo', ownerReferences: [ownedBy(owner)] };
+    await store.create<PersistentVolumeClaim>({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata });
+    await mkdir(join(home, 'volumes/claims/demo', name), { recursive: true });
+    await writeFile(join(home, 'volumes/claims/demo', name, 'file'), 'x');
+  };
+  for (const [name, days] of [
+    ['ended', 8],
+    ['taken', 8],
+    ['lately', 6],
+    ['running', undefined],
+  ] as const)
+    await claim(await run(name, days));
+  await run('rerun', undefined, [{ name: 'source', persistentVolumeClaim: { claimName: 'taken' } }]);
+  await create('PersistentVolumeClaim', 'v1', 'own', {});
+  const { workspaces } = await collection.run();
+  expect(workspaces).toMatchObject({ kept: 3, removed: 1 });
+  expect(workspaces?.bytes).toBeGreaterThan(0);
+  const { items } = await store.list(kinds.PersistentVolumeClaim);
+  expect(items.map(({ metadata }) => metadata.name)).toEqual(['lately', 'own', 'running', 'taken']);
 });
 
 it('collects by itself', async () => {

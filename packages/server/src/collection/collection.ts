@@ -8,6 +8,7 @@ import { collectEnvironments } from '@tagboat/python';
 import { type BlobStore, collectUnused } from '@tagboat/registry';
 import { environmentsClaim, notebooksType, stepOutcomeType } from '@tagboat/render';
 import type { Core } from '../core.ts';
+import { collectWorkspaces } from './collect-workspaces.ts';
 import { imagesInUse, namedDigests, oldestUserOf } from './named-digests.ts';
 
 const minute = 60_000;
@@ -20,9 +21,14 @@ const between = 12 * 60 * minute;
 export interface KeepUnused {
   readonly registry: { readonly days: number };
   readonly environments: { readonly days: number };
+  readonly workspaces: { readonly days: number };
 }
 
-export const defaultKeepUnused: KeepUnused = { registry: { days: 90 }, environments: { days: 30 } };
+export const defaultKeepUnused: KeepUnused = {
+  registry: { days: 90 },
+  environments: { days: 30 },
+  workspaces: { days: 7 },
+};
 
 type CollectionOptions = Pick<Core, 'store' | 'types' | 'clock' | 'log' | 'home'> & {
   readonly keep: KeepUnused;
@@ -31,8 +37,8 @@ type CollectionOptions = Pick<Core, 'store' | 'types' | 'clock' | 'log' | 'home'
 };
 
 /**
- * Removes now and then what nothing uses any more: artifacts of the registry that nothing names, Python environments and
- * unpacked images that nobody asked for. Dispose to stop.
+ * Removes now and then what nothing uses any more: artifacts of the registry that nothing names, workspaces of runs that
+ * are over, Python environments and unpacked images that nobody asked for. Dispose to stop.
  */
 export class Collection implements AsyncDisposable {
   readonly #options: CollectionOptions;
@@ -85,15 +91,17 @@ export class Collection implements AsyncDisposable {
       return undefined;
     };
     const registry = await part('registry', () => this.#collectRegistry());
+    const workspaces = await part('workspaces', () => this.#collectWorkspaces());
     const environments = await part('environments', () => this.#collectEnvironments());
     const images = await part('unpacked images', () => this.#collectImages());
-    const removed = [registry?.removed, environments, images].reduce(
+    const removed = [registry?.removed, workspaces, environments, images].reduce(
       (sum, one) => sum + (one?.bytes ?? 0),
       0,
     );
     const report: CollectionReport = {
       at: timestamp(clock),
       ...(registry ? { registry } : {}),
+      ...(workspaces ? { workspaces } : {}),
       ...(environments ? { environments } : {}),
       ...(images ? { images } : {}),
       problems,
@@ -101,13 +109,13 @@ export class Collection implements AsyncDisposable {
     };
     if (this.#stop.signal.aborted) return report;
     await writeFileAtomic(this.#file, `${JSON.stringify(report)}\n`);
-    log.info('collected what nothing uses', { registry, environments, images });
+    log.info('collected what nothing uses', { registry, workspaces, environments, images });
     return report;
   }
 
   async #collectRegistry() {
     const { blobs, keep, clock } = this.#options;
-    const unusedSince = clock.now() - Math.max(1, keep.registry.days) * day;
+    const unusedSince = this.#before(keep.registry);
     const { signal } = this.#stop;
     const named = await namedDigests({ ...this.#options, endedBefore: unusedSince, signal });
     const uploadedBefore = clock.now() - day;
@@ -116,30 +124,38 @@ export class Collection implements AsyncDisposable {
     return collectUnused(blobs, { named, expiring, unusedSince, uploadedBefore, signal });
   }
 
+  #collectWorkspaces() {
+    const { store, home, keep } = this.#options;
+    const endedBefore = this.#before(keep.workspaces);
+    const directoryOf = ({ namespace, name }: { namespace: string; name: string }) =>
+      join(home, 'volumes', 'claims', namespace, name);
+    return collectWorkspaces({ store, directoryOf, endedBefore });
+  }
+
   async #collectEnvironments() {
-    const { store, home } = this.#options;
+    const { store, home, keep } = this.#options;
     const oldestUser = await oldestUserOf(store, environmentsClaim);
     return collectEnvironments(join(home, 'environments'), {
       // What runs asked for its environment after it had begun, and relies on that until it ends.
-      unusedSince: Math.min(this.#unusedSince(), oldestUser),
+      unusedSince: Math.min(this.#before(keep.environments), oldestUser),
       trash: this.#trash,
       idle: oldestUser === Number.POSITIVE_INFINITY,
     });
   }
 
   async #collectImages() {
-    const { store, home } = this.#options;
+    const { store, home, keep } = this.#options;
     const inUse = await imagesInUse(store);
     return collectUnpacked(join(home, 'images'), {
       inUse,
-      unusedSince: this.#unusedSince(),
+      unusedSince: this.#before(keep.environments),
       trash: this.#trash,
     });
   }
 
-  #unusedSince(): number {
-    const { keep, clock } = this.#options;
-    return clock.now() - Math.max(1, keep.environments.days) * day;
+  /** A day at least: what is used now may have been found some time ago. */
+  #before({ days }: { readonly days: number }): number {
+    return this.#options.clock.now() - Math.max(1, days) * day;
   }
 
   /** The node's: what a kill leaves in it goes at the next start. */

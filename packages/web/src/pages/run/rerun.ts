@@ -1,4 +1,5 @@
 import {
+  checkKept,
   kinds,
   type PipelineRun,
   rerunOf,
@@ -36,12 +37,18 @@ function claimOf(
   return undefined;
 }
 
-/** Starts a run again under the next free name. @returns the new run's name */
+/** Starts a run again under the next free name. @returns the new run's name @throws as `checkKept` and `startRerun` of the API */
 export async function startRerun(
-  client: Pick<Client, 'create'>,
+  client: Pick<Client, 'create' | 'get'>,
   run: PipelineRun,
   fromFailed: FromFailed,
 ): Promise<string> {
+  const { namespace = '' } = run.metadata;
+  await checkKept(
+    run,
+    claims(run, fromFailed),
+    async (name) => !!(await client.get({ type: kinds.PersistentVolumeClaim, namespace, name })),
+  );
   const started = await start(
     (again) => client.create(kinds.PipelineRun, again),
     run,
