@@ -1,12 +1,11 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { statfs } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { describeError, httpStatusOf, type Logger, notFound, TagboatError } from '@tagboat/base';
 import { git, gitEnvironment } from '@tagboat/git-client';
-import { signalGroup, tiedToParent } from '@tagboat/process';
+import { type PipedProcess, startPiped } from '@tagboat/process';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type LfsObject, lfsRoutes } from './lfs.ts';
 import { answerProposals, type Proposal, type ProposalOutcome, pushNoteVariable } from './proc-receive.ts';
@@ -169,43 +168,21 @@ async function serve(
 ): Promise<void> {
   const { request, reply, directory, service } = exchange;
   const { log } = options;
-  const [file, words] = tiedToParent('git', await wordsFor(exchange, options));
-  const child = spawn(file, words, {
-    env: gitEnvironment({
-      environment: {
-        ...protocolOf(request),
-        [pushNoteVariable]: noteFor(request, options),
-      },
-    }),
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
-  }) as ChildProcessWithoutNullStreams;
-  let errors = '';
-  const ended = new Promise<number>((resolve) => {
-    child.on('close', (code) => resolve(code ?? 1));
-    child.on('error', (error) => {
-      errors = error.message;
-      resolve(1);
-    });
+  const child = await startGit(exchange, options).catch((error: unknown) => {
+    log.error(`git ${service} cannot be started: ${describeError(error)}`, { directory });
   });
-  if (child.pid === undefined) {
-    await ended;
-    log.error(`git ${service} cannot be started: ${errors}`, { directory });
-    return void reply.raw.destroy();
-  }
+  if (!child) return void reply.raw.destroy();
+  const [stdin, stdout, stderr] = child.pipes as [Duplex, Duplex, Duplex];
   const proposing = takeProposals(exchange, child, options);
-  child.stderr.on('data', (data: Buffer) => {
+  let errors = '';
+  stderr.on('data', (data: Buffer) => {
     errors = (errors + data.toString('utf8')).slice(-4000);
   });
-  reply.raw.on('close', () => {
-    // Once it is reaped its number may be another process's.
-    if (child.exitCode === null && child.signalCode === null) signalGroup(child, 'SIGTERM');
-  });
-  const body = request.method === 'POST' ? bodyOf(request) : undefined;
-  const feeding = body ? pipeline(body, child.stdin) : Promise.resolve(void child.stdin.end());
-  feeding.catch((error: unknown) => log.debug('a git client went away', { error }));
-  child.stdout.pipe(reply.raw, { end: false });
-  const code = await ended;
+  if (reply.raw.destroyed) child.signal('SIGTERM');
+  else reply.raw.on('close', () => child.signal('SIGTERM'));
+  pipeline(bodyOf(request), stdin).catch((error: unknown) => log.debug('a git client went away', { error }));
+  stdout.pipe(reply.raw, { end: false });
+  const { code } = await child.ended;
   await proposing;
   if (code !== 0) log.warn(`git ${service} ended with code ${code}: ${errors.trim()}`, { directory });
   try {
@@ -216,14 +193,26 @@ async function serve(
   reply.raw.end();
 }
 
+/** Its descriptors 3, 4 and 5 are for the hook. */
+async function startGit(exchange: Exchange, options: SmartHttpOptions): Promise<PipedProcess> {
+  const { request } = exchange;
+  return startPiped({
+    file: 'git',
+    args: await wordsFor(exchange, options),
+    env: gitEnvironment({
+      environment: { ...protocolOf(request), [pushNoteVariable]: noteFor(request, options) },
+    }),
+    descriptors: ['in', 'out', 'out', 'out', 'in', 'in'],
+  });
+}
+
 /** Answers the hook while git runs; its pipes are descriptors 3, 4 and 5 of git and of what git starts. */
 async function takeProposals(
   { request, directory }: Exchange,
-  child: ChildProcessWithoutNullStreams,
+  child: PipedProcess,
   { proposals, log }: SmartHttpOptions,
 ): Promise<void> {
-  const pipes = child.stdio as unknown as readonly (Readable & Writable)[];
-  const [fromHook, toHook, toPerson] = [pipes[3]!, pipes[4]!, pipes[5]!];
+  const [fromHook, toHook, toPerson] = child.pipes.slice(3) as [Duplex, Duplex, Duplex];
   for (const pipe of [toHook, toPerson, fromHook])
     pipe.on('error', (error) => log.debug('a hook went away', { error }));
   const params = request.params as Params;

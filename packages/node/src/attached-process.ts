@@ -3,9 +3,18 @@ import { readFileSync } from 'node:fs';
 import { PassThrough, Readable } from 'node:stream';
 import { spawn as spawnTerminal } from '@lydell/node-pty';
 import { describeError } from '@tagboat/base';
-import { exitCode, signalGroup, signalProcessGroup, spawner, tiedToParent } from '@tagboat/process';
+import {
+  closeDescriptor,
+  exitCode,
+  namedPipes,
+  type Pipe,
+  pathOf,
+  signalGroup,
+  signalProcessGroup,
+  spawner,
+  tiedToParent,
+} from '@tagboat/process';
 import type { ContainerExit, ContainerInput } from './driver.ts';
-import { closeDescriptor, namedPipes, type Pipe, pathOf } from './named-pipes.ts';
 
 export interface ProcessOptions {
   readonly command: readonly [string, ...string[]];
@@ -44,7 +53,7 @@ export async function startProcess(options: ProcessOptions): Promise<AttachedPro
 
 async function fromSpawner(options: ProcessOptions, out: Pipe, err: Pipe): Promise<AttachedProcess> {
   const [file, ...args] = options.command;
-  const [stdout, stderr] = [relay(out.output), relay(err.output)];
+  const [stdout, stderr] = [relay(out.stream), relay(err.stream)];
   const end = () => {
     stdout.end();
     stderr.end();
@@ -55,8 +64,7 @@ async function fromSpawner(options: ProcessOptions, out: Pipe, err: Pipe): Promi
       args,
       cwd: options.cwd,
       env: options.environment,
-      stdout: pathOf(out),
-      stderr: pathOf(err),
+      descriptors: ['ignore', { path: pathOf(out), access: 'out' }, { path: pathOf(err), access: 'out' }],
       keepsChildren: options.keepsChildren ?? false,
     });
     return {
@@ -103,8 +111,8 @@ function withPipes(options: ProcessOptions, out: Pipe | undefined, err: Pipe | u
     stdio: [options.stdin ? 'pipe' : 'ignore', out?.descriptor ?? 'pipe', err?.descriptor ?? 'pipe'],
   });
   const { promise: exited, resolve } = Promise.withResolvers<ContainerExit>();
-  const stdout = relay(out?.output ?? child.stdout!);
-  const stderr = relay(err?.output ?? child.stderr!);
+  const stdout = relay(out?.stream ?? child.stdout!);
+  const stderr = relay(err?.stream ?? child.stderr!);
   child.on('error', (error) => {
     stdout.sink.end();
     stderr.sink.end();

@@ -16,7 +16,6 @@ import { ObjectStore } from '@tagboat/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ControlGroups } from './control-groups.ts';
 import { hostTools, type Node, type Retained, startNode } from './index.ts';
-import { closeDescriptor, namedPipes } from './named-pipes.ts';
 
 let home: string;
 let store: ObjectStore;
@@ -214,17 +213,6 @@ it('keeps no timers for processes that have ended', async () => {
   for (let index = 0; index < 5; index++)
     await run(stepPod(`short-${index}`, { one: '#!/bin/sh\necho done' }));
   expect(timers()).toBeLessThanOrEqual(before + 2);
-});
-
-it('makes pipes again when somebody removed their directory', async () => {
-  await start('process');
-  const first = await namedPipes.take();
-  closeDescriptor(first);
-  for (const name of await readdir(tmpdir()))
-    if (name.startsWith(`tagboat-pipes-${process.pid}-`)) await rm(join(tmpdir(), name), { recursive: true });
-  const pipe = await namedPipes.take();
-  if (process.platform === 'linux') expect(pipe).toBeDefined();
-  closeDescriptor(pipe);
 });
 
 it('tells that a step took more memory than it may', async (context) => {

@@ -8,15 +8,19 @@ type Spawning = Extract<SpawnerRequest, { kind: 'spawn' }>;
 
 const reply = (message: SpawnerReply) => void process.send?.(message);
 
-function start({ id, file, args, cwd, env, stdout, stderr, keepsChildren }: Spawning): void {
+function start({ id, file, args, cwd, env, descriptors = [], keepsChildren }: Spawning): void {
   const opened: number[] = [];
   try {
-    for (const path of [stdout, stderr]) opened.push(openSync(path, constants.O_WRONLY));
+    const stdio = descriptors.map((one) => {
+      if (one === 'ignore') return one;
+      opened.push(openSync(one.path, one.access === 'in' ? constants.O_RDONLY : constants.O_WRONLY));
+      return opened.at(-1)!;
+    });
     const child = spawn(file, args, {
       cwd,
       env: { ...env },
       detached: true,
-      stdio: ['ignore', opened[0], opened[1]],
+      stdio: stdio.length > 0 ? stdio : 'ignore',
     });
     child.on('error', ({ message }) => reply({ id, kind: 'failed', message }));
     const { pid } = child;

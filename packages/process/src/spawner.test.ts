@@ -20,8 +20,6 @@ const sh = (script: string, more: { cwd?: string; file?: string } = {}) =>
     args: ['-c', script],
     cwd: more.cwd ?? directory,
     env: { PATH: '/usr/bin:/bin', WORD: 'hello' },
-    stdout: '/dev/null',
-    stderr: '/dev/null',
   });
 
 test('what it starts has the directory and the environment that were given, and nothing else', async () => {

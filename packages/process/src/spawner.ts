@@ -10,12 +10,14 @@ export interface SpawnOptions {
   readonly cwd: string;
   /** The whole environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Paths of pipes or files to write to; they are opened before `spawn` resolves. */
-  readonly stdout: string;
-  readonly stderr: string;
+  /** Its descriptors, from 0 on: pipes or files by their paths, opened before `spawn` resolves. Without any it has nothing. */
+  readonly descriptors?: readonly SpawnDescriptor[];
   /** Leaves running what the process leaves behind; else its group is killed at its end. */
   readonly keepsChildren?: boolean;
 }
+
+/** `in`: it reads from there. */
+export type SpawnDescriptor = 'ignore' | { readonly path: string; readonly access: 'in' | 'out' };
 
 export interface Spawned {
   /** It leads a process group of this number. */

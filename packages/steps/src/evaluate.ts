@@ -19,6 +19,8 @@ interface Evaluation {
   readonly commit: Commit;
   readonly model: ModelFile;
   readonly data: readonly PinnedData[];
+  /** What is kept for later runs while this one goes on. */
+  readonly keeping: Promise<void>[];
   /** Called when the user's code is started. */
   readonly onStart?: () => void;
 }
@@ -33,7 +35,8 @@ export async function evaluate(context: StepContext): Promise<void> {
     await report(context, {}, undefined, 'nothing was evaluated');
     return;
   }
-  const evaluation = { commit, model, data: await pinData(context, commit, model) };
+  const keeping: Promise<void>[] = [];
+  const evaluation = { commit, model, data: await pinData(context, commit, model), keeping };
   // Looked up while the model is evaluated, not while that waits for what it needs to begin.
   const begun = Promise.withResolvers<void>();
   const release = begun.promise.then(() => deployedIfCompared(context, model));
@@ -46,7 +49,7 @@ export async function evaluate(context: StepContext): Promise<void> {
   const verdict = judge(metrics, model.spec.evaluate.gates, deployed.metrics);
   const lines = [...verdict.lines, ...(deployed.note ? [deployed.note] : [])];
   for (const line of lines) context.say(line);
-  await report(context, metrics, deployed.metrics, lines.join('\n'));
+  await Promise.all([report(context, metrics, deployed.metrics, lines.join('\n')), ...keeping]);
   if (!verdict.passed || deployed.refused)
     throw new TagboatError(
       `the model was refused: ${lines.filter((line) => !line.startsWith('passed')).join('; ')}`,
@@ -107,7 +110,7 @@ async function measure(context: StepContext, evaluation: Evaluation, digest: str
     environment: context.get('TAGBOAT_ENVIRONMENT_KEY'),
     about: { step, file, model: digest, artifact: model.spec.artifact.path, context: model.spec.context },
   });
-  const kept = await context.directory('evaluation');
+  const kept = await context.directory(`evaluation-${key.slice(0, 12)}`);
   const known = await recall(context, key, kept);
   if (known) {
     context.say('the same model was evaluated on the same data before: its metrics are taken from then');
@@ -149,7 +152,9 @@ async function measure(context: StepContext, evaluation: Evaluation, digest: str
   });
   const metrics = readMetrics(text, file);
   await copyFile(target, join(kept, 'metrics.json'));
-  await remember(context, key, { directory: kept, files: ['metrics.json'], values: {} });
+  const keeping = remember(context, key, { directory: kept, files: ['metrics.json'], values: {} });
+  keeping.catch(() => undefined);
+  evaluation.keeping.push(keeping);
   return metrics;
 }
 

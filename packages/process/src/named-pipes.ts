@@ -3,12 +3,13 @@ import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { isAlive, spawner } from '@tagboat/process';
+import { isAlive } from './alive.ts';
+import { spawner } from './spawner.ts';
 
 export interface Pipe {
-  readonly output: Readable;
-  /** The writing end, for a child; to be closed here once the child has it. */
+  /** This process's end. */
+  readonly stream: Socket;
+  /** The other end, for a child; to be closed here once the child has it. */
   readonly descriptor: number;
 }
 
@@ -25,14 +26,23 @@ class NamedPipes {
   #making: Promise<void> | undefined;
   #made = 0;
 
-  /** Undefined where the host cannot make any. */
-  async take(): Promise<Pipe | undefined> {
+  /** A pipe that a child writes to; undefined where the host cannot make any. */
+  take(): Promise<Pipe | undefined> {
+    return this.#take(readFrom);
+  }
+
+  /** A pipe that a child reads from; undefined where the host cannot make any. */
+  takeInput(): Promise<Pipe | undefined> {
+    return this.#take(writeTo);
+  }
+
+  async #take(open: (path: string) => Pipe | undefined): Promise<Pipe | undefined> {
     if (process.platform !== 'linux') return undefined;
     for (let attempt = 0; attempt < 2; attempt++) {
       if (this.#free.length < enough) this.#making ??= this.#make();
       if (this.#free.length === 0) await this.#making;
       const path = this.#free.pop();
-      const pipe = path === undefined ? undefined : opened(path);
+      const pipe = path === undefined ? undefined : open(path);
       if (pipe) return pipe;
       // Temporary files may be removed by others.
       this.#free.length = 0;
@@ -51,8 +61,6 @@ class NamedPipes {
         args: ['-m', '666', ...paths],
         cwd: directory,
         env: { PATH: process.env.PATH ?? '/usr/bin:/bin' },
-        stdout: '/dev/null',
-        stderr: '/dev/null',
       });
       if ((await exited).code === 0) this.#free.push(...paths);
     } catch {
@@ -63,14 +71,32 @@ class NamedPipes {
   }
 }
 
-/** Opens both ends and takes the name away. Undefined where it is gone. */
-function opened(path: string): Pipe | undefined {
+function readFrom(path: string): Pipe | undefined {
+  const ends = opened(path, constants.O_WRONLY);
+  if (!ends) return undefined;
+  return {
+    stream: new Socket({ fd: ends.reading, readable: true, writable: false }),
+    descriptor: ends.writing,
+  };
+}
+
+function writeTo(path: string): Pipe | undefined {
+  const ends = opened(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  if (!ends) return undefined;
+  return {
+    stream: new Socket({ fd: ends.writing, readable: false, writable: true }),
+    descriptor: ends.reading,
+  };
+}
+
+/** Opens both ends, the reading one first, and takes the name away. Undefined where it is gone. */
+function opened(path: string, toWrite: number): { reading: number; writing: number } | undefined {
   let reading: number | undefined;
   try {
     reading = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const descriptor = openSync(path, constants.O_WRONLY);
+    const writing = openSync(path, toWrite);
     unlinkSync(path);
-    return { output: new Socket({ fd: reading, readable: true, writable: false }), descriptor };
+    return { reading, writing };
   } catch {
     if (reading !== undefined) closeSync(reading);
     return undefined;
@@ -99,7 +125,7 @@ async function removeLeftovers(): Promise<void> {
 
 export const namedPipes = new NamedPipes();
 
-/** Where another process of this user can open the writing end. */
+/** Where another process of this user can open the child's end. */
 export const pathOf = ({ descriptor }: Pipe) => `/proc/${process.pid}/fd/${descriptor}`;
 
 export function closeDescriptor(pipe: Pipe | undefined): void {
