@@ -90,8 +90,7 @@ async function bringUpToDate(url: string, directory: string, options: FetchOptio
   const temporary = `${directory}.${randomUUID()}`;
   await mkdir(dirname(directory), { recursive: true });
   try {
-    // All refs are wanted: version 0 of the protocol sends them with the first answer, version 2 when asked once more.
-    await git(['-c', 'protocol.version=0', 'clone', '--quiet', '--mirror', '--', url, temporary], options);
+    await git(['clone', '--quiet', '--mirror', '--', url, temporary], options);
     await rename(temporary, directory).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
       // Somebody made one meanwhile, which need not hold what was just fetched: it may be empty.
