@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Container, Pod } from '@tagboat/api';
 import { TagboatError } from '@tagboat/base';
 import type { ResolvedImage } from './images.ts';
+import { resolveInside } from './skeleton.ts';
 
 /** Whom a container runs as. */
 export interface ContainerUser {
@@ -44,25 +45,33 @@ export async function userOf(
 async function imageUser(text: string, root: string): Promise<{ uid: number; gid: number } | undefined> {
   if (text === '') return undefined;
   const [user = '', group] = text.split(':');
-  const entry = await lookUp(join(root, 'etc/passwd'), user);
+  const entry = await lookUp(root, '/etc/passwd', user);
   const uid = /^\d+$/.test(user) ? Number(user) : Number(entry?.[2] ?? Number.NaN);
   if (Number.isNaN(uid)) throw configError(`the image's user "${user}" is not in its /etc/passwd`);
   if (group === undefined || group === '') return { uid, gid: Number(entry?.[3] ?? 0) };
   const gid = /^\d+$/.test(group)
     ? Number(group)
-    : Number((await lookUp(join(root, 'etc/group'), group))?.[2] ?? Number.NaN);
+    : Number((await lookUp(root, '/etc/group', group))?.[2] ?? Number.NaN);
   if (Number.isNaN(gid)) throw configError(`the image's group "${group}" is not in its /etc/group`);
   return { uid, gid };
 }
 
-/** The fields of the line that has this name or number. */
-async function lookUp(file: string, name: string): Promise<string[] | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  return text
+/** The home that an image has for a user, by its number; `/` where it has none, as container engines say. */
+export async function homeIn(root: string, uid: number): Promise<string> {
+  return (await lookUp(root, '/etc/passwd', String(uid)))?.[5] || '/';
+}
+
+async function lookUp(root: string, file: string, name: string): Promise<string[] | undefined> {
+  // The image's files are somebody else's: a link may lead anywhere.
+  return passwdEntry(await readFile(join(root, resolveInside(root, file)), 'utf8').catch(() => ''), name);
+}
+
+/** The fields of the line of a passwd(5) or group(5) that has this name or number. */
+export const passwdEntry = (text: string, name: string): string[] | undefined =>
+  text
     .split('\n')
     .map((line) => line.split(':'))
     .find((fields) => fields[0] === name || (fields.length > 2 && fields[2] === name));
-}
 
 function configError(message: string): TagboatError {
   return new TagboatError(message, { reason: 'CreateContainerConfigError', retryable: false });

@@ -271,6 +271,20 @@ export function driverContract(name: string, make: () => Promise<DriverUnderTest
       expect(text.stdout).toBe('givenrefused\n');
     });
 
+    it('finds in its home the files that are given for it', async (context) => {
+      if (!tested.driver.isolatesFiles) return context.skip('plain processes see the files of the host');
+      const homeFiles = join(directory, 'for-home');
+      await mkdir(join(homeFiles, '.docker'), { recursive: true });
+      await writeFile(join(homeFiles, '.netrc'), 'login\n', { mode: 0o600 });
+      await writeFile(join(homeFiles, '.docker/config.json'), '{}\n', { mode: 0o600 });
+      const { exit, text } = await sh('cd $HOME; cat .netrc .docker/config.json', {
+        homeFiles,
+        environment: { HOME: '/home/somebody' },
+      });
+      await exit;
+      expect(text.stdout).toBe('login\n{}\n');
+    });
+
     it('cannot change how the kernel runs, though it is root', async (context) => {
       if (!tested.driver.isolatesFiles) return context.skip('plain processes see the files of the host');
       const { exit, text } = await sh(

@@ -23,6 +23,8 @@ export interface ContainerRequest {
   readonly readOnlyRoot?: boolean;
   /** Where the container's processes are counted and limited; absent where the host cannot. */
   readonly group?: ControlGroup;
+  /** A directory whose files stand in the container's home when it starts, with their modes and owners. */
+  readonly homeFiles?: string;
   /** A hosts file (hosts(5)) that the container sees as `/etc/hosts`. */
   readonly hostsFile?: string;
   readonly limits?: ResourceLimits;

@@ -10,6 +10,7 @@ import type {
 } from './driver.ts';
 import { attachTo } from './engine-attach.ts';
 import { execInEngine, inputOf } from './engine-exec.ts';
+import { giveHomeFiles } from './engine-home.ts';
 import { engineDone } from './engine-progress.ts';
 import { pullImage } from './engine-pull.ts';
 import { engineSettings, ownerLabel } from './engine-settings.ts';
@@ -119,9 +120,14 @@ export class EngineDriver implements ContainerDriver {
 
   async start(request: ContainerRequest, output: ContainerOutput): Promise<RunningContainer> {
     const container = await this.#engine.createContainer(await engineSettings(request, this.#options.owner));
-    const { stdin = false, tty = false } = request;
+    const { stdin = false, tty = false, homeFiles } = request;
     let stream: EngineStream;
     try {
+      // An engine puts nothing into a root that cannot be written.
+      if (homeFiles && !request.readOnlyRoot) {
+        const { environment } = request;
+        await giveHomeFiles(container, { environment, homeFiles });
+      }
       stream = await attachTo({ socket: this.#options.socket, container: container.id, stdin });
     } catch (error) {
       // podman makes what it attaches to: it says here that a command cannot be started.

@@ -24,7 +24,7 @@ export async function readyStep(
   const command = script ? [`/tekton/scripts/${script}`] : await earlier.words(container.command ?? []);
   const args = await earlier.words(container.args ?? []);
   const ready = files.complete(withScripts({ ...container, command, args, env }));
-  if (credentials) await files.giveCredentials(ready, credentials, index);
+  if (credentials) await files.giveCredentials(credentials, index);
   return ready;
 }
 

@@ -49,6 +49,7 @@ function boundRoot({ request, tools, root, bin, templates, abilities }: RootPlan
     shown,
     mounts: [
       ...(host ? hostMounts(tools, bin) : resolverFiles()),
+      ...homeMounts(request),
       ...mounts.map((mount) => ({
         ...mount,
         mountPath: inBase(mount.mountPath),
@@ -77,6 +78,19 @@ function boundRoot({ request, tools, root, bin, templates, abilities }: RootPlan
   if (hostsFile && existsSync(join(base, '/etc/hosts')))
     lines.push(bindLine({ source: hostsFile, path: '/etc/hosts', readOnly: true }, root));
   return lines;
+}
+
+/** Files for a home in a root that has no layer of its own to copy them to. */
+function homeMounts({ homeFiles, environment }: ContainerRequest) {
+  return (homeFiles === undefined ? [] : readdirSync(homeFiles)).map((name) => {
+    const hostPath = join(homeFiles ?? '', name);
+    return {
+      hostPath,
+      mountPath: join(environment.HOME ?? '/', name),
+      readOnly: false,
+      file: isFile(hostPath),
+    };
+  });
 }
 
 /** A root whose directories and mount points are made for it alone. */
@@ -109,6 +123,7 @@ function overlayRoot({ request, root, abilities }: RootPlan): string[] {
   skeleton.directory('/tmp', 0o1777);
   for (const { path, source } of mounts)
     if (!isNested(path)) isFile(source) ? skeleton.file(path) : skeleton.directory(path);
+  if (request.homeFiles) skeleton.copy(request.homeFiles, request.environment.HOME ?? '/');
   const inDevices = mounts.filter(({ path }) => path.startsWith('/dev/'));
   return [
     overlayLine(root, { lower: base, upper, work }),

@@ -1,8 +1,10 @@
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readlinkSync,
   type Stats,
   symlinkSync,
@@ -68,6 +70,23 @@ export class Skeleton {
     this.directory(dirname(target));
     this.#keepParent(target);
     writeFileSync(join(this.root, target), '');
+  }
+
+  /** Files and directories with the content, modes and owners of those below a directory of this host. */
+  copy(from: string, path: string): void {
+    for (const name of readdirSync(from)) {
+      const [source, target] = [join(from, name), this.#inside(join(path, name))];
+      const found = lstatSync(source);
+      const here = join(this.root, target);
+      this.directory(dirname(target));
+      this.#keepParent(target);
+      if (found.isDirectory()) mkdirSync(here, { recursive: true });
+      else if (found.isFile()) copyFileSync(source, here);
+      else continue;
+      chmodSync(here, found.mode & 0o777);
+      if (process.getuid?.() === 0) chownSync(here, found.uid, found.gid);
+      if (found.isDirectory()) this.copy(source, target);
+    }
   }
 
   link(path: string, target: string): void {

@@ -6,11 +6,12 @@ import type { Container, Pod } from '@tagboat/api';
 import { TagboatError, timestamp } from '@tagboat/base';
 import type { Attachments } from './attachments.ts';
 import { limitsOf } from './container-limits.ts';
-import { userOf } from './container-user.ts';
+import { homeIn, userOf } from './container-user.ts';
 import type { NodeContext } from './context.ts';
 import type { ControlGroup } from './control-groups.ts';
 import type { ContainerRequest, RunningContainer } from './driver.ts';
 import { expand, resolveEnvironment } from './environment.ts';
+import { placeCredentials } from './home-files.ts';
 import { filesOfImage, type ImageConfig, type ResolvedImage, resolveImage } from './images.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { StartOptions } from './pod-worker.ts';
@@ -58,17 +59,19 @@ export async function startContainer(
   });
   const resolved = await resolveEnvironment(context.store, pod, container);
   const config: ImageConfig = image.config ?? {};
-  const environment = {
+  const user = await userOf(container, pod, image);
+  const environment: Record<string, string> = {
+    ...(image.kind === 'rootfs' ? { HOME: await homeIn(image.directory, user?.uid ?? 0) } : {}),
     ...Object.fromEntries((config.Env ?? []).map((line) => splitPair(line))),
     ...context.environment,
     HOSTNAME: pod.spec?.hostname ?? pod.metadata.name,
     ...options.environment,
     ...resolved.variables,
   };
-  const user = await userOf(container, pod, image);
   const command = commandOf(options, config).map((word) => expand(word, environment));
   const uid = pod.metadata.uid ?? '';
   const mounts = [...volumes.mounts(container, environment), ...messageMount(container, options)];
+  const homeFiles = await placeCredentials(mounts, environment.HOME, user);
   const limits = { processes: mostProcesses, ...limitsOf(container) };
   const group = context.driver.appliesLimits
     ? undefined
@@ -86,6 +89,7 @@ export async function startContainer(
     limits,
     ...(group ? { group } : {}),
     ...(user ? { user } : {}),
+    ...(homeFiles ? { homeFiles } : {}),
     ...(options.hostsFile ? { hostsFile: options.hostsFile } : {}),
     readOnlyRoot: container.securityContext?.readOnlyRootFilesystem ?? false,
     stdin: container.stdin ?? false,

@@ -161,8 +161,15 @@ export async function copyToHome(
     if ((await lstat(join(home, name)).catch(() => undefined))?.isSymbolicLink()) await rm(join(home, name));
     await cp(join(directory, name), join(home, name), { recursive: true, force: true });
     await own(join(home, name), user);
-    await own(join(directory, name), user);
   }
+}
+
+/** Makes the files of a directory its user's alone. */
+export async function giveTo(
+  directory: string,
+  user: { uid: number; gid: number } | undefined,
+): Promise<void> {
+  for (const name of await readdir(directory)) await own(join(directory, name), user);
 }
 
 async function own(path: string, user: { uid: number; gid: number } | undefined): Promise<void> {

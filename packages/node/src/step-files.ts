@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { Container, Pod } from '@tagboat/api';
 import type { NodeContext } from './context.ts';
 import { gitInitScript } from './git-init.ts';
-import { type Credentials, copyToHome, writeCredentials } from './step-credentials.ts';
+import { type Credentials, writeCredentials } from './step-credentials.ts';
 import { toolboxOf } from './toolboxes.ts';
-import { PodVolumes } from './volumes.ts';
+import type { PodVolumes } from './volumes.ts';
 
 /** The files that steps and sidecars find made for them: scripts, a home, credentials. */
 export class StepFiles {
@@ -72,22 +72,8 @@ export class StepFiles {
     return { ...placed, volumeMounts: [...(placed.volumeMounts ?? []), { name, mountPath: '/root' }] };
   }
 
-  async giveCredentials(container: Container, credentials: Credentials, index: number): Promise<void> {
-    const directory = join(this.#volumes.directory('tekton-creds'), String(index));
-    await writeCredentials(credentials, directory);
-    const home = container.env?.find(({ name }) => name === 'HOME')?.value;
-    const mounts = this.#volumes.mounts(container);
-    const target = home === undefined ? undefined : PodVolumes.safeHostPath(mounts, home);
-    const { runAsUser, runAsGroup } = {
-      ...this.#pod.spec?.securityContext,
-      ...container.securityContext,
-    } as {
-      runAsUser?: number;
-      runAsGroup?: number;
-    };
-    const user = runAsUser === undefined ? undefined : { uid: runAsUser, gid: runAsGroup ?? 0 };
-    if (!target) return;
-    mkdirSync(target, { recursive: true });
-    await copyToHome(directory, target, user);
+  /** Writes a step's credentials to what it sees as `/tekton/creds`. */
+  giveCredentials(credentials: Credentials, index: number): Promise<void> {
+    return writeCredentials(credentials, join(this.#volumes.directory('tekton-creds'), String(index)));
   }
 }
