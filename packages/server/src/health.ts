@@ -122,13 +122,13 @@ async function stateDirectory(home: string): Promise<string> {
 
 /** By the number that statfs(2) gives them: SQLite's log, and locks, need a disk of this machine. */
 const networkFileSystems: Readonly<Record<number, string>> = {
-  0x6969: 'NFS',
-  0x517b: 'SMB',
-  0xff534d42: 'CIFS',
-  0xfe534d42: 'SMB',
-  0x01021997: '9p',
-  0x00c36400: 'Ceph',
-  0x0bd00bd0: 'Lustre',
+  26985: 'NFS',
+  20859: 'SMB',
+  4283649346: 'CIFS',
+  4266872130: 'SMB',
+  16914839: '9p',
+  12805120: 'Ceph',
+  198183888: 'Lustre',
 };
 
 /** Bytes that are free where a path is, or will be. */

@@ -106,6 +106,13 @@ test.each([
   expect(link.headers.location).toMatch(/^\/(?![/\\])/);
 });
 
+test('a cookie of our name that somebody else set signs nobody out', async () => {
+  const cookie = await signedIn();
+  const own = { origin, 'sec-fetch-site': 'same-origin' };
+  expect((await api(`tagboat-8080=owned; ${cookie}`, own)).statusCode).toBe(200);
+  expect((await api('tagboat-8080=owned; tagboat-8080=', own)).statusCode).toBe(401);
+});
+
 test('an address that is none gets the sign-in page', async () => {
   expect((await get('//')).statusCode).toBe(401);
 });

@@ -22,8 +22,7 @@ export class SignIn {
   async identify(request: Asked & { readonly url: string }): Promise<Identity | undefined> {
     const { authorization } = request.headers;
     if (authorization !== undefined) return this.#tokens.identify(authorization);
-    const secret = secretOf(request);
-    if (secret === undefined || !this.#sessions.has(secret)) return undefined;
+    if (!secretsOf(request).some((secret) => this.#sessions.has(secret))) return undefined;
     const page = isNavigation(request) && !isProtocolPath(pathOf(request.url));
     return page || isOwnOrigin(request) ? { kind: 'owner' } : undefined;
   }
@@ -60,8 +59,7 @@ export class SignIn {
     });
     scope.post('/sign-out', async (request, reply) => {
       if (!isOwnOrigin(request)) return reply.code(403).type('text/plain').send('sign out in the console\n');
-      const secret = secretOf(request);
-      if (secret !== undefined) await this.#sessions.end(secret);
+      for (const secret of secretsOf(request)) await this.#sessions.end(secret);
       reply.header('set-cookie', `${cookieName(request)}=; ${attributes}; Max-Age=0`);
       return reply.headers(signInHeaders).redirect('/sign-in', 303);
     });
@@ -90,10 +88,11 @@ function cookieName({ headers }: { headers: IncomingHttpHeaders }): string {
   return `tagboat-${/:(\d+)$/.exec(headers.host ?? '')?.[1] ?? '80'}`;
 }
 
-function secretOf(request: { headers: IncomingHttpHeaders }): string | undefined {
+/** A page of the apps port can set cookies of our name too, of other paths: they must not hide the one that counts. */
+function secretsOf(request: { headers: IncomingHttpHeaders }): string[] {
   const prefix = `${cookieName(request)}=`;
   const cookies = (request.headers.cookie ?? '').split(/;\s*/);
-  return cookies.find((cookie) => cookie.startsWith(prefix))?.slice(prefix.length) || undefined;
+  return cookies.flatMap((cookie) => (cookie.startsWith(prefix) ? cookie.slice(prefix.length) : []));
 }
 
 const pathOf = (url: string) => url.split('?')[0]!;

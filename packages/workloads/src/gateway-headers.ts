@@ -33,8 +33,26 @@ export function forwarded(
   return headers;
 }
 
+/**
+ * Whether a header of an answer sets or clears Tagboat's own cookies: they know no ports, and a pod could sign the owner
+ * out of the console.
+ */
+export const concernsOwner = (name: string, value: string): boolean =>
+  /^clear-site-data$/i.test(name) || (/^set-cookie$/i.test(name) && value.trimStart().startsWith('tagboat'));
+
+/** Headers of an answer as the client gets them. */
+export function answered(answer: IncomingHttpHeaders): Record<string, string | string[]> {
+  const headers = endToEnd(answer);
+  for (const [name, value] of Object.entries(headers)) {
+    const kept = [value].flat().filter((one) => !concernsOwner(name, one));
+    if (kept.length === 0) delete headers[name];
+    else if (Array.isArray(value)) headers[name] = kept;
+  }
+  return headers;
+}
+
 /** Headers without those that concern one connection only (RFC 9110, 7.6.1). */
-export function endToEnd(headers: IncomingHttpHeaders): Record<string, string | string[]> {
+function endToEnd(headers: IncomingHttpHeaders): Record<string, string | string[]> {
   const kept: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(headers))
     if (value !== undefined && !hopByHop.has(name)) kept[name] = value;

@@ -1,6 +1,6 @@
 import { request as ask, type IncomingMessage, type RequestOptions } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { forwarded } from './gateway-headers.ts';
+import { concernsOwner, forwarded } from './gateway-headers.ts';
 import type { Target } from './gateway-target.ts';
 
 /** A client that asks for another protocol, such as a websocket. */
@@ -39,7 +39,9 @@ export function passUpgrade({ request, socket, head, target }: Upgrade, address:
 
 function headerLines({ rawHeaders }: IncomingMessage): string {
   const lines: string[] = [];
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2)
-    lines.push(`${rawHeaders[index]}: ${rawHeaders[index + 1]}`);
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const [name = '', value = ''] = [rawHeaders[index], rawHeaders[index + 1]];
+    if (!concernsOwner(name, value)) lines.push(`${name}: ${value}`);
+  }
   return lines.join('\r\n');
 }

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, get, type IncomingHttpHeaders, request, type Server } from 'node:http';
+import {
+  createServer,
+  get,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request,
+  type Server,
+} from 'node:http';
 import { type AddressInfo, createServer as createConnections, type Socket } from 'node:net';
 import { kinds, type Pod, type Service } from '@tagboat/api';
 import { silentLogger, systemClock } from '@tagboat/base';
@@ -76,6 +83,23 @@ const ask = () =>
       resolve(`${answer.statusCode} ${text}`);
     }).on('error', reject);
   });
+
+it("passes on a pod's cookies, and none that would sign the owner out", async () => {
+  const headers = {
+    'set-cookie': ['mine=2; Path=/', 'tagboat-8080=owned; Path=/', 'tagboat-workbench=; Max-Age=0'],
+    'clear-site-data': '"cookies"',
+  };
+  await pod(
+    'web',
+    createServer((_, response) => response.writeHead(200, headers).end()),
+  );
+  const [answer] = (await once(get({ port: portOf(front), path: '/n/web/' }), 'response')) as [
+    IncomingMessage,
+  ];
+  answer.resume();
+  expect(answer.headers['set-cookie']).toEqual(['mine=2; Path=/']);
+  expect(answer.headers['clear-site-data']).toBeUndefined();
+});
 
 it('loses no request while pods change, and waits for a service that served a moment ago', async () => {
   await pod(

@@ -1,7 +1,7 @@
 import { Agent, request as ask, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Clock, describeError, type Logger } from '@tagboat/base';
-import { endToEnd, forwarded } from './gateway-headers.ts';
+import { answered, forwarded } from './gateway-headers.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
 import { addressOf, idOf, type Target, targetOf } from './gateway-target.ts';
 import { passUpgrade, type Upgrade } from './gateway-upgrade.ts';
@@ -231,12 +231,12 @@ export class Gateway {
         headers: forwarded(request, target.prefix),
         agent: this.#agent,
       });
-      let answered = false;
+      let isAnswered = false;
       upstream.on('response', (answer) => {
-        answered = true;
+        isAnswered = true;
         this.#lastServed.set(idOf(target), this.#options.clock.monotonic());
         try {
-          response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.headers));
+          response.writeHead(answer.statusCode ?? 502, answer.statusMessage, answered(answer.headers));
         } catch (error) {
           // A status or reason that HTTP does not have: what a pod says must not end this process.
           answer.destroy();
@@ -260,12 +260,12 @@ export class Gateway {
         });
       });
       upstream.on('error', () => {
-        if (answered) response.destroy();
-        resolve(answered ? 'done' : 'again');
+        if (isAnswered) response.destroy();
+        resolve(isAnswered ? 'done' : 'again');
       });
       // One that changes the protocol unasked is closed without an error.
       upstream.on('close', () => {
-        if (!answered) resolve('again');
+        if (!isAnswered) resolve('again');
       });
       response.once('close', () => {
         if (!response.writableFinished) upstream.destroy();
