@@ -1,29 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { kinds, type PipelineRun, parseYaml, rerunOfAnnotation, type TaskRun } from '@tagboat/api';
 import { takenFromAnnotation } from '@tagboat/pipelines';
-import { type Engine, startEngine } from '@tagboat/server';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { exampleTools } from './tools.ts';
+import { describe, expect, it } from 'vitest';
+import { testEngine } from './test-engine.ts';
 import { playVector } from './vectors.ts';
 
 // What the engine does that Tekton does not.
 
-let engine: Engine;
-let home: string;
-let alive: NodeJS.Timeout;
-
-beforeAll(async () => {
-  home = await mkdtemp(join(tmpdir(), 'tagboat-beyond-'));
-  engine = await startEngine({ home, tools: await exampleTools() });
-  alive = setInterval(() => undefined, 60_000);
-});
-afterAll(async () => {
-  clearInterval(alive);
-  await engine[Symbol.asyncDispose]();
-  await rm(home, { recursive: true, force: true });
-});
+const tested = testEngine();
 
 const vector = { description: '', expect: { status: 'True', reason: '' } };
 
@@ -32,11 +15,11 @@ async function play(namespace: string, text: string, annotations = {}): Promise<
     const object = value as PipelineRun;
     return { ...object, metadata: { ...object.metadata, annotations } };
   });
-  return (await playVector(engine, { vector, objects, namespace })) as PipelineRun;
+  return (await playVector(tested.engine, { vector, objects, namespace })) as PipelineRun;
 }
 
 const child = async (run: PipelineRun, task: string): Promise<TaskRun> =>
-  (await engine.store.get<TaskRun>({
+  (await tested.engine.store.get<TaskRun>({
     type: kinds.TaskRun,
     namespace: run.metadata.namespace ?? '',
     name: run.status!.childReferences!.find(({ pipelineTaskName }) => pipelineTaskName === task)!.name,

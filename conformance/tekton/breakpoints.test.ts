@@ -1,32 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { keyOf, kinds, type TaskRun, type TaskRunSpec } from '@tagboat/api';
-import { type Engine, startEngine } from '@tagboat/server';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { exampleTools } from './tools.ts';
+import { describe, expect, it } from 'vitest';
+import { testEngine } from './test-engine.ts';
 
 // Tekton's docs/debug.md, from the TaskRun to the pod and back.
 
-let engine: Engine;
-let home: string;
-let alive: NodeJS.Timeout;
-
-beforeAll(async () => {
-  home = await mkdtemp(join(tmpdir(), 'tagboat-breakpoints-'));
-  engine = await startEngine({ home, tools: await exampleTools() });
-  alive = setInterval(() => undefined, 60_000);
-});
-afterAll(async () => {
-  clearInterval(alive);
-  await engine[Symbol.asyncDispose]();
-  await rm(home, { recursive: true, force: true });
-});
+const tested = testEngine();
 
 const condition = ({ status }: TaskRun) => status?.conditions?.[0];
 
 async function run(name: string, spec: Partial<TaskRunSpec>, annotations = {}): Promise<TaskRun> {
-  return engine.store.create<TaskRun>({
+  return tested.engine.store.create<TaskRun>({
     apiVersion: 'tekton.dev/v1',
     kind: 'TaskRun',
     metadata: { name, namespace: 'default', annotations },
@@ -35,10 +18,10 @@ async function run(name: string, spec: Partial<TaskRunSpec>, annotations = {}): 
 }
 
 async function until(run: TaskRun, wanted: (run: TaskRun) => boolean): Promise<TaskRun> {
-  const { items, resourceVersion } = await engine.store.list<TaskRun>(kinds.TaskRun);
+  const { items, resourceVersion } = await tested.engine.store.list<TaskRun>(kinds.TaskRun);
   const now = items.find(({ metadata }) => metadata.name === run.metadata.name);
   if (now && wanted(now)) return now;
-  const events = engine.store.watch<TaskRun>(
+  const events = tested.engine.store.watch<TaskRun>(
     kinds.TaskRun,
     { name: run.metadata.name },
     { from: resourceVersion },
@@ -53,7 +36,7 @@ const over = (run: TaskRun) => run.status?.completionTime !== undefined;
 async function exec(run: TaskRun, container: string, command: string[]): Promise<void> {
   const pod = run.status?.podName ?? '';
   const request = { namespace: 'default', pod, container, command, stdin: false, tty: false };
-  await using session = await engine.node.access.exec(request);
+  await using session = await tested.engine.node.access.exec(request);
   expect(await session.exitCode).toBe(0);
 }
 
@@ -91,8 +74,8 @@ describe('a TaskRun with breakpoints', { timeout: 60_000 }, () => {
     const late = await run('late', { ...failing, timeout: '3s' });
     expect(condition(await until(late, over))).toMatchObject({ status: 'False', reason: 'TaskRunTimeout' });
     const waiting = await until(await run('stopped', failing), waits);
-    await engine.store.update<TaskRun>({
-      ...(await engine.store.get<TaskRun>(keyOf(kinds.TaskRun, waiting)))!,
+    await tested.engine.store.update<TaskRun>({
+      ...(await tested.engine.store.get<TaskRun>(keyOf(kinds.TaskRun, waiting)))!,
       spec: { ...waiting.spec, status: 'TaskRunCancelled' },
     });
     expect(condition(await until(waiting, over))).toMatchObject({ reason: 'TaskRunCancelled' });
