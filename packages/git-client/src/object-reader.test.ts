@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { ObjectReader } from './object-reader.ts';
 
 let repository: string;
@@ -36,6 +36,30 @@ it('reads what is asked at once and later, in order, whatever is not there', asy
 it('has nothing where there is no repository', async () => {
   expect(await new ObjectReader(join(repository, 'none')).read('HEAD')).toBeUndefined();
   expect(await new ObjectReader(tmpdir()).read('HEAD')).toBeUndefined();
+});
+
+it('asks another git where one that nobody asked was let go', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const reader = new ObjectReader(repository);
+    expect((await reader.read('HEAD:small'))?.type).toBe('blob');
+    vi.advanceTimersByTime(5000);
+    expect((await reader.read('HEAD:small'))?.type).toBe('blob');
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+it('does not say that nothing is there where git died', async () => {
+  const programs = join(repository, 'programs');
+  mkdirSync(programs);
+  writeFileSync(join(programs, 'git'), '#!/bin/sh\nkill -9 $$\n', { mode: 0o755 });
+  vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
+  try {
+    await expect(new ObjectReader(repository).read('HEAD')).rejects.toMatchObject({ reason: 'GitFailed' });
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });
 
 it('keeps no process from ending', () => {

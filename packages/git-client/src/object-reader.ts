@@ -1,7 +1,9 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { invalid } from '@tagboat/base';
+import { invalid, TagboatError } from '@tagboat/base';
 import { tiedToParent } from '@tagboat/process';
 import { gitEnvironment } from './git.ts';
 import type { GitObject } from './objects.ts';
@@ -39,7 +41,10 @@ export class ObjectReader {
     this.#repository = repository;
   }
 
-  /** @returns undefined where the name (gitrevisions(7)) names nothing. @throws `Invalid` for what is above 1 GiB */
+  /**
+   * @returns undefined where the name (gitrevisions(7)) names nothing, or there is no repository
+   * @throws `Invalid` for what is above 1 GiB; `GitFailed` where git ends before it has answered
+   */
   read(name: string): Promise<GitObject | undefined> {
     // A name of two lines names nothing, and would be taken for two.
     if (name.includes('\n')) return Promise.resolve(undefined);
@@ -65,16 +70,30 @@ export class ObjectReader {
     child.stdout.on('data', (data: Buffer) => {
       if (this.#child === child) this.#take(data);
     });
-    child.on('error', () => this.#ended(child));
-    child.on('close', () => this.#ended(child));
+    child.on('error', ({ message }) => this.#ended(child, message));
+    child.on('close', (code, signal) => this.#ended(child, code ?? signal));
     return child;
   }
 
-  /** Where there is no repository, or git died, nothing that was asked is there. */
-  #ended(child: ChildProcessByStdio<Writable, Readable, null>): void {
+  /** Where there is no repository nothing that was asked is there; nobody knows what a git had that died. */
+  #ended(child: ChildProcessByStdio<Writable, Readable, null>, how: number | string | null): void {
     if (this.#child !== child) return;
     this.#forget();
-    for (const { resolve } of this.#waiting.splice(0)) resolve(undefined);
+    const isRepository = ['HEAD', '.git'].some((name) => existsSync(join(this.#repository, name)));
+    for (const { name, resolve, reject } of this.#waiting.splice(0))
+      if (!isRepository) resolve(undefined);
+      else
+        reject(
+          new TagboatError(`git ended (${how}) before it had read ${name} of ${this.#repository}`, {
+            reason: 'GitFailed',
+          }),
+        );
+  }
+
+  /** Who asks from now on gets another git: this one reads nothing more. */
+  #dismiss(): void {
+    this.#child?.stdin.end();
+    this.#forget();
   }
 
   #forget(): void {
@@ -90,7 +109,7 @@ export class ObjectReader {
     while (this.#waiting.length > 0 && (this.#coming ? this.#body() : this.#head()));
     if (this.#waiting.length > 0 || !this.#child) return;
     hold(this.#child, false);
-    this.#timer = setTimeout(() => this.#child?.stdin.end(), idle).unref();
+    this.#timer = setTimeout(() => this.#dismiss(), idle).unref();
   }
 
   /** @returns whether it was there */

@@ -37,12 +37,20 @@ describe.skipIf(!able)('ControlGroups (skipped where control groups cannot be ma
   });
 
   it('shares the CPUs in proportion to what is asked for', () => {
-    group = groups.create('pod/asks', { requestedCpu: 0.25 });
-    const files = group.processFiles.flatMap((file) =>
-      ['cpu.shares', 'cpu.weight'].map((name) => join(dirname(file), name)).filter(existsSync),
-    );
-    expect(files.map((file) => readFileSync(file, 'utf8').trim())).toEqual([
-      files[0]?.endsWith('shares') ? '256' : '25',
+    group = groups.create('pod/asks', { requestedCpu: 0.25 }, { requestedCpu: 16 });
+    const weights = (directories: string[]) =>
+      directories.flatMap((directory) =>
+        ['cpu.shares', 'cpu.weight'].flatMap((name) => {
+          const file = join(directory, name);
+          return existsSync(file) ? `${name} ${readFileSync(file, 'utf8').trim()}` : [];
+        }),
+      );
+    const own = group.processFiles.map((file) => dirname(file));
+    const isFirst = weights(own)[0]?.startsWith('cpu.shares');
+    expect(weights(own)).toEqual([isFirst ? 'cpu.shares 256' : 'cpu.weight 25']);
+    // The node's pods share the CPUs by the groups of pods.
+    expect(weights(own.map((directory) => dirname(directory)))).toEqual([
+      isFirst ? 'cpu.shares 16384' : 'cpu.weight 1600',
     ]);
   });
 

@@ -78,14 +78,20 @@ export class ControlGroups {
     );
   }
 
-  /** Makes a group. @param path below this node's own group, such as a pod's uid and a container's name */
-  create(path: string, limits: ResourceLimits): ControlGroup {
+  /**
+   * Makes a group.
+   * @param path below this node's own group, such as a pod's uid and a container's name
+   * @param pod what all in the group above it may use: weights count among neighbours only
+   */
+  create(path: string, limits: ResourceLimits, pod: ResourceLimits = {}): ControlGroup {
     const groups = this.#hierarchies.map((hierarchy) => ({
       hierarchy,
       directory: join(hierarchy.directory, path),
     }));
     for (const { hierarchy, directory } of groups) {
       makeGroup(hierarchy, path);
+      for (const [file, value] of settings(hierarchy, pod))
+        writeFileSync(join(dirname(directory), file), value);
       for (const [file, value] of settings(hierarchy, limits)) writeFileSync(join(directory, file), value);
     }
     const memory = groups.find(({ hierarchy }) => hierarchy.controllers.includes('memory'));
@@ -215,6 +221,12 @@ function makeGroup({ version, controllers, directory }: Hierarchy, path: string)
     delegate(parent, controllers);
 }
 
+/** By the version of control groups: `usual` is the weight of what says nothing (cgroup-v2 `cpu.weight`, sched-design-CFS `cpu.shares`). */
+const cpuWeights = {
+  1: { file: 'cpu.shares', usual: 1024, least: 2, most: 262_144 },
+  2: { file: 'cpu.weight', usual: 100, least: 1, most: 10_000 },
+} as const;
+
 function settings({ version, controllers }: Hierarchy, limits: ResourceLimits): [string, string][] {
   const { memory, cpu, requestedCpu, processes } = limits;
   const files: [ControllerName, string, string][] = [];
@@ -226,9 +238,9 @@ function settings({ version, controllers }: Hierarchy, limits: ResourceLimits): 
     ]);
   if (processes !== undefined) files.push(['pids', 'pids.max', String(processes)]);
   if (requestedCpu !== undefined) {
-    const weight = version === 2 ? 100 * requestedCpu : 1024 * requestedCpu;
-    const bounded = Math.min(10_000, Math.max(2, Math.round(weight)));
-    files.push(['cpu', version === 2 ? 'cpu.weight' : 'cpu.shares', String(bounded)]);
+    const { file, usual, least, most } = cpuWeights[version];
+    const weight = Math.min(most, Math.max(least, Math.round(usual * requestedCpu)));
+    files.push(['cpu', file, String(weight)]);
   }
   if (cpu !== undefined) {
     const quota = String(Math.max(1000, Math.round(cpu * period)));

@@ -30,17 +30,21 @@ export async function readStepFile(
   path: string,
   limit: { bytes: number; what: string },
 ): Promise<Buffer | undefined> {
-  const found = stateOf(path);
   const directory = ifThere(() => realpathSync.native(dirname(path)));
-  if (!found?.isFile() || !(directory === root || directory?.startsWith(root + sep))) return undefined;
-  if (found.size > limit.bytes)
-    throw new TagboatError(`${limit.what} has ${found.size} bytes; at most ${limit.bytes} can be handed on`, {
-      reason: 'ResultsTooLarge',
-      hint: 'put large values into a file of a workspace',
-    });
+  if (!stateOf(path)?.isFile() || !(directory === root || directory?.startsWith(root + sep)))
+    return undefined;
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    return await file.readFile();
+    // Of what was opened, and no more than it had then: what the step left running may still write.
+    const found = await file.stat();
+    if (!found.isFile()) return undefined;
+    if (found.size > limit.bytes)
+      throw new TagboatError(
+        `${limit.what} has ${found.size} bytes; at most ${limit.bytes} can be handed on`,
+        { reason: 'ResultsTooLarge', hint: 'put large values into a file of a workspace' },
+      );
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(found.size), 0, found.size, 0);
+    return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
   }

@@ -69,6 +69,8 @@ class OutputFile {
     this.#size += data.length;
     if (this.#size > mostBytes) return;
     this.#last = this.#last.then(() => this.#file.appendFile(data));
+    // `close` tells of it; that nobody has asked yet must not end the platform.
+    this.#last.catch(() => undefined);
   }
 
   async close(): Promise<void> {
