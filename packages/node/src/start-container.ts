@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Container, Pod } from '@tagboat/api';
 import { TagboatError, timestamp } from '@tagboat/base';
 import type { Attachments } from './attachments.ts';
-import { limitsOf } from './container-limits.ts';
+import { limitsOf, requestsOf } from './container-limits.ts';
 import { homeIn, userOf } from './container-user.ts';
 import type { NodeContext } from './context.ts';
 import type { ControlGroup } from './control-groups.ts';
@@ -75,7 +75,7 @@ export async function startContainer(
   const limits = { processes: mostProcesses, ...limitsOf(container) };
   const group = context.driver.appliesLimits
     ? undefined
-    : context.groups.create(`${uid}/${container.name}`, limits);
+    : context.groups.create(`${uid}/${container.name}`, limits, requestsOf(pod));
   const directory = join(context.layout.pod(uid), 'containers', container.name);
   const request: ContainerRequest = {
     podUid: uid,
@@ -101,11 +101,18 @@ export async function startContainer(
     new SecretMask([...volumes.secrets, ...resolved.secrets]),
   );
   options.stage?.({ kind: 'created' });
-  const running = await context.driver.start(request, (stream, data) => {
-    attachments.output(stream, data);
-    options.onOutput?.(stream, data);
-    return log.write(stream, data);
-  });
+  const running = await context.driver
+    .start(request, (stream, data) => {
+      attachments.output(stream, data);
+      options.onOutput?.(stream, data);
+      return log.write(stream, data);
+    })
+    .catch(async (error: unknown) => {
+      // Who follows the log would wait for ever, and the file stay open.
+      await log.close();
+      await group?.remove();
+      throw error;
+    });
   options.stage?.({ kind: 'started' });
   return {
     running,
