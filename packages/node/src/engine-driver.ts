@@ -16,7 +16,7 @@ import { pullImage } from './engine-pull.ts';
 import { engineSettings, ownerLabel } from './engine-settings.ts';
 import { type EngineStream, splitStream } from './engine-streams.ts';
 import type { HostImage } from './host-image.ts';
-import type { ImageConfig, ResolvedImage } from './images.ts';
+import { type ImageConfig, loginHint, type ResolvedImage } from './images.ts';
 import { toolboxOf } from './toolboxes.ts';
 
 export interface EngineOptions {
@@ -89,9 +89,12 @@ export class EngineDriver implements ContainerDriver {
     } catch (cause) {
       // What the engine has is as good as what cannot be asked for, unless it must be the newest.
       if (present && pullPolicy !== 'Always') return present;
-      throw new TagboatError(`cannot pull the image ${reference}: ${messageOf(cause)}`, {
+      const why = messageOf(cause);
+      throw new TagboatError(`cannot pull the image ${reference}: ${why}`, {
         reason: 'ImagePullFailed',
         cause,
+        // Engines pass on what a registry says, in words of their own.
+        ...(/unauthorized|authentication required|no basic auth/i.test(why) ? { hint: loginHint } : {}),
       });
     }
     const pulled = await this.#inspect(reference);

@@ -50,6 +50,10 @@ export type ImageSource = (
   login?: () => Promise<Login | undefined>,
 ) => Promise<Extract<ResolvedImage, { kind: 'rootfs' }>>;
 
+/** What to do where a registry asks for a login. */
+export const loginHint =
+  'name a Secret of type kubernetes.io/dockerconfigjson in imagePullSecrets of the pod or of its service account';
+
 /** The image of a container. @throws `ImagePullFailed` saying where it was looked for. */
 export async function resolveImage(
   image: string | undefined,

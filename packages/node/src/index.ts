@@ -32,7 +32,7 @@ import { Trash } from './trash.ts';
 
 export { type HostTools, hostEnvironment, hostTools } from './host-tools.ts';
 export { buildByEngine, engineProblem, type ImageBuild } from './image-build.ts';
-export type { ImageConfig, ImageSource, ResolvedImage } from './images.ts';
+export { type ImageConfig, type ImageSource, loginHint, type ResolvedImage } from './images.ts';
 export { resultsKept } from './large-results.ts';
 export { NodeLayout } from './layout.ts';
 export { defaultRetained, type Keep, type Retained } from './retention.ts';

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Digest, hexOf, type Logger, TagboatError, writeFileAtomic } from '@tagboat/base';
-import type { ImageSource } from '@tagboat/node';
+import { type Digest, hexOf, isReason, type Logger, TagboatError, writeFileAtomic } from '@tagboat/base';
+import { type ImageSource, loginHint } from '@tagboat/node';
 import { parseReference, RegistryClient, readArtifactFile, unpackImage } from '@tagboat/oci';
 
 export interface ImageSettings {
@@ -52,6 +52,7 @@ export async function openImages(settings: ImageSettings, log: Logger): Promise<
         {
           reason: 'ImagePullFailed',
           cause: error,
+          ...(isReason(error, 'Unauthorized') ? { hint: loginHint } : {}),
         },
       );
     });
