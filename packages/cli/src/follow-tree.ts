@@ -165,6 +165,8 @@ class TreeView {
     const seen = this.#times.get(id) ?? { started: Date.now() };
     if (state !== 'running' && state !== 'paused') seen.ended ??= Date.now();
     this.#times.set(id, seen);
+    // A line that is not drawn over tells that something begins, not how long it has run.
+    if (state === 'running' && !this.#options.terminal) return '';
     return formatDuration((seen.ended ?? Date.now()) - seen.started);
   }
 
