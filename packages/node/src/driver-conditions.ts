@@ -11,7 +11,7 @@ export function driverConditions({ driver, driverNote, groups }: NodeContext, po
       type: 'Sandboxed',
       status: 'False',
       reason: 'ProcessDriver',
-      message: `runs as a plain process of this host, as its user${driverNote ? `: ${driverNote}` : ''}${
+      message: `runs as a plain process of this host, as its user${driverNote ? ` (${driverNote})` : ''}: /tekton, /workspace and what else it mounts are directories elsewhere, whose paths are put into its texts; read-only mounts can be written to; users and groups do not count${
         groups.controllers.length > 0
           ? ''
           : '; without control groups, processes that clear their environment, leave its directory and close its files outlive it'

@@ -154,6 +154,8 @@ describe.each([['process'], [undefined]] as const)('a node with the driver %s', 
     const message = pod.status?.containerStatuses?.[0]?.state?.terminated?.message ?? '';
     expect(JSON.parse(message)).toContainEqual({ key: 'out', value: '42', type: 1 });
     expect(await logOf('two', 'step-two')).toBe('from one\n***\ntagboat x\n');
+    const missing = pod.status?.conditions?.find(({ type }) => type === 'Sandboxed')?.message;
+    if (driver === 'process') expect(missing).toContain('read-only mounts can be written to');
     for (const step of ['one', 'two'])
       expect(await eventsOf('two', `spec.containers{step-${step}}`, 3)).toEqual([
         'Pulled Container image "bash" is a toolbox: this machine\'s own tools stand in for it',
