@@ -224,6 +224,15 @@ it('shows an image as its own, writes over it in a layer, and runs as its user',
   expect(await readdir('/run/secrets').catch(() => [])).not.toContain('kubernetes.io');
 });
 
+it('gives a plain process no home that an image says, which would be the host’s', async () => {
+  await world.start('process');
+  await world.run(
+    { containers: [{ name: 'c', image: 'own/image', command: ['/bin/sh', '-c', 'echo "[$HOME]"'] }] },
+    phaseIs('Succeeded'),
+  );
+  expect(await world.logOf('c')).toBe('[]\n');
+});
+
 it('keeps a pod that must run in a container waiting where there is no engine', async () => {
   vi.stubEnv('DOCKER_HOST', `unix://${join(world.home, 'none.sock')}`);
   await world.start();

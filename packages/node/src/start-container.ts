@@ -6,7 +6,7 @@ import type { Container, Pod } from '@tagboat/api';
 import { TagboatError, timestamp } from '@tagboat/base';
 import type { Attachments } from './attachments.ts';
 import { limitsOf, requestsOf } from './container-limits.ts';
-import { homeIn, userOf } from './container-user.ts';
+import { type ContainerUser, homeIn, userOf } from './container-user.ts';
 import type { NodeContext } from './context.ts';
 import type { ControlGroup } from './control-groups.ts';
 import type { ContainerRequest, RunningContainer } from './driver.ts';
@@ -61,8 +61,7 @@ export async function startContainer(
   const config: ImageConfig = image.config ?? {};
   const user = await userOf(container, pod, image);
   const environment: Record<string, string> = {
-    ...(image.kind === 'rootfs' ? { HOME: await homeIn(image.directory, user?.uid ?? 0) } : {}),
-    ...Object.fromEntries((config.Env ?? []).map((line) => splitPair(line))),
+    ...(await environmentOf(image, user, context)),
     ...context.environment,
     HOSTNAME: pod.spec?.hostname ?? pod.metadata.name,
     ...options.environment,
@@ -128,6 +127,18 @@ export async function startContainer(
       await log.close();
     },
   };
+}
+
+/** The variables that an image gives its containers, with the home that a runtime adds. */
+async function environmentOf(
+  image: ResolvedImage,
+  user: ContainerUser | undefined,
+  { driver }: NodeContext,
+): Promise<Record<string, string>> {
+  const own = Object.fromEntries((image.config?.Env ?? []).map((line) => splitPair(line)));
+  // Where the image's files are not shown, its home would be the host's.
+  if (image.kind !== 'rootfs' || !driver.isolatesFiles) return own;
+  return { HOME: await homeIn(image.directory, user?.uid ?? 0), ...own };
 }
 
 async function imageFor(

@@ -118,9 +118,7 @@ function customRun(input: ChildInput, params: readonly Param[]) {
     kind: 'CustomRun',
     spec: {
       ...(taskRef ? { customRef: taskRef } : {}),
-      ...(taskSpec
-        ? { customSpec: { apiVersion: taskSpec.apiVersion, kind: taskSpec.kind, spec: taskSpec.spec } }
-        : {}),
+      ...(taskSpec ? { customSpec: customSpecOf(taskSpec) } : {}),
       ...(params.length > 0 ? { params } : {}),
       ...(workspaces.length > 0 ? { workspaces } : {}),
       ...(serviceAccountName ? { serviceAccountName } : {}),
@@ -129,6 +127,13 @@ function customRun(input: ChildInput, params: readonly Param[]) {
     },
   };
 }
+
+const customSpecOf = ({ apiVersion, kind, metadata, spec }: NonNullable<PipelineTask['taskSpec']>) => ({
+  apiVersion,
+  kind,
+  ...(metadata ? { metadata } : {}),
+  spec,
+});
 
 /** The first that says something about a key wins: `taskRunSpecs`, the run, the inline spec, then the Task. */
 function labelsFor(input: ChildInput): Record<string, string> {

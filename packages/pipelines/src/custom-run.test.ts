@@ -75,6 +75,43 @@ test('a custom task waits for what its controller says, results included', async
   });
 });
 
+test('the results of one that is written inline can be used too', async () => {
+  const pipelineSpec = {
+    tasks: [
+      {
+        name: 'wait',
+        taskSpec: {
+          apiVersion: 'example.dev/v1',
+          kind: 'Wait',
+          metadata: { labels: { a: 'b' } },
+          spec: { for: 'it' },
+        },
+      },
+    ],
+    results: [{ name: 'out', value: '$(tasks.wait.results.word)' }],
+  };
+  const run = await withCustomTask({ pipelineSpec }, async (store, name) => {
+    expect(await store.get(key(name))).toMatchObject({
+      metadata: { labels: { a: 'b' } },
+      spec: {
+        customSpec: {
+          apiVersion: 'example.dev/v1',
+          kind: 'Wait',
+          metadata: { labels: { a: 'b' } },
+          spec: { for: 'it' },
+        },
+      },
+    });
+    await mutateStatus<PipelineRun>(store, key(name), (draft) => {
+      draft.status = {
+        conditions: [{ type: 'Succeeded', status: 'True', reason: 'Done' }],
+        results: [{ name: 'word', value: 'hello' }],
+      };
+    });
+  });
+  expect(run.status).toMatchObject({ results: [{ name: 'out', value: 'hello' }] });
+});
+
 test('cancelling the run asks the controller to cancel', async () => {
   const run = await withCustomTask({}, async (store, name) => {
     const { resourceVersion: from } = (await store.get<PipelineRun>(key(name)))!.metadata;

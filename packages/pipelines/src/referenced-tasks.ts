@@ -88,9 +88,11 @@ export class ReferencedTasks {
   }
 
   async of(task: PipelineTask): Promise<ReferencedTask> {
+    // What the tasks of other kinds give, only their controllers know.
+    if (childKind(task) !== 'TaskRun') return {};
     if (task.taskSpec) return { taskSpec: task.taskSpec };
     const { name, resolver } = task.taskRef ?? {};
-    if (!name || resolver || childKind(task) !== 'TaskRun') return {};
+    if (!name || resolver) return {};
     const found = await this.#task(name);
     if (!found?.spec) return {};
     const { labels, annotations } = found.metadata;
