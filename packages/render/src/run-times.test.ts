@@ -31,6 +31,14 @@ it('tells of each task how long it waited and ran, and which decided the time', 
   expect(criticalPathLine(run)).toBe('critical path: fetch → clean, 1m01s; queued 400ms');
 });
 
+it('tells a long path by its ends', () => {
+  const criticalPath = Array.from({ length: 20 }, (_, index) => `t${index}`);
+  const status = { ...run.status, timing: { ...run.status!.timing!, criticalPath } };
+  expect(criticalPathLine({ ...run, status })).toBe(
+    'critical path: t0 → t1 → t2 → t3 → (12 more) → t16 → t17 → t18 → t19, 1m01s; queued 400ms',
+  );
+});
+
 it('tells nothing of a run that is not over', () => {
   const open = { ...run, status: {} };
   expect(taskTimes(open)).toEqual([]);

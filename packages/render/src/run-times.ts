@@ -34,10 +34,19 @@ export function taskTimes(run: PipelineRun): TaskTimes[] {
   });
 }
 
+/** A path of more tasks than this is told by its ends. */
+const mostNamed = 8;
+
+function shortened(path: readonly string[]): readonly string[] {
+  if (path.length <= mostNamed) return path;
+  const end = mostNamed / 2;
+  return [...path.slice(0, end), `(${path.length - mostNamed} more)`, ...path.slice(-end)];
+}
+
 /** The path that decided how long a run took, in one line; undefined where that is not known. Pure. */
 export function criticalPathLine(run: PipelineRun): string | undefined {
   const { timing } = run.status ?? {};
   if (!timing || timing.criticalPath.length === 0) return undefined;
-  const path = timing.criticalPath.join(' → ');
+  const path = shortened(timing.criticalPath).join(' → ');
   return `critical path: ${path}, ${inWords(timing.criticalPathSeconds)}; queued ${inWords(timing.queuedSeconds)}`;
 }
