@@ -7,6 +7,7 @@ import { CustomRunReconciler } from './custom-run-controller.ts';
 import { RunEvents } from './events.ts';
 import { PipelineRunReconciler, pipelineRunOf } from './pipeline-run-controller.ts';
 import { pruneControllers } from './prune-controller.ts';
+import { RemoteTasks } from './remote-tasks.ts';
 import type { Registries } from './resolver-tools.ts';
 import { RunQueue } from './run-queue.ts';
 import { Settings } from './settings.ts';
@@ -44,6 +45,7 @@ export interface PipelineOptions {
 export function createPipelineControllers(options: PipelineOptions): Controller[] {
   const { store: reader, clock, log } = options;
   const settings = options.settings ?? new Settings({ reader, log });
+  const remote = new RemoteTasks();
   const events = (component: string) => new RunEvents({ ...options, component });
   const queue = new RunQueue({
     ...options,
@@ -53,7 +55,13 @@ export function createPipelineControllers(options: PipelineOptions): Controller[
     name: 'pipelinerun',
     reader,
     type: kinds.PipelineRun,
-    reconciler: new PipelineRunReconciler({ ...options, events: events('PipelineRun'), queue, settings }),
+    reconciler: new PipelineRunReconciler({
+      ...options,
+      events: events('PipelineRun'),
+      queue,
+      settings,
+      remote,
+    }),
     watches: [
       { type: kinds.TaskRun, keys: pipelineRunOf },
       { type: kinds.CustomRun, keys: pipelineRunOf },
@@ -66,7 +74,7 @@ export function createPipelineControllers(options: PipelineOptions): Controller[
     name: 'taskrun',
     reader,
     type: kinds.TaskRun,
-    reconciler: new TaskRunReconciler({ ...options, events: events('TaskRun'), settings }),
+    reconciler: new TaskRunReconciler({ ...options, events: events('TaskRun'), settings, remote }),
     watches: [{ type: kinds.Pod, keys: (pod) => taskRunOfPod(pod as Pod) }],
     clock,
     log,

@@ -20,6 +20,7 @@ import { cancelChild, checkDepth, createChildren } from './pipeline-run-children
 import { nextStatus } from './pipeline-run-status.ts';
 import { type PipelinePlan, planPipelineRun } from './plan-pipeline-run.ts';
 import { ReferencedTasks } from './referenced-tasks.ts';
+import type { RemoteTasks } from './remote-tasks.ts';
 import { resolvePipeline } from './resolve-pipeline.ts';
 import type { Registries } from './resolver-tools.ts';
 import { checkPipelineRun, isOurs, refusedByUser } from './run-checks.ts';
@@ -36,6 +37,7 @@ export interface EngineParts {
   readonly queue: RunQueue;
   readonly settings: Settings;
   readonly registries?: Registries;
+  readonly remote: RemoteTasks;
 }
 
 /** What is known of a run that goes on, so that it need not be worked out at every look. */
@@ -134,7 +136,7 @@ export class PipelineRunReconciler implements Reconciler {
     checkPipelineRun(run, spec, name);
     await checkDepth(store, run);
     const applied = applyRun(spec, run, name);
-    await new ReferencedTasks(store, run).check(applied, name, spec);
+    await this.#referenced(run).check(applied, name, spec);
     const key = keyOf(kinds.PipelineRun, run);
     await mutate<PipelineRun>(store, key, (draft) => {
       draft.metadata.labels = { ...labels, 'tekton.dev/pipeline': name, ...draft.metadata.labels };
@@ -169,10 +171,15 @@ export class PipelineRunReconciler implements Reconciler {
     const before = this.#known.get(uid);
     if (before) return before;
     const spec = run.status!.pipelineSpec!;
-    const known = { spec, graph: buildGraph(spec.tasks), tasks: new ReferencedTasks(this.#parts.store, run) };
+    const known = { spec, graph: buildGraph(spec.tasks), tasks: this.#referenced(run) };
     this.#known.set(uid, known);
     if (this.#known.size > mostKnown) this.#known.delete(this.#known.keys().next().value!);
     return known;
+  }
+
+  #referenced(run: PipelineRun): ReferencedTasks {
+    const { store: reader, remote, registries } = this.#parts;
+    return new ReferencedTasks({ reader, remote, ...(registries ? { registries } : {}) }, run);
   }
 
   async #states(run: PipelineRun, { spec }: Known): Promise<Map<string, PipelineTaskState>> {

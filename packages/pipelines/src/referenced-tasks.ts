@@ -5,13 +5,17 @@ import {
   type PipelineRun,
   type PipelineSpec,
   type PipelineTask,
+  type Reference,
   type Task,
   type TaskSpec,
 } from '@tagboat/api';
+import { describeError, TagboatError } from '@tagboat/base';
 import type { Reader } from '@tagboat/store';
 import { taskParamsProblem, wrongChoice } from './check-params.ts';
 import { decodeTaskSpec } from './decode.ts';
 import { resultReferencesIn } from './graph.ts';
+import type { RemoteTasks } from './remote-tasks.ts';
+import type { Registries } from './resolver-tools.ts';
 import { refused, refusedByUser } from './run-checks.ts';
 import { findReferences } from './substitute.ts';
 import { childKind } from './task-states.ts';
@@ -76,14 +80,23 @@ export interface ReferencedTask {
   readonly taskSpec?: TaskSpec;
 }
 
-/** The Tasks that a run's pipeline names, read once. Those of remote resolvers are left to their TaskRuns. */
+interface Sources {
+  readonly reader: Reader;
+  readonly remote: RemoteTasks;
+  readonly registries?: Registries;
+}
+
+/** A reference whose resolver is told something that only an earlier task's results say. */
+const isOpen = (reference: Reference) => /\$\((tasks|finally)\./.test(JSON.stringify(reference));
+
+/** The Tasks that a run's pipeline names, read once. */
 export class ReferencedTasks {
-  readonly #reader: Reader;
+  readonly #sources: Sources;
   readonly #run: PipelineRun;
   readonly #found = new Map<string, Promise<Task | undefined>>();
 
-  constructor(reader: Reader, run: PipelineRun) {
-    this.#reader = reader;
+  constructor(sources: Sources, run: PipelineRun) {
+    this.#sources = sources;
     this.#run = run;
   }
 
@@ -92,12 +105,16 @@ export class ReferencedTasks {
     if (childKind(task) !== 'TaskRun') return {};
     if (task.taskSpec) return { taskSpec: task.taskSpec };
     const { name, resolver } = task.taskRef ?? {};
-    if (!name || resolver) return {};
-    const found = await this.#task(name);
+    if (resolver && isOpen(task.taskRef!)) return {};
+    const found = resolver ? await this.#remote(task.taskRef!) : name ? await this.#task(name) : undefined;
     if (!found?.spec) return {};
     const { labels, annotations } = found.metadata;
     return {
-      referenced: { name, ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) },
+      referenced: {
+        name: found.metadata.name,
+        ...(labels ? { labels } : {}),
+        ...(annotations ? { annotations } : {}),
+      },
       taskSpec: decodeTaskSpec(found.spec),
     };
   }
@@ -105,6 +122,8 @@ export class ReferencedTasks {
   /** @throws a refusal where a task does not exist, or gives no result of a name that is used, or needs a workspace that is optional */
   async check(spec: PipelineSpec, pipeline: string, declared: PipelineSpec): Promise<void> {
     const tasks = [...spec.tasks, ...(spec.finally ?? [])];
+    // All are asked for at once; what is wrong with one is told below.
+    for (const task of tasks) this.of(task).catch(() => undefined);
     const specs = new Map<string, TaskSpec | undefined>();
     for (const task of tasks) {
       await this.#exists(task, pipeline);
@@ -126,6 +145,10 @@ export class ReferencedTasks {
       }
       this.#optionalWorkspaces(spec, task, specs.get(task.name));
     }
+    this.#pipelineResults(spec, specs);
+  }
+
+  #pipelineResults(spec: PipelineSpec, specs: ReadonlyMap<string, TaskSpec | undefined>): void {
     for (const { name, value } of spec.results ?? [])
       for (const { task: parent, result } of resultReferencesIn(value)) {
         const parentSpec = specs.get(parent);
@@ -153,39 +176,69 @@ export class ReferencedTasks {
 
   async #exists(task: PipelineTask, pipeline: string): Promise<void> {
     const { namespace = '' } = this.#run.metadata;
+    const here = `Pipeline ${namespace}/${pipeline} can't be Run; it contains`;
     const kind = childKind(task);
-    const reference = kind === 'PipelineRun' ? task.pipelineRef : task.taskRef;
-    if (!reference?.name || reference.resolver || kind === 'CustomRun') return;
-    // A name with a variable is known only when the task starts.
-    if (reference.name.includes('$(')) return;
-    const type = kind === 'PipelineRun' ? kinds.Pipeline : kinds.Task;
-    const found =
-      kind === 'PipelineRun'
-        ? await this.#reader.get<Pipeline>({ type, namespace, name: reference.name })
-        : await this.#task(reference.name);
-    if (found) return;
-    const [plural, reason, word] =
-      kind === 'PipelineRun'
-        ? ['pipelines', 'CouldntGetPipeline', 'child Pipelines']
-        : ['tasks', 'CouldntGetTask', 'Tasks'];
-    const what = kind === 'PipelineRun' ? 'Pipeline' : 'Task';
-    const local =
-      kind === 'PipelineRun'
-        ? `tekton client cannot get pipeline ${reference.name} from local cluster: `
-        : '';
-    throw refused(
-      reason!,
-      `Pipeline ${namespace}/${pipeline} can't be Run; it contains ${word} that don't exist: Couldn't retrieve ${what} "${reference.name}": ${local}${plural}.tekton.dev "${reference.name}" not found`,
-    );
+    if (kind === 'PipelineRun') {
+      const { name, resolver } = task.pipelineRef ?? {};
+      if (!name || resolver || name.includes('$(')) return;
+      const found = await this.#sources.reader.get<Pipeline>({ type: kinds.Pipeline, namespace, name });
+      if (!found)
+        throw refused(
+          'CouldntGetPipeline',
+          `${here} child Pipelines that don't exist: Couldn't retrieve Pipeline "${name}": tekton client cannot get pipeline ${name} from local cluster: pipelines.tekton.dev "${name}" not found`,
+        );
+      return;
+    }
+    const why = kind === 'TaskRun' && task.taskRef ? await this.#whyNot(task.taskRef) : undefined;
+    if (why !== undefined)
+      throw refused('CouldntGetTask', `${here} Tasks that don't exist: Couldn't retrieve Task ${why}`);
+  }
+
+  /** The name of a Task that cannot be had, and why; undefined where it can, or its name is known only later. */
+  async #whyNot(reference: Reference): Promise<string | undefined> {
+    const { name = '', resolver } = reference;
+    if (resolver)
+      return isOpen(reference)
+        ? undefined
+        : this.#remote(reference).then(
+            () => undefined,
+            (error: unknown) => `"${resolverText(reference)}": ${finalProblem(error)}`,
+          );
+    if (name === '' || name.includes('$(') || (await this.#task(name))) return undefined;
+    return `"${name}": tasks.tekton.dev "${name}" not found`;
+  }
+
+  async #remote(reference: Reference): Promise<Task> {
+    const { metadata } = this.#run;
+    const { reader, remote, registries } = this.#sources;
+    const request = { reader, namespace: metadata.namespace ?? '', ...(registries ? { registries } : {}) };
+    return (await remote.of(metadata.uid ?? '', request, reference)).object;
   }
 
   #task(name: string): Promise<Task | undefined> {
     let found = this.#found.get(name);
     if (!found) {
       const key = { type: kinds.Task, namespace: this.#run.metadata.namespace ?? '', name };
-      found = this.#reader.get<Task>(key);
+      found = this.#sources.reader.get<Task>(key);
       this.#found.set(name, found);
     }
     return found;
   }
+}
+
+/** @throws what may pass, so that it is tried again */
+function finalProblem(error: unknown): string {
+  if (!(error instanceof TagboatError) || error.retryable) throw error;
+  return describeError(error);
+}
+
+/** How Tekton tells of a reference without a name (`GenerateErrorLogString`). */
+function resolverText({ name, resolver, params = [] }: Reference): string {
+  if (name) return name;
+  const told = params.filter((param) => param.name === 'name' || param.name === 'url');
+  return [
+    `resolver type ${resolver}`,
+    ...told.map((param) => `${param.name} = ${String(param.value)}`),
+    '',
+  ].join('\n');
 }

@@ -1,7 +1,16 @@
-import { keyOf, kinds, type Task, type TaskRun, type TaskRunStatus, type TaskSpec } from '@tagboat/api';
+import {
+  controllerOf,
+  keyOf,
+  kinds,
+  type Task,
+  type TaskRun,
+  type TaskRunStatus,
+  type TaskSpec,
+} from '@tagboat/api';
 import { describeError, TagboatError } from '@tagboat/base';
 import { mutate, type Reader, type ResourceStore } from '@tagboat/store';
 import { decodeTaskSpec } from './decode.ts';
+import type { RemoteTasks } from './remote-tasks.ts';
 import type { Registries } from './resolver-tools.ts';
 import { resolveReference } from './resolvers.ts';
 import { refused } from './run-checks.ts';
@@ -21,7 +30,7 @@ export interface ResolvedTask {
 export async function resolveTask(
   reader: Reader,
   taskRun: TaskRun,
-  registries?: Registries,
+  { registries, remote }: { registries?: Registries | undefined; remote: RemoteTasks },
 ): Promise<ResolvedTask> {
   const { taskSpec, taskRef } = taskRun.spec ?? {};
   // A retry runs what the first attempt ran, whatever became of the Task meanwhile.
@@ -34,9 +43,14 @@ export async function resolveTask(
       'expected exactly one, got neither: spec.taskRef, spec.taskSpec',
     );
   const params = lookupIn(paramsOfTaskRun(taskRun, { steps: [] }));
-  const request = { reader, namespace, kind: 'Task' as const, ...(registries ? { registries } : {}) };
+  const request = { reader, namespace, ...(registries ? { registries } : {}) };
   try {
-    const { object, source } = await resolveReference<Task>(request, substitute(taskRef, params));
+    const reference = substitute(taskRef, params);
+    const run = controllerOf(taskRun);
+    const { object, source } =
+      reference.resolver && run?.kind === 'PipelineRun'
+        ? await remote.of(run.uid, request, reference)
+        : await resolveReference<Task>({ ...request, kind: 'Task' }, reference);
     const { labels = {}, annotations = {} } = object.metadata;
     const { 'kubectl.kubernetes.io/last-applied-configuration': _, ...others } = annotations;
     return {

@@ -18,6 +18,7 @@ import { decodedRun, decodeTaskRunSpec } from './decode.ts';
 import { deadline, goDuration } from './durations.ts';
 import type { RunEvents } from './events.ts';
 import { podNameFor } from './names.ts';
+import type { RemoteTasks } from './remote-tasks.ts';
 import { takeFromEarlierRun } from './rerun.ts';
 import { resolveTask, takeMetadata } from './resolve-task.ts';
 import type { Registries } from './resolver-tools.ts';
@@ -40,6 +41,7 @@ export class TaskRunReconciler implements Reconciler {
   readonly #events: RunEvents;
   readonly #settings: Settings;
   readonly #registries: Registries | undefined;
+  readonly #remote: RemoteTasks;
   readonly #resultsKept: (text: string) => Promise<boolean>;
 
   constructor(options: {
@@ -48,6 +50,7 @@ export class TaskRunReconciler implements Reconciler {
     events: RunEvents;
     settings: Settings;
     registries?: Registries;
+    remote: RemoteTasks;
     resultsKept?: (text: string) => Promise<boolean>;
   }) {
     this.#store = options.store;
@@ -55,6 +58,7 @@ export class TaskRunReconciler implements Reconciler {
     this.#events = options.events;
     this.#settings = options.settings;
     this.#registries = options.registries;
+    this.#remote = options.remote;
     this.#resultsKept = options.resultsKept ?? (async () => true);
   }
 
@@ -125,7 +129,10 @@ export class TaskRunReconciler implements Reconciler {
   /** Resolves and checks the task, records what will run, and makes the pod. */
   async #begin(declared: TaskRun, attempt: number): Promise<boolean> {
     if (isRemote(declared)) await this.#awaits(declared, 'ResolvingTaskRef');
-    const resolved = await resolveTask(this.#store, declared, this.#registries);
+    const resolved = await resolveTask(this.#store, declared, {
+      registries: this.#registries,
+      remote: this.#remote,
+    });
     const defaults = await this.#settings.defaults();
     const taskRun = withDefaultWorkspaces(declared, resolved.spec, defaults);
     const context = hiding(lookupIn(paramsOfTaskRun(taskRun, resolved.spec)), []);
