@@ -150,3 +150,30 @@ it('goes on where it was killed: with a manifest whose bytes are gone, and bytes
     blobs: 0,
   });
 });
+
+it.each([0, 1, 2, 3, 4, 5, 6, 7])(
+  'ends after %i removals with all that is tagged, and the next time with nothing else',
+  async (most) => {
+    const shared = { config: { mediaType: 'x', digest: await blob('a/m', 'shared'), size: 6 } };
+    const kept = await push('a/m', 'kept', { tags: ['v1'], manifest: shared });
+    for (const text of ['first', 'second']) await push('a/m', text, { manifest: shared });
+    const index = { manifests: [{ digest: (await push('a/n', 'child')).digest }] };
+    await push('a/n', 'index', { manifest: index });
+    let removals = 0;
+    const ending = new (class extends BlobStore {
+      override removeUnused(...entry: Parameters<BlobStore['removeUnused']>) {
+        if (removals === most) throw new Error('killed');
+        const isRemoved = super.removeUnused(...entry);
+        if (isRemoved) removals++;
+        return isRemoved;
+      }
+    })(directory);
+    await expect(collectUnused(ending, defaults)).rejects.toThrow('killed');
+    expect(await store.resolveTag('a/m', 'v1')).toBe(kept.digest);
+    const read = await store.manifest('a/m', kept.digest);
+    expect(sha256(read!.bytes)).toBe(kept.digest);
+    const { stored } = await collectUnused(store, defaults);
+    expect(stored.blobs).toBe(3);
+    expect(await has('a/m', kept)).toEqual(all);
+  },
+);
