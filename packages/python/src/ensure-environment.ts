@@ -39,10 +39,9 @@ async function findOrMake(options: EnsureEnvironmentOptions): Promise<Environmen
     interpreter,
     requirements,
   };
-  if (existsSync(join(directory, marker))) {
-    await markUsed(join(directory, marker));
-    return { ...result, reused: true };
-  }
+  // Marked before it is looked for: what is found then is not collected any more.
+  await markUsed(join(directory, marker));
+  if (existsSync(join(directory, marker))) return { ...result, reused: true };
   using _lock = await acquireLock(join(options.environmentsDirectory, '.locks', key), {
     clock,
     ...(options.signal ? { signal: options.signal } : {}),

@@ -177,3 +177,13 @@ it.each([0, 1, 2, 3, 4, 5, 6, 7])(
     expect(await has('a/m', kept)).toEqual(all);
   },
 );
+
+it('reads no more of a configuration than it may have, whatever the manifest says of its size', async () => {
+  const model = await push('a/m', 'model');
+  const far = `${' '.repeat(2 ** 20)}{"model":"${model.digest}"}`;
+  const digest = await blob('a/m', far);
+  const config = { mediaType: 'application/vnd.oci.image.config.v1+json', digest, size: 10 };
+  await push('a/m', 'image', { tags: ['v1'], manifest: { config } });
+  await collectUnused(store, defaults);
+  expect(await store.manifest('a/m', model.digest)).toBeUndefined();
+});

@@ -166,9 +166,11 @@ const largestConfiguration = 2 ** 20;
 /** The text of a configuration, whose labels may name other artifacts; empty where it is none or larger than any. */
 async function configurationText(store: BlobStore, config: Descriptor | undefined): Promise<string> {
   if (!config || !/\bjson$/.test(config.mediaType) || config.size > largestConfiguration) return '';
+  // What a manifest says of the size need not be so.
+  const beginning = { start: 0, end: largestConfiguration - 1 };
   const parts: Buffer[] = [];
   try {
-    for await (const part of store.readBlob(config.digest)) parts.push(part as Buffer);
+    for await (const part of store.readBlob(config.digest, beginning)) parts.push(part as Buffer);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
@@ -176,12 +178,18 @@ async function configurationText(store: BlobStore, config: Descriptor | undefine
 }
 
 /** All digests in a text. */
-export const digestsIn = (text: string): string[] =>
-  text.match(/sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}/g) ?? [];
+export const digestsIn = (text: string): string[] => text.match(digestPattern) ?? [];
+
+/** A digest in a text; also as git-grep(1) `-E` reads it. */
+export const digestPattern = /sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}/g;
 
 function grouped(all: readonly Found[], keyOf: (one: Found) => string): ReadonlyMap<string, Found[]> {
   const groups = new Map<string, Found[]>();
-  for (const one of all) groups.set(keyOf(one), [...(groups.get(keyOf(one)) ?? []), one]);
+  for (const one of all) {
+    const group = groups.get(keyOf(one));
+    if (group) group.push(one);
+    else groups.set(keyOf(one), [one]);
+  }
   return groups;
 }
 

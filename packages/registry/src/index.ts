@@ -1,5 +1,5 @@
 export { BlobStore } from './blob-store.ts';
-export { type Collected, type CollectOptions, collectUnused, digestsIn } from './collect.ts';
+export { type Collected, type CollectOptions, collectUnused, digestPattern, digestsIn } from './collect.ts';
 export {
   describeRepository,
   type LayerDescription,

@@ -14,7 +14,7 @@ import {
 import { TagboatError } from '@tagboat/base';
 import type { Hosting } from '@tagboat/git';
 import { matchesInFiles, matchesInHistory } from '@tagboat/git-client';
-import { digestsIn } from '@tagboat/registry';
+import { digestPattern, digestsIn } from '@tagboat/registry';
 import type { ObjectStore } from '@tagboat/store';
 
 export interface NamedDigestsOptions {
@@ -37,14 +37,12 @@ export async function namedDigests(options: NamedDigestsOptions): Promise<Set<st
   for await (const text of textsOfObjects(options)) for (const digest of digestsIn(text)) named.add(digest);
   for (const { directory, hasHistory } of await repositories(options)) {
     const found = hasHistory
-      ? await matchesInHistory(directory, pattern, options.signal)
-      : await matchesInFiles(directory, pattern, options.signal);
+      ? await matchesInHistory(directory, digestPattern, options.signal)
+      : await matchesInFiles(directory, digestPattern, options.signal);
     for (const digest of found) named.add(digest);
   }
   return named;
 }
-
-const pattern = /sha256:[0-9a-f]{64}/g;
 
 /** So many texts are read in one turn. */
 const inOneTurn = 500;
