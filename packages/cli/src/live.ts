@@ -42,6 +42,8 @@ export async function followRun(
   options: LiveOptions,
 ): Promise<PipelineRun> {
   const view = new RunView(options);
+  const over = await client.get<PipelineRun>(key);
+  if (over?.status?.completionTime) return showEnded(client, over, view);
   const logs = new Map<string, Promise<void>>();
   const ended = new AbortController();
   const signal = options.signal ? AbortSignal.any([ended.signal, options.signal]) : ended.signal;
@@ -68,6 +70,28 @@ export async function followRun(
     view.draw();
     await tasks;
   }
+}
+
+/** Shows a run that is over as it went: a task after the other, each with what it said before how it ended. */
+async function showEnded(client: Client, run: PipelineRun, view: RunView): Promise<PipelineRun> {
+  view.run(run);
+  const items = await tasksOf(client, run);
+  const began = ({ status }: TaskRun) => status?.timing?.startedAt ?? status?.startTime ?? '';
+  const { signal } = new AbortController();
+  for (const task of items.sort((a, b) => began(a).localeCompare(began(b)))) {
+    if (task.status?.podName) await followLogs(client, task, { signal, say: (text) => view.log(task, text) });
+    view.task(task);
+  }
+  view.draw();
+  return run;
+}
+
+async function tasksOf(client: Client, { metadata }: PipelineRun): Promise<TaskRun[]> {
+  const { items } = await client.list<TaskRun>(kinds.TaskRun, {
+    namespace: metadata.namespace ?? '',
+    labelSelector: `tekton.dev/pipelineRun=${metadata.name}`,
+  });
+  return items;
 }
 
 async function finished(
@@ -229,11 +253,7 @@ export function plainMessage(message: string): string {
 
 /** Why a finished run failed, in the words of the step that did. */
 export async function failureOf(client: Client, run: PipelineRun): Promise<string> {
-  const { items } = await client.list<TaskRun>(kinds.TaskRun, {
-    namespace: run.metadata.namespace ?? '',
-    labelSelector: `tekton.dev/pipelineRun=${run.metadata.name}`,
-  });
-  const failed = items
+  const failed = (await tasksOf(client, run))
     .map((task) => ({ task, condition: findCondition(task.status?.conditions, 'Succeeded') }))
     .find(({ condition }) => condition?.status === 'False');
   if (!failed) return findCondition(run.status?.conditions, 'Succeeded')?.message ?? 'the run failed';

@@ -20,8 +20,12 @@ export async function proposeModelFile(root: string): Promise<Proposal> {
     .filter((path) => path !== '' && existsSync(join(root, path)));
   const notes: string[] = [];
   const notebook = await trainingNotebook(root, files);
-  const script = files.find((path) => /(^|\/)(train|fit)[^/]*\.py$/.test(path));
+  const [script, ...otherScripts] = files.filter((path) => /(^|\/)(train|fit)[^/]*\.py$/.test(path));
   const trains = notebook ?? script;
+  if (!notebook && otherScripts.length > 0)
+    notes.push(
+      `${otherScripts.slice(0, 3).join(', ')} may train a model too: each model is a document of its own in the file, after ---, and is released by tags such as NAME@v0.1.0`,
+    );
   const committed = files.find((path) => /\.(joblib|pkl|pickle)$/.test(path));
   const saved = trains && savedModel(trains, await readFile(join(root, trains), 'utf8'));
   const artifact = saved ?? committed ?? `models/${nameFrom(basename(root))}.joblib`;

@@ -140,6 +140,10 @@ export interface ModelFile {
 
 type Raw = Record<string, unknown>;
 
+/** What a model's tags begin with where its repository has several models: `NAME@`; else nothing. */
+export const tagPrefixOf = ({ name, spec }: ModelFile): string =>
+  spec.tags.some((pattern) => pattern.startsWith(`${name}@`)) ? `${name}@` : '';
+
 /**
  * Reads a `tagboat.yaml`: one Model per document.
  * @throws `Invalid` with file:line:column

@@ -9,6 +9,7 @@ import {
   runAnnotations,
   runLabels,
   runSpec,
+  tagPrefixOf,
 } from '@tagboat/render';
 import { type PullEvent, senderOf, type TriggerEvent } from './trigger-event.ts';
 
@@ -162,12 +163,10 @@ function runFor(
   { model, kind, sequence }: { model: ModelFile; kind: RunKind; sequence: number },
 ): PipelineRun {
   const { ref, pull } = event;
-  const prefix = model.spec.tags.some((pattern) => pattern.startsWith(`${model.name}@`))
-    ? `${model.name}@`
-    : '';
+  const prefix = tagPrefixOf(model);
   const tag = pull ? `pr-${pull.number}` : kind === 'candidate' ? ref.commit.slice(0, 10) : ref.short;
   const run = emptyRun(event, {
-    name: `${model.name}-${pull ? runIdentity(event).short : tag}`,
+    name: `${model.name}-${pull ? runIdentity(event).short : withoutPrefix(tag, prefix)}`,
     identity: model.name,
     kind,
     labels: { [runLabels.model]: model.name },
@@ -194,6 +193,10 @@ function runFor(
     },
   };
 }
+
+/** The prefix of a repository's several models says their name, as the run's does already. */
+const withoutPrefix = (tag: string, prefix: string) =>
+  tag.startsWith(prefix) ? tag.slice(prefix.length) : tag;
 
 export const noticesOf = (notices: readonly string[]): Record<string, string> =>
   notices.length > 0 ? { [runAnnotations.notices]: notices.join('; ') } : {};

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Client } from '@tagboat/client';
 import { git } from '@tagboat/git-client';
-import { modelFileName, nextTag, readModelFile } from '@tagboat/render';
+import { modelFileName, nextTag, readModelFile, tagPrefixOf } from '@tagboat/render';
 import { defineCommand } from 'citty';
 import { outputOption, say, tell } from '../output.ts';
 import { selfCommand } from '../paths.ts';
@@ -27,7 +27,7 @@ export default defineCommand({
     const given = existsSync(file) && !args.print ? await readFile(file, 'utf8') : undefined;
     const proposal = given === undefined ? await proposeModelFile(root) : undefined;
     if (args.print) return tell(args.output, proposal, proposal!.text.trimEnd());
-    readModelFile(proposal?.text ?? given!, modelFileName);
+    const models = readModelFile(proposal?.text ?? given!, modelFileName);
     if (proposal) await writeFile(file, proposal.text);
     if (proposal && args.output !== 'json') {
       say(`wrote ${modelFileName}; look it over:\n\n${proposal.text}`);
@@ -47,7 +47,7 @@ export default defineCommand({
       remote: args.remote,
       url,
     };
-    const next = nextCommands(await stateOf(root), args.remote);
+    const next = nextCommands({ ...(await stateOf(root)), prefixes: models.map(tagPrefixOf) }, args.remote);
     const lines = next.map((command) => `  ${command}`);
     tell(args.output, { ...facts, next }, [`remote "${args.remote}" is ${url}\n\nnext:`, ...lines]);
     return undefined;
@@ -61,9 +61,11 @@ interface RepositoryState {
   /** Whether tagboat.yaml is committed as it is. */
   readonly isCommitted: boolean;
   readonly tags: readonly string[];
+  /** What the tags of its models begin with. */
+  readonly prefixes: readonly string[];
 }
 
-async function stateOf(root: string): Promise<RepositoryState> {
+async function stateOf(root: string): Promise<Omit<RepositoryState, 'prefixes'>> {
   const words = (args: readonly string[]) =>
     git(args, { cwd: root }).then(
       ({ stdout }) => stdout.toString('utf8').trim(),
@@ -79,14 +81,17 @@ async function stateOf(root: string): Promise<RepositoryState> {
 
 /** What makes a first, or next, release of what is in a repository. */
 export function nextCommands(state: RepositoryState, remote: string): string[] {
-  const { branch, hasCommits, isCommitted, tags } = state;
-  const tag = nextTag(tags);
-  const refs = [...(branch === undefined ? [] : [branch]), tag].join(' ');
+  const { branch, hasCommits, isCommitted, tags, prefixes } = state;
+  const releases = prefixes.map((prefix, index) => {
+    const tag = nextTag(tags, prefix);
+    const refs = [...(branch === undefined || index > 0 ? [] : [branch]), tag].join(' ');
+    return `git tag ${tag} && git push ${remote} ${refs}`;
+  });
   // The first commit is to hold what the model is made of too.
   const files = hasCommits ? modelFileName : '--all';
   return [
     ...(isCommitted ? [] : [`git add ${files} && git commit -m "Tagboat"`]),
-    `git tag ${tag} && git push ${remote} ${refs}`,
+    ...releases,
     'tagboat runs',
   ];
 }

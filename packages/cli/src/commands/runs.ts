@@ -1,4 +1,4 @@
-import { findCondition, kinds, type PipelineRun, resultsOf } from '@tagboat/api';
+import { findCondition, type HandledRef, kinds, type PipelineRun, resultsOf } from '@tagboat/api';
 import { formatDuration, notFound, TagboatError } from '@tagboat/base';
 import {
   criticalPathLine,
@@ -12,6 +12,7 @@ import { defineCommand } from 'citty';
 import { failureOf, followRun, standardOutput } from '../live.ts';
 import { ago, newestFirst, outputOption, projectOption, say, show } from '../output.ts';
 import { checkProject, connect } from '../session.ts';
+import { silentTags } from '../silent-tags.ts';
 
 export default defineCommand({
   meta: { name: 'runs', description: 'Lists runs, newest first, or follows one' },
@@ -22,10 +23,8 @@ export default defineCommand({
   },
   async run({ args }) {
     const client = await connect();
-    const { items } = await client.list<PipelineRun>(
-      kinds.PipelineRun,
-      args.project ? { namespace: args.project } : {},
-    );
+    const within = args.project ? { namespace: args.project } : {};
+    const { items } = await client.list<PipelineRun>(kinds.PipelineRun, within);
     if (items.length === 0) await checkProject(client, args.project);
     const found = args.name && items.find(({ metadata }) => metadata.name === args.name);
     if (args.name && found && args.output !== 'json') {
@@ -50,6 +49,9 @@ export default defineCommand({
       columns: ['project', 'run', 'kind', 'tag', 'status', 'duration', 'started'],
       empty: 'there are no runs yet; push a tag',
     });
+    if (args.name || args.output === 'json') return;
+    const handled = await client.list<HandledRef>(kinds.HandledRef, within);
+    for (const line of silentTags(handled.items, Date.now())) say(`note: ${line}`);
   },
 });
 
