@@ -19,6 +19,7 @@ it('names the runs of a repository with several models after each model once', (
     ...{ project: 'p', repository: 'two', repositoryUrl: 'http://x/two.git', cloneUrl: 'http://x/two.git' },
     ...{
       defaultBranch: 'main',
+      author: { name: 'A', email: 'a@b' },
       ref: { kind: 'tag', short: 'spam@v1', ref: 'refs/tags/spam@v1', commit: 'c' },
     },
   } as unknown as TriggerEvent;
