@@ -93,7 +93,7 @@ test('cluster: another namespace of the store', async () => {
 
 test.each([
   ['git', () => ({ url: directory, pathInRepo: 'absent.yaml' }), 'cannot get absent.yaml'],
-  ['git', () => ({ url: directory, pathInRepo: '../etc/passwd' }), 'inside the repository'],
+  ['git', () => ({ url: directory, pathInRepo: '../etc/passwd' }), "must not contain '..' components"],
   ['git', () => ({ url: directory, pathInRepo: 'task/wrong.yaml' }), 'expected a list'],
   ['git', () => ({ url: '--upload-pack=touch /tmp/x', pathInRepo: 'x' }), ''],
   ['http', () => ({ url: `${url}/absent.yaml` }), 'HTTP 404'],

@@ -92,8 +92,9 @@ async function fromGit<T extends KubernetesObject>(
     );
   const path = required(params, 'pathInRepo').replace(/^\/+/, '');
   const revision = optional(params, 'revision') ?? 'main';
-  if (revision.startsWith('-') || path.split('/').includes('..'))
-    throw invalid(`expected a revision and a path inside the repository, found "${revision}" and "${path}"`);
+  if (path.split('/').includes('..'))
+    throw invalid(`invalid path "${path}": must not contain '..' components`);
+  if (revision.startsWith('-')) throw invalid(`expected a revision, found "${revision}"`);
   const password =
     (await secretOf(request, params, { secret: 'gitToken', key: 'gitTokenKey' })) ??
     (await secretOf(request, params, { secret: 'token', key: 'tokenKey' }));
