@@ -13,6 +13,12 @@ it('what a token may not look at is a note, not something missing', async () => 
   });
   const gone = await check('store', () => Promise.reject(notFound('no store')), 'restore it');
   expect(gone).toEqual({ what: 'store', state: 'missing', found: 'no store; restore it' });
+  const hinted = await check(
+    'store',
+    () => Promise.reject(notFound('no key', { hint: 'find it' })),
+    'restore it',
+  );
+  expect(hinted.found).toBe('no key (find it)');
 });
 
 it('a state directory that cannot hold anything is told', async () => {

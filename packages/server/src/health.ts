@@ -1,7 +1,7 @@
 import { access, constants, readdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { CollectionReport, Finding, Health } from '@tagboat/api';
-import { describeError, invalid, isReason } from '@tagboat/base';
+import { describeError, invalid, isReason, TagboatError } from '@tagboat/base';
 import { type HostTools, probeHost } from '@tagboat/node';
 import { runCommand } from '@tagboat/process';
 import { resolveInterpreter } from '@tagboat/python';
@@ -104,7 +104,9 @@ export async function check(what: string, look: () => Promise<string>, hint: str
     // A workbench's token, as in its terminal, opens its project and no more.
     if (isReason(error, 'Forbidden'))
       return { what, state: 'note', found: `this token may not look: ${describeError(error)}` };
-    return { what, state: 'missing', found: `${describeError(error)}${hint ? `; ${hint}` : ''}` };
+    // What the error itself says to do is about this very case.
+    const toDo = error instanceof TagboatError && error.hint ? '' : hint;
+    return { what, state: 'missing', found: `${describeError(error)}${toDo ? `; ${toDo}` : ''}` };
   }
 }
 
