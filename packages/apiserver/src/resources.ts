@@ -148,6 +148,8 @@ export class Resources {
         throw conflictOn(path);
       return this.#replace(request, current, {
         ...object,
+        // Its other fields are those of the version that it was written in.
+        apiVersion: current.apiVersion,
         metadata: { ...object.metadata, resourceVersion: current.metadata.resourceVersion! },
       });
     });

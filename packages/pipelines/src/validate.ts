@@ -9,7 +9,7 @@ import type {
 } from '@tagboat/api';
 import { canonicalJson, invalid, type TagboatError } from '@tagboat/base';
 import { settingsDenial } from './config-defaults.ts';
-import { decodePipelineSpec, decodeTaskSpec } from './decode.ts';
+import { decodePipelineRunSpec, decodePipelineSpec, decodeTaskRunSpec, decodeTaskSpec } from './decode.ts';
 import { type Limits, type Problem, Problems } from './problems.ts';
 import { shapeProblems } from './shape-problems.ts';
 import { validateGates } from './validate-gates.ts';
@@ -113,11 +113,14 @@ function updateProblem(object: KubernetesObject, before: KubernetesObject): stri
   const managedBy = (run: KubernetesObject) => (run.spec as { managedBy?: string } | undefined)?.managedBy;
   if (managedBy(object) !== managedBy(before)) return 'invalid value: managedBy is immutable: spec.managedBy';
   const same = (ignored: readonly string[]) => {
-    const rest = (spec: unknown) =>
-      canonicalJson(
-        Object.fromEntries(Object.entries((spec ?? {}) as object).filter(([key]) => !ignored.includes(key))),
+    // Clients of two versions call the same things by other names.
+    const rest = (run: KubernetesObject) => {
+      const spec = run.kind === 'TaskRun' ? decodeTaskRunSpec(run.spec!) : decodePipelineRunSpec(run.spec!);
+      return canonicalJson(
+        Object.fromEntries(Object.entries(spec).filter(([key]) => !ignored.includes(key))),
       );
-    return rest(object.spec) === rest(before.spec);
+    };
+    return rest(object) === rest(before);
   };
   if (status?.completionTime)
     return same([])

@@ -58,6 +58,31 @@ const denied = (message: string, reason = 'BadRequest') => ({
 
 const steps = [{ name: 'a', image: 'alpine' }];
 
+test('a run of one version can be cancelled by a client of another', async () => {
+  const run = {
+    apiVersion: 'tekton.dev/v1',
+    kind: 'PipelineRun',
+    metadata: { name: 'waiting' },
+    spec: { status: 'PipelineRunPending', pipelineSpec: { tasks: [{ name: 'a', taskSpec: { steps } }] } },
+  };
+  expect((await request('POST', `${v1}/pipelineruns`, run)).status).toBe(201);
+  const path = `${v1.replace('/v1/', '/v1beta1/')}/pipelineruns/waiting`;
+  const patch = { spec: { status: 'Cancelled' } };
+  const { status, body } = await request('PATCH', path, patch, 'application/merge-patch+json');
+  expect(body).toMatchObject({ apiVersion: 'tekton.dev/v1beta1', spec: { status: 'Cancelled' } });
+  expect(status).toBe(200);
+  expect((await request('POST', `${v1}/pipelineruns`, { ...run, metadata: { name: 'other' } })).status).toBe(
+    201,
+  );
+  const put = await request('PUT', path.replace('waiting', 'other'), {
+    apiVersion: 'tekton.dev/v1beta1',
+    kind: 'PipelineRun',
+    metadata: { name: 'other' },
+    spec: { ...run.spec, status: 'Cancelled', timeouts: { pipeline: '1h0m0s' } },
+  });
+  expect(put).toMatchObject({ status: 200, body: { spec: { serviceAccountName: 'default' } } });
+});
+
 test('what a run does not say is filled in, as Tekton’s webhook does', async () => {
   const { body } = await request('POST', `${v1}/pipelineruns`, {
     apiVersion: 'tekton.dev/v1',
