@@ -21,13 +21,11 @@ export interface ActionButtonProps {
   readonly isDisabled?: boolean;
   /** Asks before acting, saying exactly what will happen. */
   readonly confirm?: { readonly title: string; readonly body: ReactNode; readonly danger?: boolean };
-  /** Shows the command beside the button only where there is much room; it is always shown where the button asks. */
-  readonly compact?: boolean;
 }
 
 /** A button that does something on the platform: shows the command that does the same, that it is under way, and what went wrong. */
 export function ActionButton(props: ActionButtonProps) {
-  const { label, command, act, confirm, compact, variant = 'secondary', icon, isDisabled } = props;
+  const { label, command, act, confirm, variant = 'secondary', icon, isDisabled } = props;
   const [asking, setAsking] = useState(false);
   const action = useAction(act);
   const close = () => {
@@ -39,7 +37,7 @@ export function ActionButton(props: ActionButtonProps) {
     else setAsking(true);
   };
   return (
-    <span className={`tb-action${compact ? ' tb-action--compact' : ''}`}>
+    <span className="tb-action">
       <Button
         variant={variant}
         {...(icon ? { icon } : {})}

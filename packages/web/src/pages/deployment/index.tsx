@@ -102,7 +102,6 @@ function Actions({ application }: { application: Application }) {
       <ActionButton
         label="Sync"
         icon={<SyncAltIcon />}
-        compact
         command={`kubectl patch application ${name} -n argocd --type merge -p '{"operation":{"sync":{}}}'`}
         confirm={{
           title: `Sync ${name}?`,

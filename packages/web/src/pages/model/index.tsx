@@ -65,7 +65,6 @@ export default function ModelPage() {
             <ActionButton
               label="Retrain"
               command={`tagboat retrain ${name}`}
-              compact
               confirm={{
                 title: `Retrain ${name}?`,
                 body: 'A candidate is trained on the present data and evaluated beside what is deployed, on the same data. Only if it passes the gates and is not worse does it become a commit and a tag.',

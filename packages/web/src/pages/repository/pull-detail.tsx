@@ -64,7 +64,6 @@ export function PullDetail({ pull }: { pull: PullRequest }) {
             <ActionButton
               label="Close"
               command={`tagboat pr close ${number}`}
-              compact
               confirm={{
                 title: `Close #${number} without merging?`,
                 body: 'The change stays where it is and can be proposed again by a push.',

@@ -21,7 +21,6 @@ function Cancel({ run }: { run: PipelineRun }) {
       label="Cancel"
       variant="danger"
       act={cancel}
-      compact
       command={`tagboat cancel ${name} -p ${namespace}`}
       confirm={{
         title: 'Cancel this run?',
@@ -62,7 +61,6 @@ function Rerun({ loaded }: { loaded: LoadedRun }) {
           label="Rerun from the failed task"
           variant="primary"
           act={() => start(true)}
-          compact
           command={`tagboat rerun ${summary.name} --from-failed`}
           confirm={{
             title: 'Rerun from the failed task?',
@@ -78,7 +76,6 @@ function Rerun({ loaded }: { loaded: LoadedRun }) {
       <ActionButton
         label="Rerun"
         act={() => start(false)}
-        compact
         command={`tagboat rerun ${summary.name}`}
         confirm={{
           title: 'Rerun all of it?',

@@ -120,7 +120,6 @@ function Actions({ notebook }: { notebook: Notebook }) {
           label={stopped ? 'Start' : 'Try again'}
           command={`tagboat workbench start ${name}`}
           act={() => startWorkbench(notebook)}
-          compact
         />
       ) : (
         <ActionButton
@@ -128,7 +127,6 @@ function Actions({ notebook }: { notebook: Notebook }) {
           command={`tagboat workbench stop ${name}`}
           act={() => stopWorkbench(notebook)}
           isDisabled={phase === 'Stopping'}
-          compact
         />
       )}
       <ActionButton
@@ -136,7 +134,6 @@ function Actions({ notebook }: { notebook: Notebook }) {
         variant="link"
         command={`tagboat workbench delete ${name}`}
         act={() => deleteWorkbench(notebook)}
-        compact
         confirm={{
           title: `Delete ${name}?`,
           danger: true,
