@@ -8,3 +8,9 @@ it("a user's code has the variables that its repository asks for under their own
   expect(found).toMatchObject({ DEBUG: '1', LANG: 'C', PATH: '/env/bin:/bin' });
   expect(Object.keys(found).filter((name) => /TAGBOAT|SECRET/.test(name))).toEqual([]);
 });
+
+it("the host's pip refuses to change the host's Python for a user's code", () => {
+  const environment = { PATH: process.env.PATH };
+  const found = userEnvironment({ environment } as unknown as StepContext, '/w/source', '/env/bin/python');
+  expect(found).toMatchObject({ PIP_REQUIRE_VIRTUALENV: '1' });
+});

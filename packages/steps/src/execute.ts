@@ -52,6 +52,8 @@ export function userEnvironment(
     ...environment,
     PATH: `${bin}:${environment.PATH}`,
     VIRTUAL_ENV: dirname(bin),
+    // An environment has no pip unless it asks for one: that of the host would change the host's Python.
+    PIP_REQUIRE_VIRTUALENV: '1',
     MPLBACKEND: 'agg',
     MPLCONFIGDIR: join(workdir, '..', '.home', 'matplotlib'),
     PYTHONUNBUFFERED: '1',

@@ -119,6 +119,7 @@ test('whether inputs drift, since when, and which feature most', () => {
     at: '2026-11-24T11:00:00Z',
     to: '/models/demo/prices?tab=drift',
   });
+  expect(found.stages.find(({ name }) => name === 'Retraining')?.detail).toBe('last: nothing new');
   expect(concernsOf([found])[0]).toMatchObject({
     severity: 'warning',
     title: 'prices is asked what it was not trained for',

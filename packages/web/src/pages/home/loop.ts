@@ -3,6 +3,7 @@ import type { Model } from '@tagboat/render/model-spec';
 import type { RunSummary } from '@tagboat/render/run-summary';
 import { Cron } from 'croner';
 import { type StatusName, statusNamed } from '../../components/status.tsx';
+import { outcomeWords } from '../../data/outcome-words.ts';
 import type { Application, InferenceService } from '../../data/platform-kinds.ts';
 import { applicationLabels } from '../../data/platform-kinds.ts';
 
@@ -270,7 +271,7 @@ function driftStage(model: Model): Stage {
 function retrainStage(model: Model, now: number): Stage {
   const schedule = model.spec?.retrain?.schedule;
   const last = model.status?.lastRetrain;
-  const detail = last ? { detail: `last: ${last.outcome}` } : {};
+  const detail = last ? { detail: `last: ${outcomeWords(last.outcome)}` } : {};
   if (!schedule)
     return { name: 'Retraining', main: model.spec?.retrain?.onDrift ? 'on drift' : 'by hand', ...detail };
   const next = new Cron(schedule, { timezone: 'UTC', paused: true }).nextRun(new Date(now));

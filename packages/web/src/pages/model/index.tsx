@@ -18,6 +18,7 @@ import {
 } from '../../components/index.ts';
 import { useAbout } from '../../data/about.ts';
 import { client } from '../../data/client.ts';
+import { outcomeWords } from '../../data/outcome-words.ts';
 import { lazyPart } from '../../data/part.ts';
 import { useList, useObject } from '../../data/use-list.ts';
 import { LineageTab } from './lineage-tab.tsx';
@@ -96,7 +97,7 @@ function Notices({ model }: { model: Model }) {
   const status = { Tagged: 'succeeded', Refused: 'warning', Failed: 'failed' }[lastRetrain.outcome] ?? 'info';
   return (
     <span title={lastRetrain.message}>
-      <Status status={status as 'info'}>last retraining: {lastRetrain.outcome.toLowerCase()}</Status>
+      <Status status={status as 'info'}>last retraining: {outcomeWords(lastRetrain.outcome)}</Status>
     </span>
   );
 }
