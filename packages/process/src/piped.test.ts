@@ -42,6 +42,19 @@ describe.each(['from the small process', 'from here'])('a program with pipes, %s
     expect(await ended).toEqual({ code: 0, signal: null });
   });
 
+  it('ends though its reader goes away when it has ended', async () => {
+    choose();
+    const script = 'dd if=/dev/zero bs=120000 count=1 2>/dev/null';
+    const { pipes, ended } = await sh(script, ['in', 'out', 'out']);
+    // What is left is read from then on.
+    pipes[1]!.once('resume', () => {
+      const reader = new PassThrough();
+      pipes[1]!.pipe(reader);
+      reader.destroy();
+    });
+    expect(await ended).toEqual({ code: 0, signal: null });
+  });
+
   it('is ended by a signal, with what it started', async () => {
     choose();
     const started = await sh('sleep 600 & echo up; wait', ['in', 'out']);

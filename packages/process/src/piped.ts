@@ -81,8 +81,8 @@ function piped({
   const closed = outputs.map((output) => new Promise((resolve) => output.once('close', resolve)));
   const ended = exited.then(async (end) => {
     running = false;
-    // What nobody reads (any more) shall not be waited for.
-    for (const output of outputs) output.resume();
+    // What nobody reads (any more) shall not be waited for: who read it may go away only now, and leave it paused.
+    for (const output of outputs) output.on('pause', () => output.resume()).resume();
     await Promise.all(closed);
     return end;
   });
