@@ -2,6 +2,7 @@ export { type ForgeControllerOptions, forgeController } from './forge/forge-cont
 export { statusReporter } from './forge/status-reporter.ts';
 export { type WebhookOptions, webhookReceiver } from './forge/webhook-receiver.ts';
 export { Hosting } from './hosting.ts';
+export { packRepositories } from './pack-repositories.ts';
 export { Proposals } from './pulls/propose.ts';
 export { type PullRequestControllerOptions, pullRequestController } from './pulls/pull-request-controller.ts';
 export {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CollectionReport } from '@tagboat/api';
 import { describeError, timestamp, writeFileAtomic } from '@tagboat/base';
-import type { Hosting } from '@tagboat/git';
+import { type Hosting, packRepositories } from '@tagboat/git';
 import { collectUnpacked } from '@tagboat/oci';
 import { collectEnvironments } from '@tagboat/python';
 import { type BlobStore, collectUnused } from '@tagboat/registry';
@@ -38,7 +38,8 @@ type CollectionOptions = Pick<Core, 'store' | 'types' | 'clock' | 'log' | 'home'
 
 /**
  * Removes now and then what nothing uses any more: artifacts of the registry that nothing names, workspaces of runs that
- * are over, Python environments and unpacked images that nobody asked for. Dispose to stop.
+ * are over, Python environments and unpacked images that nobody asked for. Packs what is loose in repositories. Dispose to
+ * stop.
  */
 export class Collection implements AsyncDisposable {
   readonly #options: CollectionOptions;
@@ -94,6 +95,8 @@ export class Collection implements AsyncDisposable {
     const workspaces = await part('workspaces', () => this.#collectWorkspaces());
     const environments = await part('environments', () => this.#collectEnvironments());
     const images = await part('unpacked images', () => this.#collectImages());
+    const { signal } = this.#stop;
+    await part('repositories', () => packRepositories(join(this.#options.home, 'git'), { signal }));
     const removed = [registry?.removed, workspaces, environments, images].reduce(
       (sum, one) => sum + (one?.bytes ?? 0),
       0,
