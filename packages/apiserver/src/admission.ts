@@ -160,9 +160,14 @@ export class Admission {
   }
 
   #ask(object: KubernetesObject, before?: KubernetesObject): void {
-    for (const fill of this.#fillers) fill(object);
+    // What the platform itself stored came by here no more than what is older than a default.
+    const filled = before && this.#fillers.length > 0 ? structuredClone(before) : before;
+    for (const fill of this.#fillers) {
+      fill(object);
+      if (filled) fill(filled);
+    }
     for (const validator of this.#validators) {
-      const denied = validator(object, before);
+      const denied = validator(object, filled);
       if (denied !== undefined) throw badRequest(denied);
     }
   }
