@@ -29,8 +29,9 @@ export async function packRepositories(
       'gc.reflogExpire=never',
       'gc.reflogExpireUnreachable=never',
     ].flatMap((setting) => ['-c', setting]);
-    const { code, stderr } = await runCommand('git', [...settings, 'gc', '--auto', '--quiet'], {
-      cwd: repository,
+    // By name: from a directory that is none, git would go to the repository that it lies in.
+    const words = ['--git-dir', repository, ...settings, 'gc', '--auto', '--quiet'];
+    const { code, stderr } = await runCommand('git', words, {
       env: gitEnvironment(),
       background: true,
       timeout: longest,

@@ -95,9 +95,9 @@ it('removes nothing of the registry while nobody knows what was released', async
   ]);
   expect(await isKept(unused)).toBe(true);
   await mkdir(hosting.path('demo', 'm'), { recursive: true });
-  expect((await collection.run()).problems).toEqual([
+  expect((await collection.run()).problems).toContainEqual(
     expect.stringMatching(/^registry: .*not a git repository/),
-  ]);
+  );
   expect(await isKept(unused)).toBe(true);
 });
 
