@@ -6,7 +6,17 @@ import type { Readable, Writable } from 'node:stream';
 import { invalid, TagboatError } from '@tagboat/base';
 import { tiedToParent } from '@tagboat/process';
 import { gitEnvironment } from './git.ts';
-import type { GitObject } from './objects.ts';
+
+export interface GitObject {
+  readonly id: string;
+  readonly type: 'commit' | 'tree' | 'blob' | 'tag';
+  readonly content: Buffer;
+}
+
+interface ObjectHead extends Pick<GitObject, 'id' | 'type'> {
+  /** Bytes of the content, which a line break follows. */
+  readonly size: number;
+}
 
 interface Waiting {
   readonly name: string;
@@ -16,6 +26,12 @@ interface Waiting {
 
 /** Bytes of what is read as a whole at most. */
 export const largestRead = 2 ** 30;
+
+/** The line before an object's content (git-cat-file(1), `--batch`); undefined where the name names nothing. */
+export function parseHead(line: string): ObjectHead | undefined {
+  const found = /^([0-9a-f]+) (commit|tree|blob|tag) (\d+)$/.exec(line);
+  return found ? { id: found[1]!, type: found[2] as GitObject['type'], size: Number(found[3]) } : undefined;
+}
 
 export const tooLarge = (name: string) =>
   invalid(`${name} is larger than ${largestRead / 2 ** 30} GiB, and cannot be read as a whole`);
@@ -33,8 +49,8 @@ export class ObjectReader {
   #waiting: Waiting[] = [];
   #parts: Buffer[] = [];
   #size = 0;
-  /** The object that comes, once its head is known; `needed` counts the line break behind it. */
-  #coming: { id: string; type: GitObject['type']; needed: number } | undefined;
+  /** Of the object that comes, once it is known. */
+  #coming: ObjectHead | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(repository: string) {
@@ -118,20 +134,20 @@ export class ObjectReader {
     const end = all.indexOf(10);
     if (end < 0) return false;
     this.#rest(all.subarray(end + 1));
-    const head = /^([0-9a-f]+) (commit|tree|blob|tag) (\d+)$/.exec(all.toString('latin1', 0, end));
+    const head = parseHead(all.toString('latin1', 0, end));
     if (!head) this.#waiting.shift()!.resolve(undefined);
-    else if (Number(head[3]) > largestRead) this.#tooLarge();
-    else this.#coming = { id: head[1]!, type: head[2] as GitObject['type'], needed: Number(head[3]) + 1 };
+    else if (head.size > largestRead) this.#tooLarge();
+    else this.#coming = head;
     return true;
   }
 
   #body(): boolean {
-    const { id, type, needed } = this.#coming!;
-    if (this.#size < needed) return false;
+    const { id, type, size } = this.#coming!;
+    if (this.#size <= size) return false;
     const all = this.#joined();
     this.#coming = undefined;
-    this.#rest(all.subarray(needed));
-    this.#waiting.shift()!.resolve({ id, type, content: all.subarray(0, needed - 1) });
+    this.#rest(all.subarray(size + 1));
+    this.#waiting.shift()!.resolve({ id, type, content: all.subarray(0, size) });
     return true;
   }
 

@@ -2,13 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Digest, digestOf, notFound } from '@tagboat/base';
 import { runCommand } from '@tagboat/process';
 import { gitEnvironment } from './git.ts';
-import { largestRead, ObjectReader, tooLarge } from './object-reader.ts';
-
-export interface GitObject {
-  readonly id: string;
-  readonly type: 'commit' | 'tree' | 'blob' | 'tag';
-  readonly content: Buffer;
-}
+import { type GitObject, largestRead, ObjectReader, parseHead, tooLarge } from './object-reader.ts';
 
 let readers: Map<string, ObjectReader> | undefined;
 
@@ -43,15 +37,13 @@ export async function readObjects(
   let at = 0;
   return names.map(() => {
     const end = stdout.indexOf(10, at);
-    const head = /^([0-9a-f]+) (commit|tree|blob|tag) (\d+)$/.exec(stdout.toString('latin1', at, end));
-    if (!head) {
-      at = end + 1;
-      return undefined;
-    }
-    const [, id, type, size] = head;
-    const content = stdout.subarray(end + 1, end + 1 + Number(size));
-    at = end + 1 + Number(size) + 1;
-    return { id: id!, type: type as GitObject['type'], content };
+    const head = parseHead(stdout.toString('latin1', at, end));
+    at = end + 1;
+    if (!head) return undefined;
+    const { id, type, size } = head;
+    const content = stdout.subarray(at, at + size);
+    at += size + 1;
+    return { id, type, content };
   });
 }
 
