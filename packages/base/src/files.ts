@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm, utimes } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, utimes } from 'node:fs/promises';
 import { dirname, join, normalize, relative, resolve, sep } from 'node:path';
 import { invalid } from './errors.ts';
 
@@ -44,6 +45,14 @@ export async function markUsed(path: string): Promise<void> {
   const now = new Date();
   await utimes(path, now, now).catch((error: NodeJS.ErrnoException) => {
     if (!['ENOENT', 'EPERM', 'EACCES', 'EROFS'].includes(error.code ?? '')) throw error;
+  });
+}
+
+/** What a directory holds; nothing where there is none. */
+export function entriesIn(directory: string): Promise<Dirent[]> {
+  return readdir(directory, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    return [];
   });
 }
 

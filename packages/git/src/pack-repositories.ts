@@ -1,6 +1,5 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TagboatError } from '@tagboat/base';
+import { entriesIn, TagboatError } from '@tagboat/base';
 import { gitEnvironment } from '@tagboat/git-client';
 import { runCommand } from '@tagboat/process';
 
@@ -45,16 +44,11 @@ export async function packRepositories(
 /** Those that are hosted, `<namespace>/<name>.git`, and clones of others, `.mirrors/<name>`. */
 async function repositoriesIn(directory: string): Promise<string[]> {
   const found: string[] = [];
-  for (const namespace of await namesIn(directory))
-    for (const name of await namesIn(join(directory, namespace)))
+  for (const namespace of await directoriesIn(directory))
+    for (const name of await directoriesIn(join(directory, namespace)))
       if (name.endsWith('.git') || namespace === '.mirrors') found.push(join(directory, namespace, name));
   return found;
 }
 
-async function namesIn(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-    return [];
-  });
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-}
+const directoriesIn = async (path: string) =>
+  (await entriesIn(path)).filter((entry) => entry.isDirectory()).map(({ name }) => name);

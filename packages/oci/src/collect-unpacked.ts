@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { renameSync, statSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { entriesIn } from '@tagboat/base';
 import { freedBy, removeTree } from '@tagboat/process';
 
 export interface CollectUnpackedOptions {
@@ -32,14 +32,14 @@ export async function collectUnpacked(
     await removeTree([away]);
     return result.removed++;
   };
-  for (const name of await namesIn(cache)) {
+  for (const { name } of await entriesIn(cache)) {
     const path = join(cache, name);
     // `.<hex>.<uuid>` is still being unpacked, or was left so.
     if (!/^([0-9a-f]{64}|\.[0-9a-f]{64}\..+)$/.test(name)) continue;
     if (options.inUse.has(name)) result.kept++;
     else await look(path, join(path, 'complete'));
   }
-  for (const name of await namesIn(join(cache, 'layers'))) {
+  for (const { name } of await entriesIn(join(cache, 'layers'))) {
     const path = join(cache, 'layers', name);
     await look(path, path);
   }
@@ -54,9 +54,3 @@ function changedAt(mark: string, directory: string): number {
   }
   return Number.POSITIVE_INFINITY;
 }
-
-const namesIn = (directory: string): Promise<string[]> =>
-  readdir(directory).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-    return [];
-  });

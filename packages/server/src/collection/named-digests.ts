@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
@@ -11,7 +10,7 @@ import {
   type TaskRun,
   type TypeRegistry,
 } from '@tagboat/api';
-import { TagboatError } from '@tagboat/base';
+import { entriesIn, TagboatError } from '@tagboat/base';
 import type { Hosting } from '@tagboat/git';
 import { matchesInFiles, matchesInHistory } from '@tagboat/git-client';
 import { digestPattern, digestsIn } from '@tagboat/registry';
@@ -79,13 +78,10 @@ async function repositories({ store, hosting, home }: NamedDigestsOptions) {
       hint: 'what was released is named in it',
     });
   const mirrors = join(home, 'git', '.mirrors');
-  const others = await readdir(mirrors).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-    return [];
-  });
+  const others = await entriesIn(mirrors);
   return [
     ...known.filter(({ directory }) => existsSync(directory)),
-    ...others.map((name) => ({ directory: join(mirrors, name), hasHistory: true })),
+    ...others.map(({ name }) => ({ directory: join(mirrors, name), hasHistory: true })),
   ];
 }
 
