@@ -1,4 +1,4 @@
-import type { Container, PodSpec } from './core.ts';
+import type { Container, ContainerState, PodSpec } from './core.ts';
 import type { Condition, KubernetesObject } from './object.ts';
 import type { Param, Reference, TaskResult, TaskSpec, WorkspaceBinding } from './tekton-task.ts';
 
@@ -24,19 +24,11 @@ export interface TaskRunSpec {
 /** Tekton's message of a TaskRun that runs. Another one says what it waits for. */
 export const stepsStillRun = 'Not all Steps in the Task have finished executing';
 
-export interface StepState {
+/** A container's state, as Tekton's `StepState` has it. */
+export interface StepState extends ContainerState {
   name: string;
   container: string;
   imageID?: string;
-  waiting?: object;
-  running?: { startedAt: string };
-  terminated?: {
-    exitCode: number;
-    reason?: string;
-    message?: string;
-    startedAt?: string;
-    finishedAt?: string;
-  };
   terminationReason?: string;
   results?: TaskResult[];
   inputs?: Artifact[];
